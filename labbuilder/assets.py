@@ -1,0 +1,13 @@
+"""Where the top-level provision/ and Vagrantfile.j2 are: in a checkout or in the wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+_INSTALLED = _HERE / "_assets"
+
+ROOT = _INSTALLED if _INSTALLED.is_dir() else _HERE.parent
+PROVISION = ROOT / "provision"
+TEMPLATES = PROVISION / "templates"
+IMAGE_FILES = PROVISION / "image"

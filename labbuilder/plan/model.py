@@ -1,0 +1,168 @@
+"""The plan: what there will be, to the last byte of every file. Frozen, free of side effects."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Literal
+
+NetworkKind = Literal["internal", "bridged"]
+Role = Literal["server", "client"]
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A file as it will stand in a machine."""
+
+    path: str
+    text: str
+    mode: int = 0o644
+
+    @property
+    def sha256(self) -> str:
+        """The hash that the machine's own copy is compared by."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Service:
+    """One thing a machine does: its files, and the commands that test, apply and await it.
+
+    All commands are run by `sh -eu` as root in the machine. A service is applied when one of its files
+    differs or when ``holds`` fails; so a second run over an unchanged machine does nothing.
+
+    Attributes:
+        name: Unique in the machine: "network", "dhcp", "nat".
+        title: What a reader calls it: "DHCP failover (isc-dhcp-server)".
+        files: The files that belong to it, in no particular order.
+        validate: The daemon's own test of a new file, before it is put in place, as pairs of file path and
+            command; "{new}" stands for the path where the new text lies. A failing one puts nothing in place.
+        holds: Ends with 0 when the service is in effect *now*. It reads the kernel, systemd or the daemon,
+            never just the file.
+        apply: Brings it into effect after the files are in place.
+        settle_s: After ``apply``, ``holds`` is asked again and again for so many seconds.
+        nudge: Run once when ``holds`` is still failing a second after ``apply``.
+        after: "machine:service" pairs that must be in effect before this one is applied.
+    """
+
+    name: str
+    title: str
+    holds: str
+    apply: str
+    files: tuple[RenderedFile, ...] = ()
+    validate: tuple[tuple[str, str], ...] = ()
+    settle_s: float = 10.0
+    nudge: str | None = None
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A network card of a machine, in the order of the slots (NIC 1 first)."""
+
+    name: str
+    network: NetworkKind
+    mac: str
+    address: IPv4Interface | None  # None: by DHCP
+
+
+@dataclass(frozen=True)
+class MachinePlan:
+    """One machine: hardware first, then what it does."""
+
+    name: str
+    role: Role
+    nics: tuple[Nic, ...]
+    services: tuple[Service, ...]
+    memory_mib: int = 512
+
+    @property
+    def files(self) -> tuple[RenderedFile, ...]:
+        """All files of all services, sorted by path."""
+        found = [file for service in self.services for file in service.files]
+        return tuple(sorted(found, key=lambda file: file.path))
+
+    def nic(self, network: NetworkKind) -> Nic:
+        """The card on that network.
+
+        Raises:
+            KeyError: The machine has none there.
+        """
+        for nic in self.nics:
+            if nic.network == network:
+                return nic
+        raise KeyError(f"{self.name} has no NIC on the {network} network")
+
+
+@dataclass(frozen=True)
+class ImageRecipe:
+    """What the machines' root tree is made of; its hash names the cached image."""
+
+    suite: str
+    mirror: str | None
+    packages: tuple[str, ...]
+    files: tuple[RenderedFile, ...]
+    customize: str  # a shell script, run in the new root
+
+    @property
+    def digest(self) -> str:
+        """12 hexadecimal digits. The mirror is no part of it: it says from where, not what."""
+        stuff = repr((self.suite, self.packages, self.files, self.customize))
+        return hashlib.sha256(stuff.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The world behind the bridged LAN, where a provider simulates one.
+
+    Attributes:
+        gateway: Its address in the LAN, the servers' default gateway.
+        resolvers: Addresses at which it answers DNS (8.8.8.8, 8.8.4.4).
+        witness: Address of a TCP service on ``witness_port`` that answers with the source address it saw.
+        witness_name: A name that its DNS resolves to ``witness``.
+    """
+
+    gateway: IPv4Address
+    network: IPv4Network
+    resolvers: tuple[IPv4Address, ...]
+    witness: IPv4Address
+    witness_port: int
+    witness_name: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole lab."""
+
+    lab: str
+    provider: str
+    machines: tuple[MachinePlan, ...]
+    image: ImageRecipe
+    upstream: Upstream
+
+    def machine(self, name: str) -> MachinePlan:
+        """The machine called ``name``.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for machine in self.machines:
+            if machine.name == name:
+                return machine
+        raise KeyError(name)
+
+    @property
+    def servers(self) -> tuple[MachinePlan, ...]:
+        """The servers, primary first."""
+        return tuple(m for m in self.machines if m.role == "server")
+
+    @property
+    def clients(self) -> tuple[MachinePlan, ...]:
+        """The clients."""
+        return tuple(m for m in self.machines if m.role == "client")
+
+    @property
+    def digest(self) -> str:
+        """Same spec, same digest."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:12]

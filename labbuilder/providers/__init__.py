@@ -1,0 +1,1 @@
+"""Makes machines and wires exist."""

@@ -1,0 +1,106 @@
+"""What a provider is: it makes machines and wires exist, and knows nothing about DHCP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from labbuilder.plan.model import ImageRecipe, MachinePlan, NetworkKind, Plan
+from labbuilder.transport import Endpoint
+
+
+class MachineState(StrEnum):
+    """Where a machine is in its life."""
+
+    ABSENT = "absent"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of ``labbuilder doctor``."""
+
+    name: str
+    ok: bool
+    seen: str
+    resolution: str = ""
+
+
+@dataclass(frozen=True)
+class MachineStatus:
+    """What the provider sees of a machine now."""
+
+    name: str
+    state: MachineState
+    pid: int | None = None
+    boots: int = 0
+    cut_links: tuple[NetworkKind, ...] = field(default=())
+
+
+class Provider(Protocol):
+    """A place where machines live, bound to one lab. Every method may be called again: it is idempotent.
+
+    Raises (all methods): MachineError for a machine that is not there or failed, HostError for the host.
+    """
+
+    kind: str
+
+    def doctor(self) -> tuple[Finding, ...]:
+        """What this host has and lacks for the provider; changes nothing."""
+
+    def ensure_image(self, recipe: ImageRecipe) -> None:
+        """Build the image unless it is cached; concurrent builders of one recipe wait for each other."""
+
+    def ensure_networks(self, plan: Plan) -> None:
+        """Bring up the lab's two networks and, where it is simulated, the world behind the bridged one."""
+
+    def create(self, machine: MachinePlan) -> None:
+        """Define the machine: its disk and identity, not running."""
+
+    def start(self, name: str) -> None:
+        """Power it on; returns when it is on its way, not when it has booted."""
+
+    def wait_ready(self, name: str, *, within_s: float = 60.0) -> None:
+        """Return when the machine's management SSH answers; raise at once when it died."""
+
+    def stop(self, name: str, *, within_s: float = 30.0) -> None:
+        """Shut it down in order; powered off when the limit passes."""
+
+    def kill(self, name: str) -> None:
+        """Cut its power."""
+
+    def reboot(self, name: str, *, within_s: float = 60.0) -> None:
+        """Reboot in order; returns when the next boot's management SSH answers."""
+
+    def pause(self, name: str) -> None:
+        """Freeze every process of it; its wires stay."""
+
+    def resume(self, name: str) -> None:
+        """Let it go on."""
+
+    def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
+        """Plug or unplug the cable of one NIC."""
+
+    def status(self) -> tuple[MachineStatus, ...]:
+        """All machines of the lab that exist, sorted by name; empty when nothing runs."""
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Where the machine's management SSH is, and by which key it is known."""
+
+    def console(self, name: str) -> Path:
+        """The file with everything the machine's console said."""
+
+    def destroy(self, name: str) -> None:
+        """Remove the machine and its disk; a machine already gone is success."""
+
+    def destroy_all(self) -> None:
+        """Remove every machine, network and process of the lab."""
+
+    def residue(self) -> Sequence[str]:
+        """What of the lab is still on the host, looked up there, not remembered."""

@@ -1,0 +1,1 @@
+"""Brings machines to what the plan says."""

@@ -1,0 +1,87 @@
+"""Commands on the host: the only place that spawns a process and waits for it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from labbuilder.errors import CommandError, HostError
+from labbuilder.progress import logger
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command said, on the host or in a machine."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """The command ended with status 0."""
+        return self.code == 0
+
+
+def host_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of every child: rebuilt, never inherited, so that output does not vary."""
+    kept = ("PATH", "HOME", "TERM", "http_proxy", "https_proxy", "no_proxy", "TMPDIR")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    path = environment.get("PATH", os.defpath)
+    environment["PATH"] = f"{path}:/usr/sbin:/sbin"  # a user's PATH lacks the administrator's tools
+    return environment | {"LC_ALL": "C.UTF-8"} | dict(extra or {})
+
+
+def run(
+    *argv: str | Path,
+    ok: Sequence[int] = (0,),
+    stdin: str | None = None,
+    timeout_s: float = 60.0,
+    env: Mapping[str, str] | None = None,
+) -> Result:
+    """Run a command on the host and return what it said.
+
+    Args:
+        argv: Program and arguments, never a shell string.
+        ok: Exit statuses that are no failure.
+        stdin: Text for its standard input; closed when None.
+        timeout_s: Limit in seconds; the process is killed when it passes.
+        env: Variables beside those of `host_environment`.
+
+    Raises:
+        HostError: The program is not installed.
+        CommandError: Another exit status, or the limit passed.
+    """
+    words = tuple(str(word) for word in argv)
+    logger.debug("+ %s", shlex.join(words))
+    try:
+        done = subprocess.run(
+            words,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            env=host_environment(env),
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise HostError(
+            brief=f"{words[0]} is not installed",
+            details=f"Command: {shlex.join(words)}",
+            resolution="labbuilder doctor names the packages that are missing",
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(
+            brief=f"{words[0]} did not end within {timeout_s:g} s",
+            details=f"Command: {shlex.join(words)}",
+        ) from error
+    if done.returncode not in ok:
+        raise CommandError.from_output(words, done.returncode, done.stderr or done.stdout)
+    return Result(words, done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,1 @@
+"""What the user asked for: models, files, errors with their place."""

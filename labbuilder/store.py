@@ -1,0 +1,141 @@
+"""Where labbuilder keeps things, and how a lab's folder is written, locked and removed.
+
+    HOME/images/<recipe hash>/      root trees, shared by all labs
+    HOME/labs/<name>/               all of one lab: journal, spec, keys, machines
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+from labbuilder.errors import HostError
+
+
+@dataclass(frozen=True)
+class LabDir:
+    """The folder of one lab. Everything labbuilder keeps for the lab lies in it."""
+
+    name: str
+    path: Path
+
+    @property
+    def journal(self) -> Path:
+        """What was begun and what came of it, one JSON record a line."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def spec(self) -> Path:
+        """The spec of the lab that is up, as YAML."""
+        return self.path / "lab.yaml"
+
+    @property
+    def keys(self) -> Path:
+        """The lab's own SSH keys, mode 0700."""
+        return self.path / "keys"
+
+    @property
+    def log(self) -> Path:
+        """Commands, events and tracebacks."""
+        return self.path / "labbuilder.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one command that changes the lab. It lies beside the folder: `down` removes the folder."""
+        return self.path.with_name(f".{self.name}.lock")
+
+    def machine(self, name: str) -> Path:
+        """The folder of one machine: its disk, console and sockets."""
+        return self.path / "machines" / name
+
+    @property
+    def exists(self) -> bool:
+        """The lab was begun and is not yet gone."""
+        return self.journal.exists()
+
+
+@dataclass(frozen=True)
+class Home:
+    """The root of all that labbuilder keeps: ``LABBUILDER_HOME``, else the user's XDG data folder."""
+
+    path: Path
+
+    @classmethod
+    def default(cls) -> Home:
+        """The home that the environment names."""
+        named = os.environ.get("LABBUILDER_HOME")
+        return cls(Path(named).absolute() if named else platformdirs.user_data_path("labbuilder"))
+
+    @property
+    def images(self) -> Path:
+        """Root trees by the hash of their recipe."""
+        return self.path / "images"
+
+    @property
+    def labs(self) -> Path:
+        """One folder a lab."""
+        return self.path / "labs"
+
+    def lab(self, name: str) -> LabDir:
+        """The folder of the lab ``name``, whether it exists or not."""
+        return LabDir(name, self.labs / name)
+
+    def lab_names(self) -> tuple[str, ...]:
+        """The labs that were begun and are not gone, sorted."""
+        return tuple(sorted(p.parent.name for p in self.labs.glob("*/journal.jsonl")))
+
+
+@contextmanager
+def locked(lab: LabDir, *, timeout_s: float = 0.0) -> Iterator[None]:
+    """Hold the lab's lock while the block runs: one command at a time changes a lab.
+
+    Raises:
+        HostError: Another labbuilder holds it.
+    """
+    try:
+        lab.lock.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(lab.lock)
+        lock.acquire(timeout=timeout_s)
+    except Timeout as error:
+        raise HostError(
+            brief=f"another labbuilder is working on the lab {lab.name}",
+            details=f"Lock: {lab.lock}",
+            resolution="wait until it has ended, then try again",
+        ) from error
+    except OSError as error:
+        raise unwritable(lab.lock.parent, error) from error
+    try:
+        yield
+    finally:
+        lab.lock.unlink(missing_ok=True)  # before the release: who waits takes a new file
+        lock.release()
+
+
+def unwritable(path: Path, error: OSError) -> HostError:
+    """The error for a folder or file that can't be written."""
+    return HostError(
+        brief=f"{path} can't be written: {os.strerror(error.errno or 0)}",
+        resolution="make room or give permission there, or set LABBUILDER_HOME to another folder",
+    )
+
+
+def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Replace the file in one step: a reader sees the old text or the new, never a half."""
+    part = path.with_name(f".{path.name}.part")
+    with open(part, "w", encoding="utf-8", opener=lambda p, flags: os.open(p, flags, mode)) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder of ours; a folder already gone is success."""
+    shutil.rmtree(path, ignore_errors=False) if path.exists() else None

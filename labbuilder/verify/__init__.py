@@ -1,0 +1,1 @@
+"""Proves the lab, line by line."""

@@ -1,0 +1,78 @@
+"""What a check is and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from labbuilder.run import Result
+
+
+class Verdict(StrEnum):
+    """The answer of a check. ERROR is not FAIL: a probe that could not run proves nothing."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a check makes of its probe's output."""
+
+    passed: bool
+    expected: str
+    observed: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the guide, as something that can fail.
+
+    Attributes:
+        id: Stable name, "forwarding.kernel".
+        machine: Where the probe runs.
+        title: The line of the guide, as a reader would say it.
+        command: The probe, a line of shell run as root in the machine; it changes nothing.
+        judge: Reads what the probe said.
+    """
+
+    id: str
+    machine: str
+    title: str
+    command: str
+    judge: Callable[[Result], Judgement]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A check with its evidence."""
+
+    check: str
+    machine: str
+    title: str
+    verdict: Verdict
+    command: str
+    expected: str
+    observed: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All outcomes of one round, in the order of the guide."""
+
+    lab: str
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    rebooted: tuple[str, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        """Whatever did not pass."""
+        return tuple(o for o in self.outcomes if o.verdict is not Verdict.PASS)
+
+    @property
+    def passed(self) -> bool:
+        """Every check passed, and there was at least one."""
+        return bool(self.outcomes) and not self.failures
