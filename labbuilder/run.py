@@ -85,3 +85,26 @@ def run(
     if done.returncode not in ok:
         raise CommandError.from_output(words, done.returncode, done.stderr or done.stdout)
     return Result(words, done.returncode, done.stdout, done.stderr)
+
+
+def start_daemon(argv: Sequence[str | Path], *, log: Path) -> None:
+    """Run a program that puts itself in the background, in a session of its own; return when it has.
+
+    Raises:
+        CommandError: It ended with another status; the log's last lines are in the details.
+    """
+    words = [str(word) for word in argv]
+    logger.debug("+ %s", shlex.join(words))
+    with open(log, "ab") as output:
+        code = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=host_environment(),
+            check=False,
+        ).returncode
+    if code != 0:
+        said = log.read_text(encoding="utf-8", errors="replace")
+        raise CommandError.from_output(words, code, said, brief=f"{Path(words[0]).name} did not start")

@@ -54,6 +54,12 @@ class Provider(Protocol):
     def doctor(self) -> tuple[Finding, ...]:
         """What this host has and lacks for the provider; changes nothing."""
 
+    def preflight(self) -> None:
+        """Raise HostError for what is certain to fail later; quick."""
+
+    def has_image(self, recipe: ImageRecipe) -> bool:
+        """The image is there already."""
+
     def ensure_image(self, recipe: ImageRecipe) -> None:
         """Build the image unless it is cached; concurrent builders of one recipe wait for each other."""
 

@@ -5,14 +5,21 @@ Said nothing, the lab is the guide's: two servers in DHCP failover and one clien
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import model_validator
 
 LabName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 HostName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$")]
 NicName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,14}$")]
+DomainName = Annotated[
+    str, StringConstraints(max_length=200, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$")
+]
+
+MAX_CLIENTS = 200
 
 
 class Model(BaseModel):
@@ -25,14 +32,18 @@ class InternalNetwork(Model):
     """The lab's own network: DHCP is served here and only here."""
 
     subnet: IPv4Network = IPv4Network("192.168.1.0/24")
+    """The internal subnet, as ADDRESS/PREFIX."""
     nic: NicName = "enp0s3"
+    """The name of NIC 1 in every machine."""
 
 
 class BridgedNetwork(Model):
-    """The LAN outside: simulated on nspawn, a real bridge on VirtualBox."""
+    """The LAN outside: simulated on nspawn."""
 
     subnet: IPv4Network = IPv4Network("172.26.0.0/16")
+    """The subnet of the LAN, as ADDRESS/PREFIX."""
     nic: NicName = "enp0s8"
+    """The name of NIC 2 in every server."""
     gateway: IPv4Address | None = None
     """The LAN's router; said nothing, the first address of the subnet."""
 
@@ -41,23 +52,48 @@ class Networks(Model):
     """Both networks of the lab."""
 
     internal: InternalNetwork = InternalNetwork()
+    """Where DHCP is served."""
     bridged: BridgedNetwork = BridgedNetwork()
+    """Where the servers reach the world."""
+
+
+def _split_range(value: object) -> object:
+    if isinstance(value, str) and value.count("-") == 1:
+        start, end = value.split("-")
+        return {"start": start.strip(), "end": end.strip()}
+    return value
 
 
 class AddressRange(Model):
-    """A range of addresses, both ends included; in YAML ``192.168.1.100-192.168.1.200`` does too."""
+    """A range of addresses, both ends included; ``192.168.1.100-192.168.1.200`` does too."""
 
     start: IPv4Address
+    """The first address."""
     end: IPv4Address
+    """The last address."""
+
+    def __contains__(self, address: object) -> bool:
+        return isinstance(address, IPv4Address) and self.start <= address <= self.end
+
+    def __len__(self) -> int:
+        return max(0, int(self.end) - int(self.start) + 1)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        return f"{self.start}-{self.end}"
 
 
 class Failover(Model):
-    """How two servers share the pool."""
+    """How two servers share the pool (dhcpd.conf(5), "CONFIGURING FAILOVER")."""
 
     engine: Literal["isc"] = "isc"
+    """The DHCP server: isc (isc-dhcp-server)."""
     mode: Literal["load-balancing"] = "load-balancing"
+    """How the peers share the work: load-balancing."""
     mclt_s: int = Field(default=60, ge=1, le=86400)
-    """Maximum client lead time in seconds; the first lease of a client is that long."""
+    """Maximum client lead time in seconds: the length of a client's first lease."""
     split: int = Field(default=128, ge=0, le=256)
     """Of 256 hash buckets, those that the primary serves."""
     max_response_delay_s: int = Field(default=5, ge=1, le=3600)
@@ -69,47 +105,192 @@ class Failover(Model):
 class Dhcp(Model):
     """What the DHCP servers hand out."""
 
-    pool: AddressRange | None = None
-    """Said nothing: .100 to .200 of the internal subnet, or its upper half where that does not fit."""
+    pool: Annotated[AddressRange, BeforeValidator(_split_range)] | None = None
+    """Said nothing: the 100th to the 200th address of the internal subnet, or its upper half."""
     default_lease_s: int = Field(default=600, ge=60, le=31_536_000)
+    """Lease time in seconds for a client that asks for none."""
     max_lease_s: int = Field(default=7200, ge=60, le=31_536_000)
+    """The longest lease time in seconds that a client can get."""
     failover: Failover = Failover()
+    """How two servers share the pool; with one server it is not used."""
 
 
 class Dns(Model):
-    """Names: where the servers ask, and what the clients are told to ask."""
+    """Names: where the servers ask, and what the clients are told."""
 
-    forwarders: tuple[IPv4Address, ...] = (IPv4Address("8.8.8.8"), IPv4Address("8.8.4.4"))
-    """The servers' own resolv.conf and BIND's forwarders."""
-    domain: str = "lab.test"
-    """The zone in which the machines' names stand."""
+    forwarders: Annotated[tuple[IPv4Address, ...], Field(min_length=1, max_length=3)] = (
+        IPv4Address("8.8.8.8"),
+        IPv4Address("8.8.4.4"),
+    )
+    """The servers' own resolv.conf and BIND's forwarders; resolv.conf(5) reads three at most."""
+    domain: DomainName = "lab.test"
+    """The zone in which the machines' names stand (".test" is reserved for this by RFC 6761)."""
 
 
 class Server(Model):
     """A server; the first is the failover primary."""
 
     name: HostName
+    """Its host name."""
     internal: IPv4Interface | None = None
     """Address on the internal network; said nothing, .1, .2 of the subnet."""
     bridged: IPv4Interface | None = None
-    """Address on the bridged network; said nothing, 11th, 12th address of the subnet."""
+    """Address on the bridged network; said nothing, the 11th, 12th address of the subnet."""
 
 
 class Client(Model):
     """A client: configured by DHCP alone."""
 
     name: HostName
+    """Its host name."""
+
+
+def _machines(kind: str, most: int) -> BeforeValidator:
+    """Accept a count or bare names where a list of machines is asked for."""
+
+    def expand(value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if not 0 <= value <= most:
+                raise ValueError(f"{value} {kind}s; allowed: at most {most}")
+            return [{"name": f"{kind}{number}"} for number in range(1, value + 1)]
+        if isinstance(value, list | tuple):
+            return [{"name": item} if isinstance(item, str) else item for item in value]
+        return value
+
+    return BeforeValidator(expand)
 
 
 class LabSpec(Model):
     """A whole lab."""
 
     name: LabName = "aula"
+    """The lab's name: lower-case letters, digits and hyphens."""
     provider: Literal["auto", "nspawn"] = "auto"
-    suite: Literal["bookworm"] = "bookworm"
-    mirror: str | None = None
+    """Where the machines live."""
+    suite: Literal["bookworm", "trixie"] = "bookworm"
+    """The Debian release of the machines."""
+    mirror: Annotated[str, StringConstraints(pattern=r"^(https?|file)://\S+$")] | None = None
+    """Debian mirror for the image; said nothing, the host's own."""
     networks: Networks = Networks()
+    """The two networks."""
     dhcp: Dhcp = Dhcp()
+    """What the DHCP servers hand out."""
     dns: Dns = Dns()
-    servers: tuple[Server, ...] = (Server(name="server1"), Server(name="server2"))
-    clients: tuple[Client, ...] = (Client(name="client1"),)
+    """Names."""
+    servers: Annotated[tuple[Server, ...], _machines("server", 2), Field(min_length=1, max_length=2)] = (
+        Server(name="server1"),
+        Server(name="server2"),
+    )
+    """One server, or two in failover; a number or bare names will do."""
+    clients: Annotated[tuple[Client, ...], _machines("client", MAX_CLIENTS), Field(max_length=MAX_CLIENTS)] = (
+        Client(name="client1"),
+    )
+    """Any number of clients; a number or bare names will do."""
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The router of the bridged LAN."""
+        bridged = self.networks.bridged
+        return bridged.gateway or bridged.subnet.network_address + 1
+
+    @property
+    def pool(self) -> AddressRange:
+        """What the DHCP servers lease."""
+        if self.dhcp.pool is not None:
+            return self.dhcp.pool
+        subnet = self.networks.internal.subnet
+        if subnet.prefixlen <= 24:  # noqa: PLR2004  the guide's range fits
+            return AddressRange(start=subnet.network_address + 100, end=subnet.network_address + 200)
+        half = subnet.num_addresses // 2
+        return AddressRange(start=subnet.network_address + half, end=subnet.broadcast_address - 1)
+
+    def internal_address(self, index: int) -> IPv4Interface:
+        """The address of a server on the internal network."""
+        return _interface(self.servers[index].internal, self.networks.internal.subnet, index + 1)
+
+    def bridged_address(self, index: int) -> IPv4Interface:
+        """The address of a server on the bridged network."""
+        return _interface(self.servers[index].bridged, self.networks.bridged.subnet, index + 11)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = [*self._network_problems(), *self._address_problems(), *self._pool_problems()]
+        if problems:
+            raise CrossCheckError(problems)
+        return self
+
+    def _network_problems(self) -> Iterator[Problem]:
+        internal, bridged = self.networks.internal, self.networks.bridged
+        for kind, network in (("internal", internal), ("bridged", bridged)):
+            if network.subnet.prefixlen > 29:  # noqa: PLR2004  two servers, a pool of two, a router
+                yield ("networks", kind, "subnet"), f"{network.subnet} is too small; allowed: a prefix up to /29"
+        if internal.subnet.overlaps(bridged.subnet):
+            yield ("networks", "bridged", "subnet"), f"{bridged.subnet} overlaps the internal {internal.subnet}"
+        if internal.nic == bridged.nic:
+            yield ("networks", "bridged", "nic"), f"{bridged.nic} is the internal NIC's name too"
+        if not _usable(self.gateway, bridged.subnet):
+            yield ("networks", "bridged", "gateway"), f"{self.gateway} is no host address of {bridged.subnet}"
+        named: set[str] = set()
+        for kind, machines in (("servers", self.servers), ("clients", self.clients)):
+            for index, machine in enumerate(machines):
+                if machine.name in named:
+                    yield (kind, index, "name"), f"{machine.name} is another machine's name too"
+                named.add(machine.name)
+        if self.dhcp.max_lease_s < self.dhcp.default_lease_s:
+            yield (
+                ("dhcp", "max_lease_s"),
+                f"{self.dhcp.max_lease_s} is less than default_lease_s, {self.dhcp.default_lease_s}",
+            )
+
+    def _address_problems(self) -> Iterator[Problem]:
+        taken = {self.gateway: "the gateway of the LAN"}
+        for index, server in enumerate(self.servers):
+            for kind in ("internal", "bridged"):
+                network = getattr(self.networks, kind)
+                address = self.internal_address(index) if kind == "internal" else self.bridged_address(index)
+                where: Place = ("servers", index, kind)
+                if address.network.prefixlen != network.subnet.prefixlen or not _usable(address.ip, network.subnet):
+                    yield where, f"{address} is no host address of {network.subnet}"
+                elif address.ip in taken:
+                    yield where, f"{address.ip} is taken: it is {taken[address.ip]}"
+                taken.setdefault(address.ip, f"the {kind} address of {server.name}")
+
+    def _pool_problems(self) -> Iterator[Problem]:
+        where: Place = ("dhcp", "pool")
+        subnet, pool = self.networks.internal.subnet, self.pool
+        if pool.start > pool.end:
+            yield where, f"{pool} ends before it starts"
+            return
+        if not (_usable(pool.start, subnet) and _usable(pool.end, subnet)):
+            yield where, f"{pool} is not inside {subnet}"
+            return
+        for index, server in enumerate(self.servers):
+            if self.internal_address(index).ip in pool:
+                yield where, f"{pool} holds {self.internal_address(index).ip}, the address of {server.name}"
+        needed = max(len(self.clients), len(self.servers))
+        if len(pool) < needed:
+            yield where, f"{pool} has {len(pool)} addresses; needed: {needed}"
+
+
+Place = tuple[str | int, ...]
+Problem = tuple[Place, str]
+
+
+class CrossCheckError(ValueError):
+    """Values that are right one by one and can't be together."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(text for _, text in problems))
+        self.problems = problems
+
+
+def _usable(address: IPv4Address, subnet: IPv4Network) -> bool:
+    return address in subnet and address not in (subnet.network_address, subnet.broadcast_address)
+
+
+def _interface(asked: IPv4Interface | None, subnet: IPv4Network, number: int) -> IPv4Interface:
+    if asked is None:
+        return IPv4Interface((subnet.network_address + min(number, subnet.num_addresses - 2), subnet.prefixlen))
+    if asked.network.prefixlen == 32:  # noqa: PLR2004  said without a prefix
+        return IPv4Interface((asked.ip, subnet.prefixlen))
+    return asked

@@ -1,0 +1,267 @@
+"""Bringing a lab up, changing it and taking it down: the plan carried out, each side effect journalled first."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from labbuilder import progress, transport
+from labbuilder.errors import MachineError, ResidueError, SpecError
+from labbuilder.journal import Journal, Record
+from labbuilder.parallel import for_each
+from labbuilder.plan import MachinePlan, Plan, build_plan
+from labbuilder.providers.base import MachineState, Provider
+from labbuilder.providers.choice import choose, open_provider
+from labbuilder.provisioning import Change, FileDiff, configure, difference
+from labbuilder.session import Session, lab_identity, no_such_lab
+from labbuilder.spec.load import dump_spec, load_spec
+from labbuilder.spec.models import LabSpec
+from labbuilder.store import Home, LabDir, locked, remove_tree, unwritable, write_atomic
+from labbuilder.transport import Shell
+from labbuilder.verify import Verification, checks_for, run_checks
+
+SETTLE_AFTER_REBOOT_S = 90.0  # a failover pair that missed each other retries after 5 s, under load more than once
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `up` did.
+
+    Attributes:
+        started: Machines that were powered on.
+        removed: Machines that the spec no longer has, or whose hardware changed.
+        changes: What was configured in them.
+    """
+
+    started: tuple[str, ...]
+    removed: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def unchanged(self) -> bool:
+        """The lab was already what the spec says."""
+        return not (self.started or self.removed or self.changes)
+
+
+@contextmanager
+def brought_up(spec: LabSpec, home: Home, *, reconfigure: bool = False) -> Iterator[tuple[Session, Outcome]]:
+    """Bring the lab up, or on from wherever it is; the lab stays locked while the block runs.
+
+    Raises:
+        SpecError: A lab of that name was brought up from another spec, and ``reconfigure`` is not set.
+        HostError: The host can't.
+        MachineError: A machine did not come up, or refused its configuration.
+    """
+    lab = home.lab(spec.name)
+    with locked(lab):
+        removed = _agree_with_what_runs(spec, home, lab, reconfigure=reconfigure)
+        session = _begin(spec, home, lab)
+        try:
+            started = _power_on(session)
+            changes = _provision(session, started)
+            yield session, Outcome(started, removed, changes)
+        finally:
+            session.close()
+
+
+def _begin(spec: LabSpec, home: Home, lab: LabDir) -> Session:
+    """Make the lab's folder and give the lab its mark, unless it has one; write down what was asked for."""
+    kind, _ = choose(spec.provider)
+    identity = lab_identity(lab)
+    mark = identity[1] if identity else secrets.token_hex(4)
+    provider = open_provider(kind, home, lab, mark)
+    if identity is None:
+        provider.preflight()
+        try:
+            lab.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(lab.path, error) from error
+        Journal(lab.journal).append(Record("lab", "begun", data={"provider": kind, "mark": mark}))
+    session = Session(home, lab, spec, provider)
+    text = dump_spec(spec)
+    if not lab.spec.exists() or lab.spec.read_text(encoding="utf-8") != text:
+        with session.journal.effect("spec"):
+            write_atomic(lab.spec, text)
+    return session
+
+
+def _agree_with_what_runs(spec: LabSpec, home: Home, lab: LabDir, *, reconfigure: bool) -> tuple[str, ...]:
+    """Refuse another spec under the same name; with ``reconfigure``, remove the machines that must go."""
+    if not lab.spec.exists():
+        return ()
+    before = load_spec(lab.spec)
+    if before == spec:
+        return ()
+    if not reconfigure:
+        raise SpecError(
+            brief=f"the lab {lab.name} is already there, made from another spec",
+            details="\n".join(_spec_differences(before, spec)),
+            resolution=f"labbuilder up --reconfigure changes it; labbuilder down --lab {lab.name} removes it; "
+            "--name gives this one another name",
+        )
+    with Session.open(home, lab.name) as session:
+        return _remove_outdated(session, build_plan(spec))
+
+
+def _spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    return [f"{key}: {old[key]} is there, {new[key]} is asked for" for key in new if old[key] != new[key]]
+
+
+def _remove_outdated(session: Session, plan: Plan) -> tuple[str, ...]:
+    if (session.plan.image, session.plan.upstream) != (plan.image, plan.upstream):
+        raise SpecError(
+            brief=f"the lab {plan.lab} can't be changed in place: its image or its simulated LAN would differ",
+            resolution=f"labbuilder down --lab {plan.lab}, then labbuilder up",
+        )
+    wanted = {machine.name: machine.nics for machine in plan.machines}
+    outdated = [m.name for m in session.plan.machines if wanted.get(m.name) != m.nics]
+    for name in outdated:
+        with session.journal.effect("remove", name), progress.step("remove", name):
+            session.provider.destroy(name)
+    return tuple(outdated)
+
+
+def _power_on(session: Session) -> tuple[str, ...]:
+    """Image, networks, then every machine that is not running; returns the names of those."""
+    plan, provider, journal = session.plan, session.provider, session.journal
+    if not provider.has_image(plan.image):
+        with journal.effect("image", recipe=plan.image.digest):
+            provider.ensure_image(plan.image)
+    running = {m.name for m in provider.status() if m.state is not MachineState.STOPPED}
+    off = [machine for machine in plan.machines if machine.name not in running]
+    if not off:
+        return ()
+    with journal.effect("networks"), progress.step("networks"), ThreadPoolExecutor(1) as pool:
+        networks = pool.submit(provider.ensure_networks, plan)
+        for machine in off:
+            with journal.effect("create", machine.name):
+                provider.create(machine)
+        networks.result()
+    for machine in off:
+        with journal.effect("start", machine.name):
+            provider.start(machine.name)
+    return tuple(machine.name for machine in off)
+
+
+def _provision(session: Session, started: tuple[str, ...]) -> tuple[Change, ...]:
+    """Bring every machine to what the plan says, as soon as it answers."""
+    transport.warm_up()  # imports while the machines boot
+
+    def ready_shell(name: str) -> Shell:
+        if name in started:
+            with progress.step("boot", name):
+                session.provider.wait_ready(name)
+        return session.shell(name)
+
+    with session.journal.effect("provision"):
+        return configure(session.plan.machines, ready_shell)
+
+
+def verify(session: Session, *, reboot: bool = False, within_s: float = 0.0) -> Verification:
+    """Ask every check; with ``reboot``, reboot the servers one after the other and ask again after each."""
+    checks = checks_for(session.plan, session.spec)
+    with progress.step("verify") as step:
+        found = run_checks(checks, session.shell, lab=session.plan.lab, within_s=within_s)
+        step.detail = f"{len(found.outcomes) - len(found.failures)} of {len(found.outcomes)} checks passed"
+    if not reboot:
+        return found
+    for server in session.plan.servers:
+        with session.journal.effect("reboot", server.name), progress.step("reboot", server.name):
+            session.drop(server.name)
+            session.provider.reboot(server.name)
+        with progress.step("verify") as step:
+            again = run_checks(
+                checks, session.shell, lab=session.plan.lab, within_s=SETTLE_AFTER_REBOOT_S
+            )
+            step.detail = f"after the reboot of {server.name}"
+        found = found.followed_by(again, rebooted=server.name)
+    return found
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What `up` would do.
+
+    Attributes:
+        create: Machines that don't exist.
+        start: Machines that exist and are off.
+        remove: Machines that the spec no longer has.
+        files: Files that differ in running machines.
+        services: "machine: service" pairs that are not in effect.
+    """
+
+    create: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    files: tuple[FileDiff, ...] = ()
+    services: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """`up` would do nothing."""
+        return not (self.create or self.start or self.remove or self.files or self.services)
+
+
+def compare(spec: LabSpec, home: Home) -> Difference:
+    """Look at what runs and say what `up` would do about it; changes nothing."""
+    plan = build_plan(spec)
+    if not home.lab(spec.name).spec.exists():
+        return Difference(create=tuple(machine.name for machine in plan.machines))
+    with Session.open(home, spec.name) as session:
+        seen = {machine.name: machine.state for machine in session.provider.status()}
+        before = {machine.name: machine.nics for machine in session.plan.machines}
+        fits = {m.name: m.name in seen and before.get(m.name) == m.nics for m in plan.machines}
+        running = [m for m in plan.machines if fits[m.name] and seen[m.name] is not MachineState.STOPPED]
+
+        def look(machine: MachinePlan) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:
+            return difference(machine, session.shell(machine.name))
+
+        found = for_each(running, look)
+        return Difference(
+            create=tuple(name for name, fit in fits.items() if not fit),
+            start=tuple(name for name, fit in fits.items() if fit and seen[name] is MachineState.STOPPED),
+            remove=tuple(sorted(name for name in seen if not fits.get(name))),
+            files=tuple(file for files, _ in found for file in files),
+            services=tuple(
+                f"{machine.name}: {service}"
+                for machine, (_, services) in zip(running, found, strict=True)
+                for service in services
+            ),
+        )
+
+
+def take_down(home: Home, name: str) -> bool:
+    """Remove everything of the lab and look whether it is gone; False when there was nothing.
+
+    Raises:
+        ResidueError: Something is left.
+    """
+    lab = home.lab(name)
+    if not lab.path.exists():
+        return False
+    with locked(lab), progress.step("down"):
+        identity = lab_identity(lab)
+        if identity is not None:
+            kind, mark = identity
+            provider = open_provider(kind, home, lab, mark)
+            Journal(lab.journal).append(Record("down", "begun"))
+            provider.destroy_all()
+            _raise_if_residue(provider, lab)
+        remove_tree(lab.path)  # the journal goes last: until then `down` can be told again
+        return identity is not None
+
+
+def _raise_if_residue(provider: Provider, lab: LabDir) -> None:
+    left = provider.residue()
+    if left:
+        raise ResidueError(
+            brief=f"{len(left)} things of the lab {lab.name} are still there",
+            details="\n".join(left),
+            resolution=f"labbuilder down --lab {lab.name} tries again",
+        )
+
+

@@ -1,0 +1,201 @@
+"""`Lab`: the lab as a Python object. It holds no logic: spec, engine and verify do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from labbuilder import engine
+from labbuilder.plan import Plan, build_plan
+from labbuilder.providers.base import MachineStatus
+from labbuilder.run import Result
+from labbuilder.session import Session
+from labbuilder.spec.load import dump_spec, load_spec, spec_from_values
+from labbuilder.spec.models import LabSpec
+from labbuilder.store import Home
+from labbuilder.verify import Verification
+
+
+class Lab:
+    """A lab that is described, brought up, proven and taken down.
+
+    Described by calls, it starts empty; `Lab.from_file` and `Lab.from_spec` start from a whole spec::
+
+        lab = Lab("aula").add_server().add_server().add_client().up()
+        lab.verify().raise_for_failures()
+        lab.down()
+
+    As a context manager it is brought up at the start of the block and taken down at its end.
+
+    Args:
+        name: The lab's name.
+        home: Where labs and images are kept; said nothing, as ``LABBUILDER_HOME`` or XDG say.
+    """
+
+    def __init__(self, name: str = "aula", *, home: Home | None = None) -> None:
+        self._home = home or Home.default()
+        self._values: dict[str, Any] = {"name": name, "servers": [], "clients": []}
+        self._session: Session | None = None
+        self._outcome: engine.Outcome | None = None
+
+    @classmethod
+    def from_spec(cls, spec: LabSpec, *, home: Home | None = None) -> Self:
+        """A lab from a spec that is whole."""
+        lab = cls(spec.name, home=home)
+        lab._values = {field: getattr(spec, field) for field in spec.model_fields_set | {"name"}}
+        lab._values.setdefault("servers", spec.servers)
+        lab._values.setdefault("clients", spec.clients)
+        return lab
+
+    @classmethod
+    def from_file(cls, path: str | Path, *, home: Home | None = None) -> Self:
+        """A lab from a YAML file.
+
+        Raises:
+            SpecError: The file is not there or is no spec; every wrong value is named with its line.
+        """
+        return cls.from_spec(load_spec(Path(path)), home=home)
+
+    def add_server(
+        self, name: str | None = None, *, internal: str | None = None, bridged: str | None = None
+    ) -> Self:
+        """Add a server; the first is the failover primary.
+
+        Args:
+            name: Said nothing: server1, server2.
+            internal: Address on the internal network; said nothing, .1, .2.
+            bridged: Address on the bridged network; said nothing, the 11th, 12th of the subnet.
+        """
+        servers = self._values["servers"]
+        asked = {"name": name or f"server{len(servers) + 1}", "internal": internal, "bridged": bridged}
+        return self._change(servers=[*servers, {k: v for k, v in asked.items() if v is not None}])
+
+    def add_client(self, name: str | None = None) -> Self:
+        """Add a client; said no name: client1, client2."""
+        clients = self._values["clients"]
+        return self._change(clients=[*clients, {"name": name or f"client{len(clients) + 1}"}])
+
+    def add_clients(self, count: int) -> Self:
+        """Add so many clients."""
+        for _ in range(count):
+            self.add_client()
+        return self
+
+    def set(self, **sections: Mapping[str, Any] | str | None) -> Self:
+        """Set sections of the spec by their YAML names: ``set(dhcp={"default_lease_s": 120})``."""
+        return self._change(**sections)
+
+    def _change(self, **values: Any) -> Self:
+        self._values.update(values)
+        return self
+
+    @property
+    def spec(self) -> LabSpec:
+        """What was asked for.
+
+        Raises:
+            SpecError: It can't be; every problem is named.
+        """
+        return spec_from_values(**self._values)
+
+    @property
+    def name(self) -> str:
+        """The lab's name."""
+        return str(self._values["name"])
+
+    def to_yaml(self) -> str:
+        """The spec as YAML; `from_file` reads it back without loss."""
+        return dump_spec(self.spec)
+
+    def plan(self) -> Plan:
+        """What follows from the spec, to the last byte of every file; nothing is made."""
+        return build_plan(self.spec)
+
+    def render(self, folder: str | Path) -> list[Path]:
+        """Write all files of all machines below ``folder``/MACHINE/; return their paths."""
+        written = []
+        for machine in self.plan().machines:
+            for file in machine.files:
+                target = Path(folder) / machine.name / file.path.lstrip("/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(file.text, encoding="utf-8")
+                target.chmod(file.mode)
+                written.append(target)
+        return written
+
+    def up(self, *, verify: bool = True, reconfigure: bool = False) -> Self:
+        """Bring the lab up and prove it; a lab that is up already is left as it is.
+
+        Args:
+            verify: Run every check at the end.
+            reconfigure: Change a lab of this name that was made from another spec.
+
+        Raises:
+            VerificationError: It is up, but a check failed.
+            SpecError, HostError, MachineError, WaitError: It is not up.
+        """
+        self.close()
+        with engine.brought_up(self.spec, self._home, reconfigure=reconfigure) as (session, outcome):
+            self._outcome = outcome
+            if verify:
+                engine.verify(session).raise_for_failures()
+        return self
+
+    @property
+    def outcome(self) -> engine.Outcome | None:
+        """What the last `up` did."""
+        return self._outcome
+
+    def verify(self, *, reboot: bool = False) -> Verification:
+        """Ask every check of the running lab.
+
+        Args:
+            reboot: Reboot the servers one after the other and ask everything again after each.
+        """
+        return engine.verify(self._opened(), reboot=reboot)
+
+    def difference(self) -> engine.Difference:
+        """What `up` would do."""
+        return engine.compare(self.spec, self._home)
+
+    def status(self) -> tuple[MachineStatus, ...]:
+        """The machines as the provider sees them now."""
+        return self._opened().provider.status()
+
+    def run(self, machine: str, command: str, *, timeout_s: float = 60.0) -> Result:
+        """Run a line of shell as root in a machine; its exit status is in the result."""
+        return self._opened().shell(machine).run(command, timeout_s=timeout_s)
+
+    def session(self) -> Session:
+        """The running lab: its provider, plan and connections, for what this class has no word for."""
+        return self._opened()
+
+    def _opened(self) -> Session:
+        if self._session is None:
+            self._session = Session.open(self._home, self.name)
+        return self._session
+
+    def down(self) -> bool:
+        """Remove everything of the lab; False when there was nothing.
+
+        Raises:
+            ResidueError: Something is left.
+        """
+        self.close()
+        return engine.take_down(self._home, self.name)
+
+    def close(self) -> None:
+        """Close the connections; the lab runs on."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def __enter__(self) -> Self:
+        return self.up()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()

@@ -1,0 +1,31 @@
+"""Doing what does not depend on each other at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+def for_each(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer]:
+    """Call ``do`` on every item, each in a thread of its own; return the answers in the items' order.
+
+    Raises:
+        Exception: The first error, as soon as it happens; threads that still run are not waited for.
+    """
+    everything = list(items)
+    if not everything:
+        return []
+    pool = ThreadPoolExecutor(max_workers=len(everything))
+    try:
+        futures: list[Future[Answer]] = [pool.submit(do, item) for item in everything]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        failed = next((f for f in futures if f.done() and f.exception()), None)
+        if failed is not None:
+            failed.result()
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # so that Ctrl-C is heard at once

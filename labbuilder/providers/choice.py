@@ -1,0 +1,31 @@
+"""Which provider a lab gets."""
+
+from __future__ import annotations
+
+from labbuilder.errors import ProviderUnavailableError
+from labbuilder.providers.base import Provider
+from labbuilder.store import Home, LabDir
+
+
+def choose(wanted: str) -> tuple[str, str]:
+    """The provider for ``wanted`` ("auto" or a name) and why it is that one."""
+    if wanted == "auto":
+        return "nspawn", "auto: systemd-nspawn needs no hypervisor"
+    return wanted, "asked for"
+
+
+def open_provider(kind: str, home: Home, lab: LabDir, mark: str) -> Provider:
+    """The provider of that kind, bound to one lab.
+
+    Raises:
+        ProviderUnavailableError: There is no such provider.
+    """
+    match kind:
+        case "nspawn":
+            from labbuilder.providers.nspawn.provider import NspawnProvider  # noqa: PLC0415  Linux only
+
+            return NspawnProvider(home, lab, mark)
+        case _:
+            raise ProviderUnavailableError(
+                brief=f"there is no provider {kind!r}", resolution="use nspawn, or auto"
+            )

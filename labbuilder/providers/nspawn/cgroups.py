@@ -1,0 +1,124 @@
+"""The control groups of a lab: one for each machine, so that none shares the host's.
+
+On a v1 or hybrid host a lab has a group in each of three hierarchies; on a v2 host one, below the scope that
+systemd delegated to the supervisor, or below the root where there is no systemd.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from labbuilder.errors import MachineError, WaitError
+from labbuilder.wait import wait_until
+
+ROOT = Path("/sys/fs/cgroup")
+_V1_HIERARCHIES = ("systemd", "unified", "freezer")
+
+
+def is_v2() -> bool:
+    """The host has the unified hierarchy alone."""
+    return (ROOT / "cgroup.controllers").exists()
+
+
+def _own_group() -> str:
+    """The v2 group of this process: the delegated scope, where systemd made one."""
+    for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+        if line.startswith("0::"):
+            return line.removeprefix("0::").strip("/")
+    return ""
+
+
+def lab_groups(mark: str) -> tuple[Path, ...]:
+    """Where the lab's groups are or would be, found by its mark."""
+    name = f"labbuilder-{mark}"
+    if not is_v2():
+        return tuple(ROOT / h / name for h in _V1_HIERARCHIES if (ROOT / h / "cgroup.procs").exists())
+    scopes = tuple(ROOT.glob(f"system.slice/{name}.scope"))
+    return scopes or (ROOT / name,)
+
+
+def enter(mark: str) -> tuple[Path, ...]:
+    """Make the lab's groups and move this process into a leaf of its own; return the groups."""
+    groups = lab_groups(mark)
+    if is_v2() and f"labbuilder-{mark}.scope" in _own_group():
+        groups = (ROOT / _own_group(),)
+    for group in groups:
+        leaf = group / "supervisor"
+        leaf.mkdir(parents=True, exist_ok=True)
+        (leaf / "cgroup.procs").write_text("0", encoding="ascii")
+    return groups
+
+
+def join(groups: tuple[Path, ...], machine: str, owner: int) -> None:
+    """Move this process into the machine's groups and hand them to the machine's root."""
+    for group in groups:
+        own = group / machine
+        own.mkdir(exist_ok=True)
+        (own / "cgroup.procs").write_text("0", encoding="ascii")
+        os.chown(own, owner, owner)
+        for entry in own.iterdir():
+            if entry.is_file():
+                os.chown(entry, owner, owner)
+
+
+def _freezer(groups: tuple[Path, ...], machine: str) -> tuple[Path, str, str]:
+    """The file that freezes the machine, and the words for frozen and not: v1's freezer, else v2's own."""
+    for name, frozen, thawed in (("freezer.state", "FROZEN", "THAWED"), ("cgroup.freeze", "1", "0")):
+        for group in groups:
+            if (group / machine / name).exists():
+                return group / machine / name, frozen, thawed
+    raise MachineError(brief=f"{machine} can't be paused: it has no freezer control group")
+
+
+def freeze(groups: tuple[Path, ...], machine: str, *, frozen: bool) -> None:
+    """Stop or continue every process of the machine at once."""
+    file, on, off = _freezer(groups, machine)
+    file.write_text(on if frozen else off, encoding="ascii")
+
+
+def is_frozen(mark: str, machine: str) -> bool:
+    """The machine is paused now."""
+    try:
+        file, on, _ = _freezer(lab_groups(mark), machine)
+        return file.read_text(encoding="ascii").strip() == on
+    except (MachineError, FileNotFoundError):
+        return False
+
+
+def _remove_once(group: Path) -> bool:
+    for folder, _, _ in os.walk(group, topdown=False):
+        try:
+            os.rmdir(folder)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return False  # a process that is just ending is still counted
+    return True
+
+
+def remove(group: Path, *, within_s: float = 5.0) -> None:
+    """Remove a group and all below it once its processes have ended; one already gone is success.
+
+    Raises:
+        WaitError: A process still lives in it; `residue` will name the group.
+    """
+    wait_until(f"{group} has no process", lambda: _remove_once(group), within_s=within_s, every_s=0.005)
+
+
+def remove_lab(mark: str) -> None:
+    """Remove all groups of the lab that can be removed."""
+    for group in lab_groups(mark):
+        try:
+            remove(group)
+        except WaitError:
+            continue
+
+
+def host_pids(mark: str, machine: str) -> tuple[int, ...]:
+    """The host's process numbers of everything that runs in the machine."""
+    group = lab_groups(mark)[0] / machine
+    found = []
+    for procs in group.glob("**/cgroup.procs"):
+        found += [int(pid) for pid in procs.read_text(encoding="ascii").split()]
+    return tuple(found)

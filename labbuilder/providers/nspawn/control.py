@@ -1,0 +1,53 @@
+"""The socket between a command and the lab's supervisor: one JSON line each way.
+
+The supervisor listens in the lab's folder. It alone changes what runs; whoever may open the folder (root) may ask.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+from labbuilder.errors import MachineError
+from labbuilder.transport import connect_unix
+
+
+class SupervisorGoneError(Exception):
+    """No supervisor answers: the lab is down, or its process was killed."""
+
+
+def ask(path: Path, request: dict[str, Any], *, timeout_s: float = 10.0) -> dict[str, Any]:
+    """Send one request and return the answer.
+
+    Raises:
+        SupervisorGoneError: Nobody answers at that socket.
+        MachineError: The supervisor answered that it failed.
+    """
+    try:
+        with connect_unix(path, timeout_s=timeout_s) as connection:
+            connection.settimeout(timeout_s)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as lines:
+                line = lines.readline()
+    except OSError as error:
+        raise SupervisorGoneError(str(path)) from error
+    if not line:
+        raise SupervisorGoneError(str(path))
+    answer: dict[str, Any] = json.loads(line)
+    if "error" in answer:
+        raise MachineError(brief=str(answer["error"]), details=answer.get("details"))
+    return answer
+
+
+def supervisor_pid(path: Path) -> int | None:
+    """The host's process number of the supervisor, as the kernel tells it; None when it is gone."""
+    try:
+        with connect_unix(path, timeout_s=2.0) as connection:
+            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    except OSError:
+        return None
+    pid: int = struct.unpack("3i", credentials)[0]
+    return pid or None

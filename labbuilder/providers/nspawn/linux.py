@@ -1,0 +1,43 @@
+"""System calls that Python 3.11's ``os`` lacks, and the numbers from the kernel's headers."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+CLONE_NEWNS = 0x0002_0000
+CLONE_NEWUSER = 0x1000_0000
+CLONE_NEWPID = 0x2000_0000
+CLONE_NEWNET = 0x4000_0000
+
+MS_BIND = 0x1000
+MS_REC = 0x4000
+MS_PRIVATE = 0x4_0000
+
+PR_SET_PDEATHSIG = 1
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 1 << 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces named in ``flags`` for new ones."""
+    _checked(_libc.unshare(flags), "unshare")
+
+
+def mount(source: str, target: str, kind: str = "none", flags: int = 0, options: str = "") -> None:
+    """Mount, bind or change the propagation of a mount, as mount(2) does."""
+    data = options.encode() if options else None
+    _checked(_libc.mount(source.encode(), target.encode(), kind.encode(), flags, data), f"mount on {target}")
+
+
+def prctl(option: int, value: int) -> None:
+    """Set one attribute of this process."""
+    _checked(_libc.prctl(option, value, 0, 0, 0), "prctl")

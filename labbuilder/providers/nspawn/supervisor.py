@@ -1,0 +1,208 @@
+"""The lab's own process. It is PID 1 of the lab's PID, mount and network namespaces: its death is the lab's.
+
+Run as ``python -m labbuilder.providers.nspawn.supervisor MARK LAB_FOLDER IMAGE_ROOT`` by the provider. It forks, the child
+enters the namespaces, listens on LAB_FOLDER/control.sock and outlives the command that started it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from labbuilder.errors import LabError
+from labbuilder.providers.nspawn.ids import UID_SHIFT
+from labbuilder.providers.nspawn import cgroups, launch, linux, upstream, wires
+
+SOCKET_NAME = "control.sock"
+SIGRTMIN_POWEROFF = signal.SIGRTMIN + 4
+SIGRTMIN_REBOOT = signal.SIGRTMIN + 5
+
+
+class Supervisor:
+    """One loop, one thread: requests, messages of systemd-nspawn and ended children, as they come."""
+
+    def __init__(self, mark: str, groups: tuple[Path, ...], view: Path) -> None:
+        self.mark = mark
+        self.groups = groups
+        self.view = view
+        self.machines: dict[str, launch.Boot] = {}
+        self.world = 0
+        self.selector = selectors.DefaultSelector()
+        self.indices = 0
+
+    def serve(self, listener: socket.socket) -> None:
+        """Never returns: the supervisor ends by being killed."""
+        wake, wake_writer = socket.socketpair()
+        for end in (wake, wake_writer):
+            end.setblocking(False)
+        signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        listener.setblocking(False)
+        self.selector.register(listener, selectors.EVENT_READ, lambda: self.accept(listener))
+        self.selector.register(wake, selectors.EVENT_READ, lambda: self.reap(wake))
+        while True:
+            for key, _ in self.selector.select():
+                key.data()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Read one request, carry it out, answer."""
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(2.0)
+            try:
+                line = connection.makefile("rb").readline()
+                if not line:
+                    return  # someone only looked who listens here
+                answer = self.carry_out(json.loads(line))
+                connection.sendall(json.dumps(answer).encode() + b"\n")
+            except OSError as error:
+                print(f"a request was not answered: {error}", file=sys.stderr, flush=True)
+
+    def carry_out(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Do what a request asks; a failure is an answer too."""
+        deeds: dict[str, Callable[..., dict[str, Any]]] = {
+            "networks": self.networks,
+            "boot": self.boot,
+            "signal": self.signal,
+            "freeze": self.freeze,
+            "link": self.link,
+            "forget": self.forget,
+            "status": self.status,
+        }
+        try:
+            return deeds[request.pop("do")](**request)
+        except LabError as error:
+            return {"error": error.brief, "details": error.details}
+        except Exception as error:  # noqa: BLE001  the lab must outlive a wrong request
+            return {"error": f"{type(error).__name__}: {error}", "details": None}
+
+    def networks(self, world: dict[str, Any]) -> dict[str, Any]:
+        """Bring up the bridges and the world behind them, once."""
+        if not self.world:
+            wires.make_bridges()
+            self.world = upstream.start(world)
+        return self.status()
+
+    def boot(self, name: str, nics: list[dict[str, str]]) -> dict[str, Any]:
+        """Power a machine on; a machine that runs is left alone."""
+        machine = self.machines.get(name)
+        if machine is None:
+            self.indices += 1
+            machine = launch.Boot(name, self.indices, self.view / "machines" / name, nics)
+            self.machines[name] = machine
+        if not machine.pid:
+            machine.nics = nics
+            self._power_on(machine)
+        return self.status()
+
+    def _power_on(self, machine: launch.Boot) -> None:
+        machine.power_on(self.view / "image", self.groups, self.mark)
+        assert machine.notify is not None  # noqa: S101
+        self.selector.register(machine.notify, selectors.EVENT_READ, machine.read_notify)
+
+    def signal(self, name: str, what: str) -> dict[str, Any]:
+        """Cut a machine's power, or tell its init to power off or reboot."""
+        machine = self._machine(name)
+        if what == "kill":
+            machine.cut_power()
+        else:
+            number = {"poweroff": SIGRTMIN_POWEROFF, "reboot": SIGRTMIN_REBOOT}[what]
+            machine.tell_init(number, stopping=what == "poweroff")
+        return self.status()
+
+    def freeze(self, name: str, *, frozen: bool) -> dict[str, Any]:
+        """Pause or resume a machine."""
+        cgroups.freeze(self.groups, self._machine(name).name, frozen=frozen)
+        return {}
+
+    def link(self, name: str, network: str, *, up: bool) -> dict[str, Any]:
+        """Plug or unplug a machine's cable; it stays so over reboots."""
+        machine = self._machine(name)
+        (machine.cut.discard if up else machine.cut.add)(network)
+        if machine.leader:
+            wires.set_link(machine.index, network, up=up)
+        return {}
+
+    def forget(self, name: str) -> dict[str, Any]:
+        """Drop a machine that is off."""
+        machine = self.machines.get(name)
+        if machine is not None and machine.pid:
+            raise LabError(brief=f"{name} still runs")
+        self.machines.pop(name, None)
+        return {}
+
+    def status(self) -> dict[str, Any]:
+        """All machines that were ever powered on."""
+        return {"machines": [m.as_dict() for m in self.machines.values()], "world": bool(self.world)}
+
+    def _machine(self, name: str) -> launch.Boot:
+        if name not in self.machines:
+            raise LabError(brief=f"{name} is not powered on")
+        return self.machines[name]
+
+    def reap(self, wake: socket.socket) -> None:
+        """Take in ended children; a machine that rebooted is powered on again."""
+        wake.recv(4096)
+        for pid, code in launch.wait_any():
+            if pid == self.world:
+                self.world = 0
+                print(f"the simulated upstream ended with {code}", file=sys.stderr, flush=True)
+            for machine in self.machines.values():
+                if machine.pid == pid:
+                    if machine.notify is not None:
+                        machine.read_notify()
+                        self.selector.unregister(machine.notify)
+                    machine.ended(code)
+                    if code == launch.EXIT_REBOOT and not machine.stopping:
+                        self._power_on(machine)
+
+
+def _own_view(lab: Path, image: Path) -> Path:
+    """Hide the host's /run/systemd and bind the lab's folders where a machine's root can reach them.
+
+    The lab may lie in a folder that only the host's root may enter.
+    """
+    sources = {"machines": os.open(lab / "machines", os.O_PATH), "image": os.open(image, os.O_PATH)}
+    linux.mount("none", "/", "none", linux.MS_REC | linux.MS_PRIVATE)
+    linux.mount("proc", "/proc", "proc")
+    hidden = Path("/run/systemd") if Path("/run/systemd").is_dir() else Path("/run")
+    linux.mount("tmpfs", str(hidden), "tmpfs", 0, f"mode=755,uid={UID_SHIFT},gid={UID_SHIFT}")
+    (hidden / "systemd" if hidden.name == "run" else hidden).joinpath("nspawn").mkdir(parents=True)
+    view = Path("/run/systemd/labbuilder")
+    for name, fd in sources.items():
+        (view / name).mkdir(parents=True)
+        linux.mount(f"/proc/self/fd/{fd}", str(view / name), "none", linux.MS_BIND | linux.MS_REC)
+        os.close(fd)
+    return view
+
+
+def main(mark: str, lab: Path, image: Path) -> None:
+    """Enter the namespaces, listen, tell the parent, serve."""
+    groups = cgroups.enter(mark)
+    lab_fd = os.open(lab, os.O_PATH)
+    linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWNET)
+    listening, say_listening = os.pipe()
+    if os.fork():
+        os.close(say_listening)
+        sys.exit(0 if os.read(listening, 1) else 4)
+    os.umask(0o022)
+    view = _own_view(lab, image)
+    listener = socket.socket(socket.AF_UNIX)
+    own = f"/proc/self/fd/{lab_fd}/{SOCKET_NAME}"
+    Path(own).unlink(missing_ok=True)
+    listener.bind(own)
+    os.chmod(own, 0o600)
+    listener.listen(64)
+    os.write(say_listening, b"l")
+    Supervisor(mark, groups, view).serve(listener)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

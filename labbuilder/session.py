@@ -1,0 +1,111 @@
+"""A lab that exists, opened for work: its spec and plan, its provider, and one SSH connection a machine."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from labbuilder.errors import MachineError, SpecError
+from labbuilder.journal import Journal
+from labbuilder.plan import Plan, build_plan
+from labbuilder.providers.base import Provider
+from labbuilder.providers.choice import open_provider
+from labbuilder.spec.load import load_spec
+from labbuilder.spec.models import LabSpec
+from labbuilder.store import Home, LabDir
+from labbuilder.transport import Shell
+
+
+class Session:
+    """Connections are opened when they are first needed and kept until `close`.
+
+    Attributes:
+        home: Where labs and images are kept.
+        lab: The lab's folder.
+        spec: What was asked for.
+        plan: What follows from it.
+        provider: Where the machines live.
+    """
+
+    def __init__(self, home: Home, lab: LabDir, spec: LabSpec, provider: Provider) -> None:
+        self.home = home
+        self.lab = lab
+        self.spec = spec
+        self.plan: Plan = build_plan(spec)
+        self.provider = provider
+        self.journal = Journal(lab.journal)
+        self._shells: dict[str, Shell] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, home: Home, name: str) -> Session:
+        """Open the lab that was brought up under that name.
+
+        Raises:
+            SpecError: There is none, or its first `up` did not get far enough to be used.
+        """
+        lab = home.lab(name)
+        identity = lab_identity(lab)
+        if identity is None or not lab.spec.exists():
+            raise no_such_lab(home, name)
+        kind, mark = identity
+        return cls(home, lab, load_spec(lab.spec), open_provider(kind, home, lab, mark))
+
+    def shell(self, machine: str) -> Shell:
+        """The connection to a machine of the lab.
+
+        Raises:
+            MachineError: The lab has no such machine.
+            TransportError: It can't be reached.
+        """
+        if machine not in {m.name for m in self.plan.machines}:
+            names = ", ".join(m.name for m in self.plan.machines)
+            raise MachineError(
+                brief=f"the lab {self.lab.name} has no machine {machine!r}", resolution=f"use one of: {names}"
+            )
+        with self._lock:
+            known = self._shells.get(machine)
+        if known is None:
+            known = Shell(self.provider.endpoint(machine))
+            with self._lock:
+                self._shells[machine] = known
+        return known
+
+    def drop(self, machine: str) -> None:
+        """Close a machine's connection: it is about to go away."""
+        with self._lock:
+            shell = self._shells.pop(machine, None)
+        if shell is not None:
+            shell.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        for machine in tuple(self._shells):
+            self.drop(machine)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def lab_identity(lab: LabDir) -> tuple[str, str] | None:
+    """The lab's provider and mark, from the first record of its journal."""
+    for record in Journal(lab.journal).records():
+        if record.effect == "lab":
+            return record.data["provider"], record.data["mark"]
+    return None
+
+
+def no_such_lab(home: Home, name: str) -> SpecError:
+    """The error that lists what there is."""
+    names = ", ".join(home.lab_names())
+    return SpecError(
+        brief=f"there is no lab named {name}",
+        details=f"There are: {names}" if names else "There are none.",
+        resolution="labbuilder up makes one; labbuilder list shows them",
+    )

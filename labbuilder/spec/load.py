@@ -1,0 +1,190 @@
+"""Reading and writing a spec; every wrong value is named with its place."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from labbuilder.errors import SpecError
+from labbuilder.spec.models import CrossCheckError, LabSpec, Model, Place
+
+_KEYS_NEAR_ENOUGH = 0.6
+_RESOLUTION = "labbuilder schema prints what is allowed; docs/reference.md explains it"
+
+
+def load_spec(path: Path) -> LabSpec:
+    """Read a spec from a YAML file.
+
+    Raises:
+        SpecError: It can't be read or is no spec; all its problems, each with file and line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise SpecError(
+            brief=f"{path} can't be read: {said}", resolution="labbuilder init writes a spec to start from"
+        ) from error
+    return parse_spec(text, str(path))
+
+
+def parse_spec(text: str, source: str) -> LabSpec:
+    """Read a spec from YAML text.
+
+    Args:
+        text: The YAML.
+        source: What errors call it: the file's name.
+
+    Raises:
+        SpecError: All its problems, each with its line.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _syntax_error(error, text, source) from error
+    if not isinstance(values, dict):
+        seen = "is empty" if values is None else f"holds a {type(values).__name__}, not keys and values"
+        raise SpecError(brief=f"{source} {seen}", resolution="labbuilder init writes a spec to start from")
+    lines: dict[Place, int] = {}
+    doubled: list[tuple[Place, str]] = []
+    _note_lines(node, (), lines, doubled)
+    return _validated(values, doubled, lines, source)
+
+
+def spec_from_values(**values: Any) -> LabSpec:
+    """A spec from Python values, with the same errors as a file's.
+
+    Raises:
+        SpecError: All problems, each with its place.
+    """
+    return _validated(values, [], {}, "")
+
+
+def dump_spec(spec: LabSpec) -> str:
+    """The spec as YAML that reads back without loss; what was left at its default is left out."""
+    values = spec.model_dump(mode="json", exclude_defaults=True)
+    values = {"name": spec.name, **values}
+    if spec.dhcp.pool is not None:
+        values["dhcp"]["pool"] = str(spec.dhcp.pool)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a spec file, with its short forms; for editors."""
+    schema = LabSpec.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "labbuilder lab"
+    for kind, most in (("servers", 2), ("clients", 200)):
+        whole = schema["properties"][kind]
+        described = {key: whole.pop(key) for key in ("description", "default", "title") if key in whole}
+        whole["items"] = {"anyOf": [whole["items"], {"type": "string"}]}
+        count = {"type": "integer", "minimum": 1 if kind == "servers" else 0, "maximum": most}
+        schema["properties"][kind] = {"anyOf": [whole, count], **described}
+    pool = schema["$defs"]["Dhcp"]["properties"]["pool"]
+    pool["anyOf"].insert(0, {"type": "string", "pattern": r"^[0-9.]+ *- *[0-9.]+$"})
+    return schema
+
+
+def _validated(
+    values: dict[str, Any], doubled: list[tuple[Place, str]], lines: dict[Place, int], source: str
+) -> LabSpec:
+    problems = list(doubled)
+    spec = None
+    try:
+        spec = LabSpec.model_validate(values)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            problems += _problems_of(detail)
+    if spec is not None and not problems:
+        return spec
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    details = "\n".join(_placed(place, text, lines, source) for place, text in problems)
+    name = source or "the spec"
+    raise SpecError(brief=f"{count} in {name}", details=details, resolution=_RESOLUTION)
+
+
+def _problems_of(detail: ErrorDetails) -> list[tuple[Place, str]]:
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, CrossCheckError):
+        return cause.problems
+    place = tuple(part for part in detail["loc"] if not str(part).startswith("function-"))
+    if place and place[-1] == "AddressRange":
+        place = place[:-1]
+    if detail["type"] == "extra_forbidden":
+        return [(place, f"unknown key{_nearest(place)}")]
+    if detail["type"] == "missing":
+        return [(place, "is missing")]
+    text = str(cause) if isinstance(cause, ValueError) else detail["msg"]
+    text = text[0].lower() + text[1:]
+    return [(place, f"{detail['input']!r}: {text}")]
+
+
+def _nearest(place: Place) -> str:
+    """The known key that was probably meant, else all keys that are known there."""
+    model: Any = LabSpec
+    for part in place[:-1]:
+        if isinstance(part, str) and part in getattr(model, "model_fields", {}):
+            model = _model_in(model.model_fields[part].annotation)
+    known = list(getattr(model, "model_fields", {}))
+    near = difflib.get_close_matches(str(place[-1]), known, 1, _KEYS_NEAR_ENOUGH)
+    return f"; did you mean {near[0]}?" if near else f"; allowed: {', '.join(known)}"
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _placed(place: Place, text: str, lines: dict[Place, int], source: str) -> str:
+    shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    known = place
+    while known not in lines and known:
+        known = known[:-1]
+    line = f"{source}:{lines[known]}: " if known in lines else ""
+    return f"{line}{shown or 'lab'}: {text}"
+
+
+def _note_lines(
+    node: yaml.Node | None, place: Place, lines: dict[Place, int], doubled: list[tuple[Place, str]]
+) -> None:
+    """Remember the line of every key and item; a key said twice in one mapping is a problem."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            where = (*place, name)
+            if name in seen:
+                doubled.append((where, f"is said twice, again in line {key.start_mark.line + 1}"))
+            seen.add(name)
+            lines.setdefault(where, key.start_mark.line + 1)
+            _note_lines(value, where, lines, doubled)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            where = (*place, index)
+            lines[where] = item.start_mark.line + 1
+            _note_lines(item, where, lines, doubled)
+
+
+def _syntax_error(error: yaml.YAMLError, text: str, source: str) -> SpecError:
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or str(error)
+    if mark is None:
+        return SpecError(brief=f"{source} is no YAML", details=said)
+    rows = text.splitlines()
+    row = rows[mark.line] if mark.line < len(rows) else ""
+    return SpecError(
+        brief=f"{source}:{mark.line + 1}: not YAML: {said}",
+        details=f"{row}\n{' ' * mark.column}^",
+        resolution="mend that line: keys end with a colon, and what belongs to a key is indented with spaces",
+    )
