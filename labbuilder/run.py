@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +87,46 @@ def run(
     if done.returncode not in ok:
         raise CommandError.from_output(words, done.returncode, done.stderr or done.stdout)
     return Result(words, done.returncode, done.stdout, done.stderr)
+
+
+def run_streaming(argv: Sequence[str | Path], on_line: Callable[[str], None], *, timeout_s: float) -> None:
+    """Run a long command and hand over each line it says, on either stream, as it comes.
+
+    Raises:
+        HostError: The program is not installed.
+        CommandError: It ended with another status than 0, or the limit passed; its last lines are in the details.
+    """
+    words = [str(word) for word in argv]
+    logger.debug("+ %s", shlex.join(words))
+    last: deque[str] = deque(maxlen=20)
+    try:
+        child = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=host_environment(),
+        )
+    except FileNotFoundError as error:
+        raise HostError(
+            brief=f"{words[0]} is not installed", resolution="labbuilder doctor names the packages that are missing"
+        ) from error
+    with child:
+        limit = threading.Timer(timeout_s, child.kill)
+        limit.start()
+        try:
+            for line in child.stdout or ():
+                last.append(line.rstrip())
+                on_line(line)
+        except BaseException:
+            child.terminate()
+            raise
+        finally:
+            limit.cancel()
+    if child.returncode != 0:
+        raise CommandError.from_output(words, child.returncode, "\n".join(last))
 
 
 def start_daemon(argv: Sequence[str | Path], *, log: Path) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labbuilder.errors import TransportError
 from labbuilder.run import Result
 
 if TYPE_CHECKING:
     import fabric
-    import paramiko
 
 
 @dataclass(frozen=True)
@@ -56,3 +56,150 @@ def connect_unix(path: Path, *, timeout_s: float = 10.0) -> socket.socket:
         return connection
     finally:
         os.close(folder)
+
+
+def banner_ready(endpoint: Endpoint) -> bool:
+    """The machine's SSH sends its banner; a connection alone proves nothing."""
+    try:
+        if endpoint.unix_socket is None:
+            connection = socket.create_connection((endpoint.host, endpoint.port), timeout=5.0)
+        else:
+            connection = connect_unix(endpoint.unix_socket, timeout_s=5.0)
+        with connection:
+            connection.settimeout(5.0)
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def warm_up() -> None:
+    """Import Fabric now, while something else is waited for: it takes a tenth of a second."""
+    import fabric  # noqa: F401, PLC0415
+
+
+class Shell:
+    """One SSH connection to a machine, by Fabric. Used by one thread at a time.
+
+    Raises:
+        TransportError: The machine can't be reached, or shows another host key than its own.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._connection = _connect(endpoint)
+
+    def run(
+        self, script: str, *, timeout_s: float = 60.0, on_line: Callable[[str], None] | None = None
+    ) -> Result:
+        """Run a shell script as root in the machine.
+
+        Args:
+            script: What the machine's own shell is to run.
+            timeout_s: Limit in seconds.
+            on_line: Called with each whole line of standard output as it comes.
+
+        Raises:
+            TransportError: The connection broke, or the limit passed.
+        """
+        lines = _Lines(on_line)
+        try:
+            done = self._connection.run(
+                script, hide=True, warn=True, in_stream=False, timeout=timeout_s, out_stream=lines
+            )
+        except Exception as error:
+            raise TransportError(
+                brief=f"{self.endpoint.machine} did not carry out a command",
+                details=f"{type(error).__name__}: {error}",
+                resolution="labbuilder status shows whether it runs",
+            ) from error
+        return Result(("ssh", self.endpoint.machine, script), done.exited, done.stdout, done.stderr)
+
+    def run_many(self, scripts: Sequence[str], *, timeout_s: float = 60.0) -> tuple[Result, ...]:
+        """Run several scripts at the same time in one round trip, each with its own output and status."""
+        told = "\n".join(
+            f"( {{ {script}\n}} >$d/{n}.o 2>$d/{n}.e; ) & p{n}=$!" for n, script in enumerate(scripts)
+        )
+        # Every output is framed by its length in bytes, so no text can break the frame.
+        read = "\n".join(
+            f"wait $p{n} && c=0 || c=$?; echo $c $(wc -c <$d/{n}.o) $(wc -c <$d/{n}.e); cat $d/{n}.o $d/{n}.e"
+            for n in range(len(scripts))
+        )
+        done = self.run(f"d=$(mktemp -d)\n{told}\n{{\n{read}\n}} | base64 -w0\nrm -r $d", timeout_s=timeout_s)
+        return tuple(_unframe(done, self.endpoint.machine, scripts))
+
+    def put(self, data: bytes, path: str) -> None:
+        """Write a file in the machine.
+
+        Raises:
+            TransportError: It could not be written.
+        """
+        try:
+            self._connection.put(io.BytesIO(data), path)
+        except Exception as error:
+            raise TransportError(
+                brief=f"{path} could not be written in {self.endpoint.machine}", details=str(error)
+            ) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+class _Lines(io.TextIOBase):
+    """A stream that hands over whole lines."""
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        self._on_line = on_line
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if self._on_line is not None:
+                self._on_line(line)
+        return len(text)
+
+
+def _unframe(done: Result, machine: str, scripts: Sequence[str]) -> Iterator[Result]:
+    data = base64.b64decode(done.stdout)
+    for script in scripts:
+        head, _, data = data.partition(b"\n")
+        code, out, err = (int(number) for number in head.split())
+        texts = data[:out].decode(errors="replace"), data[out : out + err].decode(errors="replace")
+        data = data[out + err :]
+        yield Result(("ssh", machine, script), code, *texts)
+
+
+def _connect(endpoint: Endpoint) -> fabric.Connection:
+    import fabric  # noqa: PLC0415  costs 0.1 s; only who connects pays
+    import paramiko  # noqa: PLC0415
+
+    config = fabric.Config(lazy=True)
+    config.load_ssh_config = False
+    options: dict[str, Any] = {
+        "key_filename": str(endpoint.identity),
+        "allow_agent": False,
+        "look_for_keys": False,
+        "disabled_algorithms": {"keys": ["rsa-sha2-512", "rsa-sha2-256"]},
+    }
+    name = endpoint.machine
+    try:
+        if endpoint.unix_socket is not None:
+            options["sock"] = connect_unix(endpoint.unix_socket)
+        host = name if endpoint.unix_socket is not None else endpoint.host
+        connection = fabric.Connection(
+            host, user=endpoint.user, port=endpoint.port, connect_kwargs=options, connect_timeout=10, config=config
+        )
+        kind, key = endpoint.host_key.split()
+        known = paramiko.PKey.from_type_string(kind, base64.b64decode(key))
+        shown = host if endpoint.port == 22 else f"[{host}]:{endpoint.port}"  # noqa: PLR2004  as known_hosts does
+        connection.client.get_host_keys().add(shown, kind, known)
+        connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        connection.open()
+    except Exception as error:
+        raise TransportError(
+            brief=f"{name} can't be reached over SSH",
+            details=f"{type(error).__name__}: {error}",
+            resolution=f"labbuilder status shows whether it runs; labbuilder console {name} shows its boot",
+        ) from error
+    return connection

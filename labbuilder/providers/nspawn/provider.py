@@ -65,7 +65,7 @@ class NspawnProvider:
 
     def preflight(self) -> None:
         """Raise HostError for what is certain to fail later."""
-        host.preflight(self.home)
+        host.preflight()
 
     def has_image(self, recipe: ImageRecipe) -> bool:
         """The root tree is cached."""

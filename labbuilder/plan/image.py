@@ -1,0 +1,45 @@
+"""The recipe of the image that all machines of a lab share."""
+
+from __future__ import annotations
+
+from labbuilder.assets import IMAGE_FILES
+from labbuilder.plan.model import ImageRecipe, RenderedFile
+from labbuilder.spec.models import LabSpec
+
+PACKAGES = (
+    "bind9",
+    "bind9-dnsutils",
+    "dbus",
+    "ifupdown",
+    "iproute2",
+    "iptables",
+    "iptables-persistent",
+    "iputils-ping",
+    "isc-dhcp-client",
+    "isc-dhcp-server",
+    "kmod",
+    "netbase",
+    "netcat-openbsd",
+    "openssh-server",
+    "procps",
+    "systemd",
+    "systemd-sysv",
+    "tcpdump",
+    "udev",
+)
+
+_FILES = {
+    "lab-ssh.socket": "/etc/systemd/system/lab-ssh.socket",
+    "lab-ssh@.service": "/etc/systemd/system/lab-ssh@.service",
+    "lab_sshd_config": "/etc/ssh/lab_sshd_config",
+    "journald.conf": "/etc/systemd/journald.conf.d/labbuilder.conf",
+}
+
+
+def image_recipe(spec: LabSpec) -> ImageRecipe:
+    """One image for every role: what a machine does is switched on when it is provisioned."""
+    files = tuple(
+        RenderedFile(path, (IMAGE_FILES / name).read_text(encoding="utf-8")) for name, path in _FILES.items()
+    )
+    customize = (IMAGE_FILES / "customize.sh").read_text(encoding="utf-8")
+    return ImageRecipe(spec.suite, spec.mirror, PACKAGES, files, customize)

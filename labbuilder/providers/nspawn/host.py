@@ -1,0 +1,96 @@
+"""What the nspawn provider needs of the host, looked up there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from labbuilder.errors import HostError
+from labbuilder.providers.base import Finding
+from labbuilder.providers.nspawn import cgroups
+from labbuilder.run import run
+from labbuilder.store import Home
+
+PACKAGES = {
+    "systemd-nspawn": "systemd-container",
+    "mmdebstrap": "mmdebstrap",
+    "ip": "iproute2",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+}
+OLDEST_NSPAWN = 252
+NEEDED_MEMORY_MIB = 256  # three machines take about 50 MiB; the image build more
+
+
+def preflight() -> None:
+    """Raise HostError for what is certain to fail later; nothing is started for it.
+
+    Raises:
+        HostError: Not root, or a program is missing.
+    """
+    for finding in (_root(), _programs()):
+        if not finding.ok:
+            raise HostError(brief=f"{finding.name}: {finding.seen}", resolution=finding.resolution)
+
+
+def findings(home: Home) -> tuple[Finding, ...]:
+    """Everything that ``labbuilder doctor`` says about this host."""
+    found = [_root(), _programs(), _memory(), _disk(home), _cgroups()]
+    if found[0].ok and found[1].ok:
+        found += [_version(), _namespaces(home)]
+    return tuple(found)
+
+
+def _root() -> Finding:
+    user = os.geteuid()
+    return Finding("permission", user == 0, f"user id {user}", "run it as root: sudo labbuilder ...")
+
+
+def _programs() -> Finding:
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    missing = [program for program in PACKAGES if shutil.which(program, path=path) is None]
+    packages = " ".join(sorted({PACKAGES[program] for program in missing}))
+    seen = f"missing: {', '.join(missing)}" if missing else "all there"
+    return Finding("programs", not missing, seen, f"apt-get install {packages}")
+
+
+def _version() -> Finding:
+    first = run("systemd-nspawn", "--version").stdout.splitlines()[0]
+    number = int("".join(c for c in first.split()[1] if c.isdigit())[:3])
+    return Finding("systemd-nspawn", number >= OLDEST_NSPAWN, first, f"version {OLDEST_NSPAWN} or later is needed")
+
+
+def _memory() -> Finding:
+    free = next(
+        int(line.split()[1]) // 1024
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        if line.startswith("MemAvailable")
+    )
+    return Finding("memory", free >= NEEDED_MEMORY_MIB, f"{free} MiB available", "end something else")
+
+
+def _disk(home: Home) -> Finding:
+    folder = home.path
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free // 1_000_000
+    return Finding("disk", free >= 700, f"{free} MB free in {folder}", "make room, or set LABBUILDER_HOME")  # noqa: PLR2004
+
+
+def _cgroups() -> Finding:
+    layout = "v2" if cgroups.is_v2() else "v1 or hybrid"
+    init = "systemd is PID 1" if Path("/run/systemd/system").is_dir() else "systemd is not PID 1"
+    return Finding("control groups", cgroups.ROOT.is_dir(), f"{layout}; {init}", "mount the control groups")
+
+
+def _namespaces(home: Home) -> Finding:
+    """Really make what a machine needs, in namespaces that end with the command."""
+    home.path.mkdir(parents=True, exist_ok=True)
+    script = (
+        "mount -t tmpfs scratch /mnt && ip link add br-try type bridge && "
+        "ip link add veth-try type veth peer name veth-tried && ip link set veth-try master br-try"
+    )
+    tried = run("unshare", "--user", "--map-root-user", "--mount", "--net", "sh", "-ec", script, ok=range(256))
+    seen = "user, mount and network namespaces, bridge and veth work" if tried.ok else tried.stderr.strip()
+    return Finding("namespaces", tried.ok, seen, "let the kernel allow user namespaces, bridge and veth")
