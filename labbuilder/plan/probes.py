@@ -1,0 +1,14 @@
+"""Shell text that asks a machine what is true now; provisioning and verify ask the same."""
+
+from __future__ import annotations
+
+# The lease file may still say "normal" from before a reboot, so this start's own journal is read: what systemd
+# calls the unit's invocation. The last word of each peer counts.
+FAILOVER_STATES = (
+    "i=$(systemctl show -P InvocationID isc-dhcp-server); "
+    'journalctl -q -o cat --no-pager "_SYSTEMD_INVOCATION_ID=$i" | '
+    "awk '/failover peer lab: I move from/ {me=$NF} /failover peer lab: peer moves from/ {peer=$NF} "
+    'END {print me "/" peer}\''
+)
+
+NAT_RULES = "iptables -t nat -S POSTROUTING"

@@ -1,0 +1,194 @@
+"""What each machine does: its services, with the files and commands of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labbuilder.plan.model import RenderedFile, Service
+from labbuilder.plan.probes import FAILOVER_STATES, NAT_RULES
+from labbuilder.render import render
+from labbuilder.spec.models import LabSpec
+
+_FAILOVER_LIMIT_S = 60.0  # a pair that missed each other retries each 5 s; seen to take 10 s under load
+
+
+def server_services(spec: LabSpec, index: int) -> tuple[Service, ...]:
+    """The services of a server; the order is that in which they are applied."""
+    me = spec.servers[index].name
+    values = _values(spec, me) | {
+        "internal": spec.internal_address(index),
+        "bridged": spec.bridged_address(index),
+        "gateway": spec.gateway,
+        "me": spec.internal_address(index).ip,
+        "peer": spec.internal_address(1 - index).ip if len(spec.servers) > 1 else None,
+        "role": ("primary", "secondary")[index],
+    }
+    services = [
+        _identity(values),
+        _server_network(values),
+        _dhcp(spec, index, values),
+        _resolver(values),
+        _forwarding(values),
+        _nat(values),
+        _dns(values),
+    ]
+    if len(spec.servers) > 1:
+        services.append(_failover(spec, index))
+    return tuple(services)
+
+
+def client_services(spec: LabSpec, name: str) -> tuple[Service, ...]:
+    """The services of a client: it asks for an address when those who answer are ready."""
+    values = _values(spec, name)
+    nic = values["internal_nic"]
+    ready = "failover" if len(spec.servers) > 1 else "dhcp"
+    answering = tuple(f"{server.name}:{service}" for server in spec.servers for service in (ready, "nat", "dns"))
+    network = Service(
+        name="network",
+        title="address by DHCP (ifupdown, dhclient)",
+        files=(
+            RenderedFile("/etc/network/interfaces", render("interfaces-client", **values)),
+            RenderedFile("/etc/dhcp/dhclient.conf", render("dhclient.conf", **values)),
+        ),
+        holds=f"ip -4 -o addr show dev {nic} | grep -q dynamic && ip route show default | grep -q {nic} && "
+        "systemctl -q is-enabled networking",
+        apply=f"systemctl -q enable --no-reload networking; ifdown --force {nic} 2>/dev/null || true; "
+        f"ip addr flush dev {nic}; ifup {nic}",
+        settle_s=30.0,
+        after=answering,
+    )
+    return _identity(values), network
+
+
+def _values(spec: LabSpec, machine: str) -> dict[str, Any]:
+    return {
+        "lab": spec.name,
+        "machine": machine,
+        "domain": spec.dns.domain,
+        "servers": [(s.name, spec.internal_address(i).ip) for i, s in enumerate(spec.servers)],
+        "internal_nic": spec.networks.internal.nic,
+        "bridged_nic": spec.networks.bridged.nic,
+        "subnet": spec.networks.internal.subnet,
+        "forwarders": spec.dns.forwarders,
+        "dhcp": spec.dhcp,
+        "pool": spec.pool,
+    }
+
+
+def _identity(values: dict[str, Any]) -> Service:
+    return Service(
+        name="identity",
+        title="names (/etc/hosts)",
+        files=(RenderedFile("/etc/hosts", render("hosts", **values)),),
+        holds="true",
+        apply="true",
+    )
+
+
+def _server_network(values: dict[str, Any]) -> Service:
+    pairs = [(values["internal_nic"], values["internal"]), (values["bridged_nic"], values["bridged"])]
+    addresses = " && ".join(
+        f'[ "$(ip -4 -o addr show dev {nic} | awk \'{{print $4}}\')" = "{address}" ]' for nic, address in pairs
+    )
+    nics = " ".join(nic for nic, _ in pairs)
+    return Service(
+        name="network",
+        title="interfaces (ifupdown)",
+        files=(RenderedFile("/etc/network/interfaces", render("interfaces-server", **values)),),
+        holds=f"{addresses} && ip route show default | grep -q 'via {values['gateway']} ' && "
+        "systemctl -q is-enabled networking",
+        apply=f"systemctl -q enable --no-reload networking; ifdown --force {nics} 2>/dev/null || true; "
+        f"for nic in {nics}; do ip addr flush dev $nic; done; ifup {nics}",
+    )
+
+
+def _resolver(values: dict[str, Any]) -> Service:
+    text = render("resolv.conf", **values)
+    return Service(
+        name="resolver",
+        title="resolver (/etc/resolv.conf)",
+        files=(RenderedFile("/etc/resolv.conf", text),),
+        holds="true",
+        apply="true",
+    )
+
+
+def _dhcp(spec: LabSpec, index: int, values: dict[str, Any]) -> Service:
+    conf = "/etc/dhcp/dhcpd.conf"
+    listens = "[ -n \"$(ss -Hltn 'sport = :647')\" ]" if len(spec.servers) > 1 else "true"
+    primary = f"{spec.servers[0].name}:dhcp"
+    return Service(
+        name="dhcp",
+        title="DHCP server (isc-dhcp-server)",
+        files=(
+            RenderedFile(conf, render("dhcpd.conf", **values)),
+            RenderedFile("/etc/default/isc-dhcp-server", render("isc-dhcp-server.default", **values)),
+            RenderedFile(
+                "/etc/systemd/system/isc-dhcp-server.service", render("isc-dhcp-server.service", **values)
+            ),
+        ),
+        validate=((conf, "dhcpd -4 -t -cf {new}"),),
+        holds=f"systemctl -q is-active isc-dhcp-server && systemctl -q is-enabled isc-dhcp-server && {listens}",
+        apply="systemctl -q enable --no-reload isc-dhcp-server; systemctl daemon-reload; "
+        "systemctl restart isc-dhcp-server",
+        after=(primary,) if index else (),
+    )
+
+
+def _failover(spec: LabSpec, index: int) -> Service:
+    """Both peers in state normal. Two dhcpd that missed each other try again only after 5 s: hence the nudge."""
+    return Service(
+        name="failover",
+        title="DHCP failover, both peers normal",
+        holds=f'[ "$({FAILOVER_STATES})" = normal/normal ]',
+        apply="true",
+        settle_s=_FAILOVER_LIMIT_S,
+        nudge="systemctl restart isc-dhcp-server" if index else None,
+        after=tuple(f"{server.name}:dhcp" for server in spec.servers),
+    )
+
+
+def _forwarding(values: dict[str, Any]) -> Service:
+    path = "/etc/sysctl.d/90-labbuilder.conf"
+    return Service(
+        name="forwarding",
+        title="forwarding (net.ipv4.ip_forward)",
+        files=(RenderedFile(path, render("sysctl.conf", **values)),),
+        holds='[ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ]',
+        apply=f"sysctl -q -p {path}",
+    )
+
+
+def _nat(values: dict[str, Any]) -> Service:
+    path = "/etc/iptables/rules.v4"
+    rule = f"-A POSTROUTING -o {values['bridged_nic']} -j MASQUERADE"
+    return Service(
+        name="nat",
+        title="NAT (iptables-persistent)",
+        files=(RenderedFile(path, render("rules.v4", **values)),),
+        validate=((path, "iptables-restore --test {new}"),),
+        holds=f'[ "$({NAT_RULES} | grep ^-A)" = "{rule}" ] && systemctl -q is-enabled netfilter-persistent',
+        apply=f"systemctl -q enable --no-reload netfilter-persistent; iptables-restore {path}",
+    )
+
+
+def _dns(values: dict[str, Any]) -> Service:
+    zone, options, local = "/etc/bind/db.lab", "/etc/bind/named.conf.options", "/etc/bind/named.conf.local"
+    return Service(
+        name="dns",
+        title="DNS server (BIND)",
+        files=(
+            RenderedFile(zone, render("db.lab", **values)),
+            RenderedFile(options, render("named.conf.options", **values)),
+            RenderedFile(local, render("named.conf.local", **values)),
+        ),
+        validate=(
+            (zone, f"named-checkzone -q {values['domain']} {{new}}"),
+            (options, "named-checkconf {new}"),
+            (local, "named-checkconf {new}"),
+        ),
+        holds="systemctl -q is-active named && systemctl -q is-enabled named && "
+        f"dig +short +time=1 +tries=1 @{values['me']} {values['domain']} SOA | grep -q .",
+        apply="systemctl -q enable --no-reload named; systemctl restart named",
+        settle_s=30.0,
+    )
