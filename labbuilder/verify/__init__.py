@@ -1,1 +1,7 @@
 """Proves the lab, line by line."""
+
+from labbuilder.verify.checks import checks_for
+from labbuilder.verify.model import Check, Judgement, Outcome, Verdict, Verification
+from labbuilder.verify.rounds import run_checks
+
+__all__ = ["Check", "Judgement", "Outcome", "Verdict", "Verification", "checks_for", "run_checks"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from labbuilder.errors import VerificationError
 from labbuilder.run import Result
 
 
@@ -76,3 +77,31 @@ class Verification:
     def passed(self) -> bool:
         """Every check passed, and there was at least one."""
         return bool(self.outcomes) and not self.failures
+
+    def raise_for_failures(self) -> None:
+        """Do nothing when every check passed.
+
+        Raises:
+            VerificationError: With the evidence of each check that did not.
+        """
+        if self.passed:
+            return
+        told = [
+            f"{o.machine}: {o.title}: expected {o.expected}, seen {o.observed or 'nothing'}  [{o.command}]"
+            for o in self.failures
+        ]
+        raise VerificationError(
+            brief=f"{len(self.failures)} of {len(self.outcomes)} checks failed in the lab {self.lab}",
+            details="\n".join(told),
+            resolution="labbuilder up repairs what it wrote; labbuilder logs MACHINE shows why",
+        )
+
+    def followed_by(self, later: Verification, *, rebooted: str) -> Verification:
+        """Both rounds as one; the later one's titles say what came before it."""
+        told = tuple(replace(o, title=f"{o.title} (after the reboot of {rebooted})") for o in later.outcomes)
+        return replace(
+            self,
+            outcomes=(*self.outcomes, *told),
+            seconds=self.seconds + later.seconds,
+            rebooted=(*self.rebooted, rebooted),
+        )

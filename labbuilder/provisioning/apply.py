@@ -1,0 +1,217 @@
+"""Changing machines: one upload of what differs, one script a batch, each service awaited by its own proof."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import tarfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from labbuilder import progress
+from labbuilder.errors import LabError, MachineError, RejectedConfigError, WaitError
+from labbuilder.parallel import for_each
+from labbuilder.plan.model import MachinePlan, Service
+from labbuilder.provisioning.observe import STAMPS, Observation, observe, stamp
+from labbuilder.run import Result
+from labbuilder.transport import Shell
+
+_NEW = ".labbuilder-new"  # beside the file: AppArmor lets dhcpd read /etc/dhcp and nothing else
+_MARK = "@labbuilder"
+_NUDGE_AFTER_S = 1.0
+_POLL_S = 0.02
+_BUNDLE = "/run/labbuilder.tar"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One service of one machine that was applied."""
+
+    machine: str
+    service: str
+    reason: str
+    files: tuple[str, ...]
+
+
+@dataclass
+class _Board:
+    """What is in effect on which machine: who waits for another machine's service is told at once."""
+
+    known: set[str]
+    done: set[str] = field(default_factory=set)
+    failed: str | None = None
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def announce(self, what: str) -> None:
+        with self.changed:
+            self.done.add(what)
+            self.changed.notify_all()
+
+    def fail(self, who: str) -> None:
+        with self.changed:
+            self.failed = self.failed or who
+            self.changed.notify_all()
+
+    def wait_for_one(self, services: Sequence[Service]) -> list[Service]:
+        """Those whose dependencies are in effect, as soon as there is one.
+
+        Raises:
+            MachineError: Another machine failed, so that will never be.
+        """
+        with self.changed:
+            while True:
+                ready = [s for s in services if self.done.issuperset(s.after)]
+                if ready:
+                    return ready
+                if self.failed:
+                    missing = sorted({d for s in services for d in s.after} - self.done)
+                    raise MachineError(brief=f"not configured, since {self.failed} failed", details=", ".join(missing))
+                self.changed.wait()
+
+
+def configure(machines: Sequence[MachinePlan], shell_for: Callable[[str], Shell]) -> tuple[Change, ...]:
+    """Bring all machines to what their plans say, at the same time.
+
+    Args:
+        machines: All machines of the lab: a service may wait for one of another machine.
+        shell_for: Connects to a machine; called once for each, in that machine's own thread.
+
+    Returns:
+        What was applied; nothing when nothing differed.
+
+    Raises:
+        RejectedConfigError: A daemon refused its new file; the old one stands.
+        WaitError: A service did not come into effect.
+    """
+    board = _Board({f"{m.name}:{s.name}" for m in machines for s in m.services})
+    unknown = {d for m in machines for s in m.services for d in s.after} - board.known
+    if unknown:
+        raise ValueError(f"services wait for what does not exist: {sorted(unknown)}")
+
+    def bring(machine: MachinePlan) -> tuple[Change, ...] | LabError:
+        try:
+            return _bring(machine, shell_for(machine.name), board)
+        except LabError as error:
+            board.fail(machine.name)
+            return error
+        except BaseException:
+            board.fail(machine.name)
+            raise
+
+    answers = for_each(machines, bring)
+    errors = [a for a in answers if isinstance(a, LabError)]
+    if errors:
+        causes = [e for e in errors if not e.brief.startswith("not configured")] or errors
+        raise causes[0]
+    return tuple(change for answer in answers if not isinstance(answer, LabError) for change in answer)
+
+
+def _bring(machine: MachinePlan, shell: Shell, board: _Board) -> tuple[Change, ...]:
+    with progress.step("configure", machine.name) as step:
+        seen = observe(machine, shell)
+        left = [s for s in machine.services if s.name in seen.services]
+        for service in machine.services:
+            if service not in left:
+                board.announce(f"{machine.name}:{service.name}")
+        if seen.files:
+            shell.put(_bundle(machine, seen), _BUNDLE)
+            shell.run(f"tar -xf {_BUNDLE} -C / && rm {_BUNDLE}")
+        changes = []
+        while left:
+            batch = board.wait_for_one(left)
+            _apply(machine, batch, seen, shell, board)
+            left = [s for s in left if s not in batch]
+            changes += [
+                Change(
+                    machine.name, s.name, seen.services[s.name], tuple(f.path for f in s.files if f.path in seen.files)
+                )
+                for s in batch
+            ]
+        step.detail = ", ".join(change.service for change in changes) or "unchanged"
+        return tuple(changes)
+
+
+def _bundle(machine: MachinePlan, seen: Observation) -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for file in machine.files:
+            if file.path in seen.files:
+                entry = tarfile.TarInfo(file.path.lstrip("/") + _NEW)
+                text = file.text.encode()
+                entry.size, entry.mode = len(text), file.mode
+                tar.addfile(entry, io.BytesIO(text))
+    return data.getvalue()
+
+
+def _apply(
+    machine: MachinePlan, batch: Sequence[Service], seen: Observation, shell: Shell, board: _Board
+) -> None:
+    """Run one script for the batch; its marks say what came into effect, as it does."""
+    told: list[tuple[str, str]] = []
+
+    def note(line: str) -> None:
+        word, _, rest = line.partition(" ")
+        if word == _MARK:
+            kind, _, service = rest.partition(" ")
+            told.append((kind, service))
+            if kind == "done":
+                board.announce(f"{machine.name}:{service}")
+
+    script = "\n".join(["set -eu", f"mkdir -p {STAMPS}", *(_script(service, seen) for service in batch)])
+    limit = 60.0 + sum(service.settle_s for service in batch)
+    result = shell.run(script, timeout_s=limit, on_line=note)
+    if not result.ok:
+        kind, name = told[-1] if told else ("begin", batch[0].name)
+        service = next(s for s in batch if s.name == name)
+        raise _failure(machine, service, kind, result)
+
+
+def _script(service: Service, seen: Observation) -> str:
+    new = [file for file in service.files if file.path in seen.files]
+    lines = [f"echo {_MARK} begin {service.name}"]
+    names = " ".join(shlex.quote(file.path + _NEW) for file in new)
+    for path, command in service.validate:
+        if path in {file.path for file in new}:
+            test = command.replace("{new}", shlex.quote(path + _NEW))
+            lines.append(f"{test} >&2 || {{ echo {_MARK} refused {service.name}; rm -f {names}; exit 3; }}")
+    lines += [f"mv -f {shlex.quote(file.path + _NEW)} {shlex.quote(file.path)}" for file in new]
+    lines += [f"echo {_MARK} apply {service.name}", f"( {service.apply}\n) >&2"]
+    nudge = f"[ $n = {round(_NUDGE_AFTER_S / _POLL_S)} ] && {{ {service.nudge}; }}; " if service.nudge else ""
+    lines += [
+        f"echo {_MARK} await {service.name}",
+        f"n=0; until ( {service.holds}\n) >/dev/null 2>&1; do n=$((n+1)); {nudge}"
+        f"[ $n -lt {round(service.settle_s / _POLL_S)} ] || exit 4; sleep {_POLL_S}; done",
+        f"echo {stamp(service)} >{STAMPS}/{service.name}",
+        f"echo {_MARK} done {service.name}",
+    ]
+    return "\n".join(lines)
+
+
+def _failure(machine: MachinePlan, service: Service, kind: str, result: Result) -> LabError:
+    said = "\n".join(result.stderr.strip().splitlines()[-12:])
+    look = f"labbuilder logs {machine.name} shows more; labbuilder up goes on from here"
+    if kind == "refused":
+        return RejectedConfigError(
+            brief=f"{machine.name} refuses the new configuration of {service.title}",
+            details=f"{said}\n{_quoted_line(service, said)}".rstrip(),
+            resolution="correct the spec (or the template); the old file is still in place",
+        )
+    if kind == "await":
+        return WaitError(
+            brief=f"{machine.name}: not in effect within {service.settle_s:g} s: {service.title}",
+            details=f"Asked: {service.holds}\n{said}".rstrip(),
+            resolution=look,
+        )
+    return MachineError(brief=f"{machine.name}: {service.title} failed", details=said, resolution=look)
+
+
+def _quoted_line(service: Service, said: str) -> str:
+    """The line of the refused file that the daemon speaks of."""
+    for path, number in re.findall(rf"(/\S+?){re.escape(_NEW)}(?: line |:)(\d+)", said):
+        for file in service.files:
+            rows = file.text.splitlines()
+            if file.path == path and 0 < int(number) <= len(rows):
+                return f"{path}:{number}: {rows[int(number) - 1].strip()}"
+    return ""
