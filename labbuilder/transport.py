@@ -119,12 +119,14 @@ class Shell:
         told = "\n".join(
             f"( {{ {script}\n}} >$d/{n}.o 2>$d/{n}.e; ) & p{n}=$!" for n, script in enumerate(scripts)
         )
-        # Every output is framed by its length in bytes, so no text can break the frame.
+        waited = "\n".join(f"wait $p{n} && c{n}=0 || c{n}=$?" for n in range(len(scripts)))
+        # In /run, since /tmp is mounted over while a machine boots. Every output is framed by its length in bytes, so no text can break the frame.
         read = "\n".join(
-            f"wait $p{n} && c=0 || c=$?; echo $c $(wc -c <$d/{n}.o) $(wc -c <$d/{n}.e); cat $d/{n}.o $d/{n}.e"
+            f"echo $c{n} $(wc -c <$d/{n}.o) $(wc -c <$d/{n}.e); cat $d/{n}.o $d/{n}.e"
             for n in range(len(scripts))
         )
-        done = self.run(f"d=$(mktemp -d)\n{told}\n{{\n{read}\n}} | base64 -w0\nrm -r $d", timeout_s=timeout_s)
+        whole = f"d=$(mktemp -d -p /run)\n{told}\n{waited}\n{{\n{read}\n}} | base64 -w0\nrm -r $d"
+        done = self.run(whole, timeout_s=timeout_s)
         return tuple(_unframe(done, self.endpoint.machine, scripts))
 
     def put(self, data: bytes, path: str) -> None:

@@ -43,7 +43,6 @@ class NspawnProvider:
         self.mark = mark
         self.images = ImageStore(home)
         self._machines: dict[str, MachinePlan] = {}
-        self._keys: LabKeys | None = None
 
     @property
     def _socket(self) -> Path:
@@ -78,7 +77,6 @@ class NspawnProvider:
     def ensure_networks(self, plan: Plan) -> None:
         """Start the supervisor unless it lives, and the two networks in it."""
         world = plan.upstream
-        self._keys = ensure_keys(self.lab, [m.name for m in plan.machines])
         if control.supervisor_pid(self._socket) is None:
             self._start_supervisor(plan)
         self._ask(
@@ -112,7 +110,7 @@ class NspawnProvider:
         remove_tree(folder)
         for name in ("upper", "work", "root", "run"):
             (folder / name).mkdir(parents=True)
-        keys = self._lab_keys([machine.name])
+        keys = ensure_keys(self.lab, [machine.name])
         # fmt: off
         seed: dict[str, tuple[str, int]] = {
             "etc/hostname": (f"{machine.name}\n", 0o644),
@@ -131,11 +129,6 @@ class NspawnProvider:
                 os.chown(Path(root) / name, UID_SHIFT, UID_SHIFT)
         os.chown(folder, UID_SHIFT, UID_SHIFT)
         (folder / "complete").touch()
-
-    def _lab_keys(self, machines: Sequence[str]) -> LabKeys:
-        if self._keys is None:
-            self._keys = ensure_keys(self.lab, machines)
-        return self._keys
 
     def start(self, name: str) -> None:
         """Power the machine on."""
@@ -235,7 +228,7 @@ class NspawnProvider:
 
     def endpoint(self, name: str) -> Endpoint:
         """The UNIX socket in the machine's folder."""
-        keys = self._lab_keys([name])
+        keys = LabKeys(self.lab.keys)
         return Endpoint(
             machine=name,
             host_key=keys.host_public(name),

@@ -174,8 +174,9 @@ def _own_view(lab: Path, image: Path) -> Path:
     linux.mount("proc", "/proc", "proc")
     hidden = Path("/run/systemd") if Path("/run/systemd").is_dir() else Path("/run")
     linux.mount("tmpfs", str(hidden), "tmpfs", 0, f"mode=755,uid={UID_SHIFT},gid={UID_SHIFT}")
-    (hidden / "systemd" if hidden.name == "run" else hidden).joinpath("nspawn").mkdir(parents=True)
-    view = Path("/run/systemd/labbuilder")
+    locks, view = Path("/run/systemd/nspawn"), Path("/run/systemd/labbuilder")
+    locks.mkdir(parents=True)
+    os.chown(locks, UID_SHIFT, UID_SHIFT)
     for name, fd in sources.items():
         (view / name).mkdir(parents=True)
         linux.mount(f"/proc/self/fd/{fd}", str(view / name), "none", linux.MS_BIND | linux.MS_REC)
