@@ -9,21 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from labbuilder import progress, transport
-from labbuilder.errors import MachineError, ResidueError, SpecError
+from labbuilder.errors import ResidueError, SpecError
 from labbuilder.journal import Journal, Record
 from labbuilder.parallel import for_each
 from labbuilder.plan import MachinePlan, Plan, build_plan
 from labbuilder.providers.base import MachineState, Provider
 from labbuilder.providers.choice import choose, open_provider
 from labbuilder.provisioning import Change, FileDiff, configure, difference
-from labbuilder.session import Session, lab_identity, no_such_lab
+from labbuilder.session import Session, lab_identity
 from labbuilder.spec.load import dump_spec, load_spec
 from labbuilder.spec.models import LabSpec
 from labbuilder.store import Home, LabDir, locked, remove_tree, unwritable, write_atomic
 from labbuilder.transport import Shell
 from labbuilder.verify import Verification, checks_for, run_checks
 
-SETTLE_AFTER_REBOOT_S = 90.0  # a failover pair that missed each other retries after 5 s, under load more than once
+SETTLE_AFTER_REBOOT_S = (
+    90.0  # a failover pair that missed each other retries after 5 s, under load more than once
+)
 
 
 @dataclass(frozen=True)
@@ -174,9 +176,7 @@ def verify(session: Session, *, reboot: bool = False, within_s: float = 0.0) -> 
             session.drop(server.name)
             session.provider.reboot(server.name)
         with progress.step("verify") as step:
-            again = run_checks(
-                checks, session.shell, lab=session.plan.lab, within_s=SETTLE_AFTER_REBOOT_S
-            )
+            again = run_checks(checks, session.shell, lab=session.plan.lab, within_s=SETTLE_AFTER_REBOOT_S)
             step.detail = f"after the reboot of {server.name}"
         found = found.followed_by(again, rebooted=server.name)
     return found
@@ -265,3 +265,7 @@ def _raise_if_residue(provider: Provider, lab: LabDir) -> None:
         )
 
 
+def images_in_use(home: Home) -> frozenset[str]:
+    """The recipes' hashes of all labs that are there."""
+    specs = (load_spec(home.lab(name).spec) for name in home.lab_names() if home.lab(name).spec.exists())
+    return frozenset(build_plan(spec).image.digest for spec in specs)

@@ -111,7 +111,8 @@ def run_streaming(argv: Sequence[str | Path], on_line: Callable[[str], None], *,
         )
     except FileNotFoundError as error:
         raise HostError(
-            brief=f"{words[0]} is not installed", resolution="labbuilder doctor names the packages that are missing"
+            brief=f"{words[0]} is not installed",
+            resolution="labbuilder doctor names the packages that are missing",
         ) from error
     with child:
         limit = threading.Timer(timeout_s, child.kill)

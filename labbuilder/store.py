@@ -1,7 +1,7 @@
 """Where labbuilder keeps things, and how a lab's folder is written, locked and removed.
 
-    HOME/images/<recipe hash>/      root trees, shared by all labs
-    HOME/labs/<name>/               all of one lab: journal, spec, keys, machines
+HOME/images/<recipe hash>/      root trees, shared by all labs
+HOME/labs/<name>/               all of one lab: journal, spec, keys, machines
 """
 
 from __future__ import annotations

@@ -190,7 +190,12 @@ def _connect(endpoint: Endpoint) -> fabric.Connection:
             options["sock"] = connect_unix(endpoint.unix_socket)
         host = name if endpoint.unix_socket is not None else endpoint.host
         connection = fabric.Connection(
-            host, user=endpoint.user, port=endpoint.port, connect_kwargs=options, connect_timeout=10, config=config
+            host,
+            user=endpoint.user,
+            port=endpoint.port,
+            connect_kwargs=options,
+            connect_timeout=10,
+            config=config,
         )
         kind, key = endpoint.host_key.split()
         known = paramiko.PKey.from_type_string(kind, base64.b64decode(key))

@@ -42,7 +42,9 @@ def client_services(spec: LabSpec, name: str) -> tuple[Service, ...]:
     values = _values(spec, name)
     nic = values["internal_nic"]
     ready = "failover" if len(spec.servers) > 1 else "dhcp"
-    answering = tuple(f"{server.name}:{service}" for server in spec.servers for service in (ready, "nat", "dns"))
+    answering = tuple(
+        f"{server.name}:{service}" for server in spec.servers for service in (ready, "nat", "dns")
+    )
     network = Service(
         name="network",
         title="address by DHCP (ifupdown, dhclient)",
@@ -88,7 +90,8 @@ def _identity(values: dict[str, Any]) -> Service:
 def _server_network(values: dict[str, Any]) -> Service:
     pairs = [(values["internal_nic"], values["internal"]), (values["bridged_nic"], values["bridged"])]
     addresses = " && ".join(
-        f'[ "$(ip -4 -o addr show dev {nic} | awk \'{{print $4}}\')" = "{address}" ]' for nic, address in pairs
+        f'[ "$(ip -4 -o addr show dev {nic} | awk \'{{print $4}}\')" = "{address}" ]'
+        for nic, address in pairs
     )
     nics = " ".join(nic for nic, _ in pairs)
     return Service(

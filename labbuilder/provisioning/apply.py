@@ -67,7 +67,9 @@ class _Board:
                     return ready
                 if self.failed:
                     missing = sorted({d for s in services for d in s.after} - self.done)
-                    raise MachineError(brief=f"not configured, since {self.failed} failed", details=", ".join(missing))
+                    raise MachineError(
+                        brief=f"not configured, since {self.failed} failed", details=", ".join(missing)
+                    )
                 self.changed.wait()
 
 
@@ -125,7 +127,10 @@ def _bring(machine: MachinePlan, shell: Shell, board: _Board) -> tuple[Change, .
             left = [s for s in left if s not in batch]
             changes += [
                 Change(
-                    machine.name, s.name, seen.services[s.name], tuple(f.path for f in s.files if f.path in seen.files)
+                    machine.name,
+                    s.name,
+                    seen.services[s.name],
+                    tuple(f.path for f in s.files if f.path in seen.files),
                 )
                 for s in batch
             ]

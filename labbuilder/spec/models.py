@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic import model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 LabName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 HostName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$")]
 NicName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,14}$")]
 DomainName = Annotated[
-    str, StringConstraints(max_length=200, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$")
+    str,
+    StringConstraints(
+        max_length=200, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$"
+    ),
 ]
 
 MAX_CLIENTS = 200
@@ -182,9 +184,9 @@ class LabSpec(Model):
         Server(name="server2"),
     )
     """One server, or two in failover; a number or bare names will do."""
-    clients: Annotated[tuple[Client, ...], _machines("client", MAX_CLIENTS), Field(max_length=MAX_CLIENTS)] = (
-        Client(name="client1"),
-    )
+    clients: Annotated[
+        tuple[Client, ...], _machines("client", MAX_CLIENTS), Field(max_length=MAX_CLIENTS)
+    ] = (Client(name="client1"),)
     """Any number of clients; a number or bare names will do."""
 
     @property
@@ -223,9 +225,15 @@ class LabSpec(Model):
         internal, bridged = self.networks.internal, self.networks.bridged
         for kind, network in (("internal", internal), ("bridged", bridged)):
             if network.subnet.prefixlen > 29:  # noqa: PLR2004  two servers, a pool of two, a router
-                yield ("networks", kind, "subnet"), f"{network.subnet} is too small; allowed: a prefix up to /29"
+                yield (
+                    ("networks", kind, "subnet"),
+                    f"{network.subnet} is too small; allowed: a prefix up to /29",
+                )
         if internal.subnet.overlaps(bridged.subnet):
-            yield ("networks", "bridged", "subnet"), f"{bridged.subnet} overlaps the internal {internal.subnet}"
+            yield (
+                ("networks", "bridged", "subnet"),
+                f"{bridged.subnet} overlaps the internal {internal.subnet}",
+            )
         if internal.nic == bridged.nic:
             yield ("networks", "bridged", "nic"), f"{bridged.nic} is the internal NIC's name too"
         if not _usable(self.gateway, bridged.subnet):
@@ -249,7 +257,9 @@ class LabSpec(Model):
                 network = getattr(self.networks, kind)
                 address = self.internal_address(index) if kind == "internal" else self.bridged_address(index)
                 where: Place = ("servers", index, kind)
-                if address.network.prefixlen != network.subnet.prefixlen or not _usable(address.ip, network.subnet):
+                if address.network.prefixlen != network.subnet.prefixlen or not _usable(
+                    address.ip, network.subnet
+                ):
                     yield where, f"{address} is no host address of {network.subnet}"
                 elif address.ip in taken:
                     yield where, f"{address.ip} is taken: it is {taken[address.ip]}"
@@ -290,7 +300,9 @@ def _usable(address: IPv4Address, subnet: IPv4Network) -> bool:
 
 def _interface(asked: IPv4Interface | None, subnet: IPv4Network, number: int) -> IPv4Interface:
     if asked is None:
-        return IPv4Interface((subnet.network_address + min(number, subnet.num_addresses - 2), subnet.prefixlen))
+        return IPv4Interface(
+            (subnet.network_address + min(number, subnet.num_addresses - 2), subnet.prefixlen)
+        )
     if asked.network.prefixlen == 32:  # noqa: PLR2004  said without a prefix
         return IPv4Interface((asked.ip, subnet.prefixlen))
     return asked

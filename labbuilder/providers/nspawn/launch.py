@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 from labbuilder.providers.nspawn import cgroups, linux, wires
 from labbuilder.providers.nspawn.ids import UID_COUNT, UID_SHIFT
 
@@ -190,5 +189,3 @@ def wait_any() -> list[tuple[int, int]]:
             code = os.waitstatus_to_exitcode(status)
             ended.append((pid, code if code >= 0 else 128 - code))
     return ended
-
-

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from labbuilder.errors import LabError
-from labbuilder.providers.nspawn.ids import UID_SHIFT
 from labbuilder.providers.nspawn import cgroups, launch, linux, upstream, wires
+from labbuilder.providers.nspawn.ids import UID_SHIFT
 
 SOCKET_NAME = "control.sock"
 SIGRTMIN_POWEROFF = signal.SIGRTMIN + 4

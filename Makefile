@@ -1,0 +1,58 @@
+# `make up` and `make test` need a Debian 12 with root, git and make: they install all the rest.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux
+
+.PHONY: up test lint types imports unit bench clean help
+
+up: $(VENV)/.runtime ## Bring up the guide's lab and prove it
+	$(BIN)/labbuilder up
+
+test: $(VENV)/.dev lint types imports ## All tests, the real labs among them
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev ## Data flows one way
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev ## The tests that make no machine
+	$(BIN)/pytest -m "not needs_root"
+
+bench: $(VENV)/.dev ## Times of up, again and down, against the hand-made floor
+	$(BIN)/python benchmarks/bench.py
+
+$(VENV)/.host:
+	@missing=$$(dpkg-query -W -f='$${Status} $${Package}\n' $(HOST_PACKAGES) 2>&1 | grep -v '^install ok' || true); \
+	if [ -n "$$missing" ]; then \
+		echo "Installing Debian packages: $(HOST_PACKAGES)"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(HOST_PACKAGES) >/dev/null; \
+	fi
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.runtime: $(VENV)/.host pyproject.toml
+	@echo "Installing labbuilder into $(VENV)"
+	@test -x $(BIN)/pip || /usr/bin/python3 -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check -e . 2>&1 | grep -v '^WARNING: Location' || true
+	@test -x $(BIN)/labbuilder
+	@$(BIN)/python -m compileall -q labbuilder
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@echo "Installing what the tests need"
+	@$(BIN)/pip install -q --disable-pip-version-check "pip>=25.1" 2>&1 | grep -v '^WARNING: Location' || true
+	@$(BIN)/pip install -q --disable-pip-version-check --group dev 2>&1 | grep -v '^WARNING: Location' || true
+	@test -x $(BIN)/pytest
+	@touch $@
+
+clean: ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+
+help: ## Show this
+	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "%-8s %s\n", $$1, $$2}'

@@ -1,0 +1,38 @@
+"""Homes and labs that tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labbuilder.lab import Lab
+from labbuilder.store import Home
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home of this test run, with the images of the user's own: they are kept by the hash of their recipe."""
+    own = Home(tmp_path_factory.mktemp("home"))
+    shared = Home.default().images
+    shared.mkdir(parents=True, exist_ok=True)
+    own.images.symlink_to(shared)
+    os.environ["LABBUILDER_HOME"] = str(own.path)
+    return own
+
+
+@pytest.fixture(scope="session")
+def lab(home: Home) -> Iterator[Lab]:
+    """The guide's lab, up and proven. A test that breaks it mends it."""
+    guide = Lab("guide", home=home).add_server().add_server().add_client().up()
+    yield guide
+    guide.down()
+
+
+@pytest.fixture
+def cli(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The command's path; the test stands in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return Path(__file__).parent.parent / ".venv/bin/labbuilder"

@@ -1,0 +1,81 @@
+"""`up` killed after each record of its journal: the next `up` ends in a proven lab, and `down` leaves nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labbuilder.errors import LabError
+from labbuilder.lab import Lab
+from labbuilder.providers.nspawn import cgroups
+from labbuilder.session import lab_identity
+from labbuilder.store import Home
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
+
+RECORDS = 19  # of an `up` of the guide's lab with the image cached
+KILLED = """
+import os, signal, sys
+from labbuilder.journal import Journal
+from labbuilder.lab import Lab
+append, left = Journal.append, int(sys.argv[1])
+def killing(self, record):
+    global left
+    append(self, record)
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+Journal.append = killing
+Lab("killed").add_server().add_server().add_client().up(verify=False)
+"""
+
+
+def kill_up_after(records: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, str(records)], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == -9, ended.stderr
+
+
+def traces(mark: str, home: Home) -> list[str]:
+    """Whatever of the lab can be seen on the host."""
+    found = [str(p) for p in home.labs.glob("*killed*")]
+    found += [str(group) for group in cgroups.lab_groups(mark) if group.exists()]
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = cmdline.read_text(errors="replace")
+        except OSError:
+            continue
+        if mark in text:
+            found.append(text)
+    return found
+
+
+@pytest.mark.parametrize("records", range(1, RECORDS + 1))
+def test_up_goes_on_and_down_leaves_nothing(home: Home, records: int) -> None:
+    lab = Lab("killed", home=home).add_server().add_server().add_client()
+    kill_up_after(records)
+    identity = lab_identity(home.lab("killed"))
+    assert identity is not None
+    if records % 2:  # down at once
+        lab.down()
+    else:  # on first
+        lab.up()
+        lab.down()
+    assert traces(identity[1], home) == []
+
+
+def test_the_last_record_is_the_one_that_is_counted(home: Home) -> None:
+    kill_up_after(RECORDS)
+    with pytest.raises(AssertionError):
+        kill_up_after(RECORDS)  # what is up has fewer records to write
+    Lab("killed", home=home).down()
+
+
+def test_down_of_what_is_not_there_is_no_error(home: Home) -> None:
+    assert Lab("never", home=home).down() is False
+    with pytest.raises(LabError, match="no lab named never"):
+        Lab("never", home=home).status()

@@ -1,0 +1,92 @@
+"""The provider's contract, on real machines, and what of the host it leaves alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labbuilder.errors import SpecError
+from labbuilder.lab import Lab
+from labbuilder.providers.base import MachineState
+from labbuilder.run import run
+from labbuilder.store import Home
+
+pytestmark = pytest.mark.needs_root
+
+
+def host_network() -> dict[str, str]:
+    """What the host's own network is like."""
+    commands = ["ip -br addr", "ip route", "ip -br link", "ip netns list", "nft list ruleset"]
+    seen = {command: run(*command.split()).stdout for command in commands}
+    for path in Path("/proc/sys/net/ipv4").rglob("*forward*"):
+        seen[str(path)] = path.read_text()
+    seen["inotify"] = Path("/proc/sys/fs/inotify/max_user_instances").read_text()
+    return seen
+
+
+def test_two_labs_of_the_same_addresses_live_side_by_side_and_the_host_stays_as_it_is(
+    home: Home, lab: Lab
+) -> None:
+    before = host_network()
+    mounts = Path("/proc/self/mountinfo").read_text()
+    twin = Lab("twin", home=home).add_server().add_client().up()
+    assert host_network() == before
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+    twin.verify().raise_for_failures()
+    lab.verify().raise_for_failures()
+    twin.down()
+    lab.verify().raise_for_failures()
+    assert host_network() == before
+
+
+def test_root_in_a_machine_is_nobody_on_the_host(lab: Lab) -> None:
+    assert lab.run("server1", "awk '{print $2}' /proc/self/uid_map").stdout.strip() == "524288"
+    pid = next(m.pid for m in lab.status() if m.name == "server1")
+    owner = Path(f"/proc/{pid}").stat().st_uid
+    assert owner >= 524288
+
+
+def test_nics_have_their_names_and_there_is_no_other(lab: Lab) -> None:
+    nics = "ls /sys/class/net"
+    assert lab.run("server1", nics).stdout.split() == ["enp0s3", "enp0s8", "lo"]
+    assert lab.run("client1", nics).stdout.split() == ["enp0s3", "lo"]
+
+
+def test_the_life_of_a_machine(home: Home) -> None:
+    with Lab("life", home=home).add_server() as lab:
+        provider = lab.session().provider
+        lab.run("server1", "echo kept >/root/note; sync")
+        provider.pause("server1")
+        assert provider.status()[0].state is MachineState.PAUSED
+        provider.resume("server1")
+        provider.set_link("server1", "internal", up=False)
+        assert lab.run("server1", "cat /sys/class/net/enp0s3/carrier").stdout.strip() == "0"
+        provider.set_link("server1", "internal", up=True)
+        assert lab.run("server1", "cat /sys/class/net/enp0s3/carrier").stdout.strip() == "1"
+        lab.close()
+        provider.kill("server1")
+        provider.kill("server1")
+        assert provider.status()[0].state is MachineState.STOPPED
+        lab.up()
+        assert lab.run("server1", "cat /root/note").stdout == "kept\n"
+        lab.close()
+        provider.stop("server1")
+        assert provider.status()[0].state is MachineState.STOPPED
+        provider.destroy("never-there")
+        provider.destroy("server1")
+        provider.destroy("server1")
+        assert provider.status() == ()
+
+
+def test_another_spec_under_the_same_name_is_refused_unless_told(home: Home) -> None:
+    with Lab("changing", home=home).add_server() as lab:
+        other = Lab("changing", home=home).add_server().add_client()
+        with pytest.raises(SpecError, match="made from another spec"):
+            other.up()
+        lab.verify().raise_for_failures()
+        other.up(reconfigure=True)
+        other.verify().raise_for_failures()
+        assert [m.name for m in other.status()] == ["client1", "server1"]
+        Lab("changing", home=home).add_server().up(reconfigure=True).verify().raise_for_failures()
+        assert [m.name for m in lab.status()] == ["server1"]

@@ -1,0 +1,103 @@
+"""Specs from files: every wrong value is named with its line; what is right survives a round trip."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labbuilder.errors import SpecError
+from labbuilder.lab import Lab
+from labbuilder.spec.load import dump_spec, json_schema, parse_spec
+from labbuilder.spec.models import LabSpec
+
+WRONG = {
+    "unknown key": ("dhcp:\n  poool: 1\n", "lab.yaml:2: dhcp.poool: unknown key; did you mean pool?"),
+    "overlap": (
+        "dhcp:\n  pool: 192.168.1.1-192.168.1.9\n",
+        "lab.yaml:2: dhcp.pool: 192.168.1.1-192.168.1.9 holds 192.168.1.1",
+    ),
+    "pool outside": (
+        "dhcp: {pool: 10.0.0.1-10.0.0.9}\n",
+        "lab.yaml:1: dhcp.pool: 10.0.0.1-10.0.0.9 is not inside 192.168.1.0/24",
+    ),
+    "pool reversed": ("dhcp: {pool: 192.168.1.20-192.168.1.10}\n", "ends before it starts"),
+    "pool too small": ("clients: 5\ndhcp: {pool: 192.168.1.20-192.168.1.21}\n", "has 2 addresses; needed: 5"),
+    "address outside": (
+        "servers:\n- {name: a, internal: 10.0.0.1}\n",
+        "lab.yaml:2: servers[0].internal: 10.0.0.1/24 is no host address",
+    ),
+    "address twice": (
+        "servers:\n- {name: a, internal: 192.168.1.5}\n- {name: b, internal: 192.168.1.5}\n",
+        "lab.yaml:3: servers[1].internal: 192.168.1.5 is taken: it is the internal address of a",
+    ),
+    "gateway taken": (
+        "networks: {bridged: {gateway: 172.26.0.11}}\n",
+        "172.26.0.11 is taken: it is the gateway",
+    ),
+    "bad cidr": (
+        "networks:\n  internal:\n    subnet: 192.168.1.5/24\n",
+        "lab.yaml:3: networks.internal.subnet",
+    ),
+    "subnets overlap": ("networks: {internal: {subnet: 172.26.1.0/24}}\n", "overlaps the internal"),
+    "bad name": ("name: ../x\n", "lab.yaml:1: name: '../x'"),
+    "name twice": ("servers: [a, a]\n", "a is another machine's name too"),
+    "three servers": ("servers: 3\n", "at most 2"),
+    "no server": ("servers: 0\n", "servers"),
+    "key twice": ("name: a\nname: b\n", "lab.yaml:1: name: is said twice, again in line 2"),
+    "lease times": ("dhcp: {default_lease_s: 600, max_lease_s: 60}\n", "is less than default_lease_s"),
+    "unknown mode": ("dhcp: {failover: {mode: fastest}}\n", "dhcp.failover.mode: 'fastest'"),
+}
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG.values(), ids=WRONG)
+def test_a_wrong_value_is_named_with_its_place(text: str, told: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(text, "lab.yaml")
+    assert told in (caught.value.details or "")
+    assert caught.value.resolution
+
+
+@pytest.mark.parametrize("text", ["a: [1\nb: 2", "", "- 1", "x: !!python/object/apply:os.system ['ls']"])
+def test_what_is_no_spec_is_told_without_a_traceback(text: str) -> None:
+    with pytest.raises(SpecError, match="lab.yaml"):
+        parse_spec(text, "lab.yaml")
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(SpecError, match="3 problems"):
+        parse_spec("name: X\nsuite: potato\ncolour: red\n", "lab.yaml")
+
+
+def test_nothing_said_is_the_guides_lab() -> None:
+    guide = Lab("aula").add_server().add_server().add_client().spec
+    assert guide == LabSpec()
+    assert [str(guide.internal_address(i)) for i in (0, 1)] == ["192.168.1.1/24", "192.168.1.2/24"]
+    assert [str(guide.bridged_address(i)) for i in (0, 1)] == ["172.26.0.11/16", "172.26.0.12/16"]
+    assert str(guide.pool) == "192.168.1.100-192.168.1.200"
+
+
+@given(
+    clients=st.integers(0, 40),
+    servers=st.integers(1, 2),
+    lease=st.integers(60, 7200),
+    domain=st.sampled_from(["lab.test", "a.b.example"]),
+    subnet=st.sampled_from(["192.168.1.0/24", "10.1.0.0/16", "192.168.7.0/25"]),
+)
+def test_a_spec_survives_the_round_trip(
+    clients: int, servers: int, lease: int, domain: str, subnet: str
+) -> None:
+    values = f"clients: {clients}\nservers: {servers}\ndns: {{domain: {domain}}}\n"
+    values += f"dhcp: {{default_lease_s: {lease}}}\nnetworks: {{internal: {{subnet: {subnet}}}}}\n"
+    spec = parse_spec(values, "x")
+    assert parse_spec(dump_spec(spec), "y") == spec
+    assert Lab.from_spec(spec).spec == spec
+    addresses = {spec.internal_address(i).ip for i in range(servers)}
+    assert len(addresses) == servers
+    assert not [a for a in addresses if a in spec.pool]
+
+
+def test_the_schema_knows_the_short_forms() -> None:
+    schema = json_schema()
+    assert {"type": "integer", "minimum": 0, "maximum": 200} in schema["properties"]["clients"]["anyOf"]
+    assert schema["$defs"]["Dhcp"]["properties"]["pool"]["anyOf"][0]["type"] == "string"
