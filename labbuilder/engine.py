@@ -23,9 +23,7 @@ from labbuilder.store import Home, LabDir, locked, remove_tree, unwritable, writ
 from labbuilder.transport import Shell
 from labbuilder.verify import Verification, checks_for, run_checks
 
-SETTLE_AFTER_REBOOT_S = (
-    90.0  # a failover pair that missed each other retries after 5 s, under load more than once
-)
+SETTLE_AFTER_REBOOT_S = 90.0  # a failover pair that missed each other retries after 5 s, under load more than once
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def brought_up(spec: LabSpec, home: Home, *, reconfigure: bool = False) -> Itera
         session = _begin(spec, home, lab)
         try:
             started = _power_on(session)
-            changes = _provision(session, started)
+            changes = _provision(session)
             yield session, Outcome(started, removed, changes)
         finally:
             session.close()
@@ -149,12 +147,13 @@ def _power_on(session: Session) -> tuple[str, ...]:
     return tuple(machine.name for machine in off)
 
 
-def _provision(session: Session, started: tuple[str, ...]) -> tuple[Change, ...]:
+def _provision(session: Session) -> tuple[Change, ...]:
     """Bring every machine to what the plan says, as soon as it answers."""
     transport.warm_up()  # imports while the machines boot
+    booting = {m.name for m in session.provider.status() if m.state is MachineState.STARTING}
 
     def ready_shell(name: str) -> Shell:
-        if name in started:
+        if name in booting:
             with progress.step("boot", name):
                 session.provider.wait_ready(name)
         return session.shell(name)

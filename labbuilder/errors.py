@@ -77,9 +77,7 @@ class CommandError(LabError):
     exit_code = 4
 
     @classmethod
-    def from_output(
-        cls, argv: Sequence[str], code: int, output: str, *, brief: str | None = None
-    ) -> CommandError:
+    def from_output(cls, argv: Sequence[str], code: int, output: str, *, brief: str | None = None) -> CommandError:
         """Build the one shape in which a failed command is shown: command, status, last lines."""
         last = "\n".join(output.strip().splitlines()[-12:])
         return cls(

@@ -40,9 +40,7 @@ def ensure_keys(lab: LabDir, machines: Sequence[str]) -> LabKeys:
     """Make the keys that are missing."""
     lab.keys.mkdir(mode=0o700, exist_ok=True)
     names = ["user", *(f"host-{machine}" for machine in machines)]
-    for_each(
-        [name for name in names if not (lab.keys / f"{name}.pub").exists()], lambda n: _make(lab.keys, n)
-    )
+    for_each([name for name in names if not (lab.keys / f"{name}.pub").exists()], lambda n: _make(lab.keys, n))
     return LabKeys(lab.keys)
 
 

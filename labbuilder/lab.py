@@ -58,9 +58,7 @@ class Lab:
         """
         return cls.from_spec(load_spec(Path(path)), home=home)
 
-    def add_server(
-        self, name: str | None = None, *, internal: str | None = None, bridged: str | None = None
-    ) -> Self:
+    def add_server(self, name: str | None = None, *, internal: str | None = None, bridged: str | None = None) -> Self:
         """Add a server; the first is the failover primary.
 
         Args:

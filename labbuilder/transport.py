@@ -88,9 +88,7 @@ class Shell:
         self.endpoint = endpoint
         self._connection = _connect(endpoint)
 
-    def run(
-        self, script: str, *, timeout_s: float = 60.0, on_line: Callable[[str], None] | None = None
-    ) -> Result:
+    def run(self, script: str, *, timeout_s: float = 60.0, on_line: Callable[[str], None] | None = None) -> Result:
         """Run a shell script as root in the machine.
 
         Args:
@@ -116,14 +114,12 @@ class Shell:
 
     def run_many(self, scripts: Sequence[str], *, timeout_s: float = 60.0) -> tuple[Result, ...]:
         """Run several scripts at the same time in one round trip, each with its own output and status."""
-        told = "\n".join(
-            f"( {{ {script}\n}} >$d/{n}.o 2>$d/{n}.e; ) & p{n}=$!" for n, script in enumerate(scripts)
-        )
+        told = "\n".join(f"( {{ {script}\n}} >$d/{n}.o 2>$d/{n}.e; ) & p{n}=$!" for n, script in enumerate(scripts))
         waited = "\n".join(f"wait $p{n} && c{n}=0 || c{n}=$?" for n in range(len(scripts)))
-        # In /run, since /tmp is mounted over while a machine boots. Every output is framed by its length in bytes, so no text can break the frame.
+        # In /run, since /tmp is mounted over while a machine boots.
+        # Every output is framed by its length in bytes, so no text can break the frame.
         read = "\n".join(
-            f"echo $c{n} $(wc -c <$d/{n}.o) $(wc -c <$d/{n}.e); cat $d/{n}.o $d/{n}.e"
-            for n in range(len(scripts))
+            f"echo $c{n} $(wc -c <$d/{n}.o) $(wc -c <$d/{n}.e); cat $d/{n}.o $d/{n}.e" for n in range(len(scripts))
         )
         whole = f"d=$(mktemp -d -p /run)\n{told}\n{waited}\n{{\n{read}\n}} | base64 -w0\nrm -r $d"
         done = self.run(whole, timeout_s=timeout_s)

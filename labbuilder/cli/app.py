@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,12 +32,10 @@ image_app = typer.Typer(help="The images that machines share.", no_args_is_help=
 app.add_typer(image_app, name="image")
 
 LabOption = Annotated[
-    str | None, typer.Option("--lab", help="The lab's name.", autocompletion=lambda: _lab_names())
+    str | None, typer.Option("--lab", help="The lab's name.", autocompletion=lambda: list(_home().lab_names()))
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-FileArgument = Annotated[
-    Path | None, typer.Argument(help="A spec; said nothing, ./lab.yaml, else the guide's lab.")
-]
+FileArgument = Annotated[Path | None, typer.Argument(help="A spec; said nothing, ./lab.yaml, else the guide's lab.")]
 _settings = {"json": False, "verbose": False}
 
 
@@ -103,9 +101,7 @@ def _existing(name: str | None) -> Lab:
     if name is None:
         if len(names) != 1:
             there = f"There are: {', '.join(names)}" if names else "There are none."
-            raise SpecError(
-                brief="which lab?", details=there, resolution="name it with --lab, or run labbuilder up"
-            )
+            raise SpecError(brief="which lab?", details=there, resolution="name it with --lab, or run labbuilder up")
         name = names[0]
     if name not in names or not home.lab(name).spec.exists():
         raise no_such_lab(home, name)
@@ -120,16 +116,14 @@ def up(
     clients: Annotated[int | None, typer.Option(help="So many clients.")] = None,
     servers: Annotated[int | None, typer.Option(help="One server, or two.")] = None,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Don't prove it at the end.")] = False,
-    reconfigure: Annotated[
-        bool, typer.Option("--reconfigure", help="Change a lab made from another spec.")
-    ] = False,
+    reconfigure: Annotated[bool, typer.Option("--reconfigure", help="Change a lab made from another spec.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring the lab up, or on from wherever it is, and prove it."""
     begun = time.monotonic()
     with _reporting(as_json=as_json):
         lab = _described(file)
-        flags = {"name": name, "provider": provider, "clients": clients, "servers": servers}
+        flags: dict[str, Any] = {"name": name, "provider": provider, "clients": clients, "servers": servers}
         lab.set(**{key: value for key, value in flags.items() if value is not None})
         lab.up(verify=not no_verify, reconfigure=reconfigure)
     outcome = lab.outcome
@@ -165,14 +159,10 @@ def status(lab: LabOption = None, as_json: JsonOption = False) -> None:
     print(output.table(("machine", "state", "boots", "addresses"), rows))
 
 
-@app.command(
-    epilog=_example("labbuilder verify", "labbuilder verify --reboot", "labbuilder verify --all --json")
-)
+@app.command(epilog=_example("labbuilder verify", "labbuilder verify --reboot", "labbuilder verify --all --json"))
 def verify(
     lab: LabOption = None,
-    reboot: Annotated[
-        bool, typer.Option("--reboot", help="And again after a reboot of each server.")
-    ] = False,
+    reboot: Annotated[bool, typer.Option("--reboot", help="And again after a reboot of each server.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Show the checks that passed too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -229,16 +219,12 @@ def init(file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path
         with open(file, "x", encoding="utf-8") as target:
             target.write((PROVISION / "lab.yaml").read_text(encoding="utf-8"))
     except OSError as error:
-        raise SpecError(
-            brief=f"{file} can't be written: {error.strerror}", resolution="name another file"
-        ) from error
+        raise SpecError(brief=f"{file} can't be written: {error.strerror}", resolution="name another file") from error
     print(f"Wrote {file}. Next: labbuilder up {file}")
 
 
 @app.command(epilog=_example("labbuilder ssh server1", "labbuilder ssh client1 -- ip route"))
-def ssh(
-    node: str, command: Annotated[list[str] | None, typer.Argument()] = None, lab: LabOption = None
-) -> None:
+def ssh(node: str, command: Annotated[list[str] | None, typer.Argument()] = None, lab: LabOption = None) -> None:
     """Open a shell in a machine, or run one command there."""
     found = _existing(lab).session()
     found.shell(node).close()  # says in our words what is wrong, if anything is
@@ -290,9 +276,7 @@ def console(node: str, lab: LabOption = None) -> None:
     """Show what a machine's console said, boot by boot."""
     path = _existing(lab).session().provider.console(node)
     if not path.exists():
-        raise SpecError(
-            brief=f"{node} has said nothing yet", resolution="labbuilder status lists the machines"
-        )
+        raise SpecError(brief=f"{node} has said nothing yet", resolution="labbuilder status lists the machines")
     print(path.read_text(encoding="utf-8", errors="replace"), end="")
 
 
@@ -320,9 +304,7 @@ def down(
 def list_(as_json: JsonOption = False) -> None:
     """List the labs that were brought up."""
     names = _lab_names()
-    output.print_json(names) if as_json else print(
-        "\n".join(names) or "There are no labs. labbuilder up makes one."
-    )
+    output.print_json(names) if as_json else print("\n".join(names) or "There are no labs. labbuilder up makes one.")
 
 
 @app.command(epilog=_example("labbuilder doctor"))

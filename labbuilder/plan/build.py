@@ -22,9 +22,7 @@ def build_plan(spec: LabSpec) -> Plan:
             server.name,
             "server",
             (
-                Nic(
-                    internal.nic, "internal", mac(spec, server.name, "internal"), spec.internal_address(index)
-                ),
+                Nic(internal.nic, "internal", mac(spec, server.name, "internal"), spec.internal_address(index)),
                 Nic(bridged.nic, "bridged", mac(spec, server.name, "bridged"), spec.bridged_address(index)),
             ),
             server_services(spec, index),

@@ -38,8 +38,6 @@ _FILES = {
 
 def image_recipe(spec: LabSpec) -> ImageRecipe:
     """One image for every role: what a machine does is switched on when it is provisioned."""
-    files = tuple(
-        RenderedFile(path, (IMAGE_FILES / name).read_text(encoding="utf-8")) for name, path in _FILES.items()
-    )
+    files = tuple(RenderedFile(path, (IMAGE_FILES / name).read_text(encoding="utf-8")) for name, path in _FILES.items())
     customize = (IMAGE_FILES / "customize.sh").read_text(encoding="utf-8")
     return ImageRecipe(spec.suite, spec.mirror, PACKAGES, files, customize)

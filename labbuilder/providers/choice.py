@@ -26,6 +26,4 @@ def open_provider(kind: str, home: Home, lab: LabDir, mark: str) -> Provider:
 
             return NspawnProvider(home, lab, mark)
         case _:
-            raise ProviderUnavailableError(
-                brief=f"there is no provider {kind!r}", resolution="use nspawn, or auto"
-            )
+            raise ProviderUnavailableError(brief=f"there is no provider {kind!r}", resolution="use nspawn, or auto")

@@ -191,6 +191,4 @@ def _shift(path: str) -> None:
     if capability is not None:
         (magic,) = struct.unpack("<I", capability[:4])
         magic = magic & 0x00FF_FFFF | _VFS_CAP_REVISION_3
-        os.setxattr(
-            path, _CAPABILITY, struct.pack("<I", magic) + capability[4:20] + struct.pack("<I", UID_SHIFT)
-        )
+        os.setxattr(path, _CAPABILITY, struct.pack("<I", magic) + capability[4:20] + struct.pack("<I", UID_SHIFT))

@@ -54,22 +54,21 @@ class _Board:
             self.failed = self.failed or who
             self.changed.notify_all()
 
-    def wait_for_one(self, services: Sequence[Service]) -> list[Service]:
-        """Those whose dependencies are in effect, as soon as there is one.
+    def wait_for_some(self, services: Sequence[Service]) -> list[Service]:
+        """What to apply next: all up to the first that must wait, else one of those behind it.
 
         Raises:
-            MachineError: Another machine failed, so that will never be.
+            MachineError: Another machine failed, so none of them will ever be ready.
         """
         with self.changed:
             while True:
                 ready = [s for s in services if self.done.issuperset(s.after)]
                 if ready:
-                    return ready
+                    first = [s for s, wanted in zip(ready, services, strict=False) if s is wanted]
+                    return first or ready[:1]
                 if self.failed:
                     missing = sorted({d for s in services for d in s.after} - self.done)
-                    raise MachineError(
-                        brief=f"not configured, since {self.failed} failed", details=", ".join(missing)
-                    )
+                    raise MachineError(brief=f"not configured, since {self.failed} failed", details=", ".join(missing))
                 self.changed.wait()
 
 
@@ -122,7 +121,7 @@ def _bring(machine: MachinePlan, shell: Shell, board: _Board) -> tuple[Change, .
             shell.run(f"tar -xf {_BUNDLE} -C / && rm {_BUNDLE}")
         changes = []
         while left:
-            batch = board.wait_for_one(left)
+            batch = board.wait_for_some(left)
             _apply(machine, batch, seen, shell, board)
             left = [s for s in left if s not in batch]
             changes += [
@@ -150,9 +149,7 @@ def _bundle(machine: MachinePlan, seen: Observation) -> bytes:
     return data.getvalue()
 
 
-def _apply(
-    machine: MachinePlan, batch: Sequence[Service], seen: Observation, shell: Shell, board: _Board
-) -> None:
+def _apply(machine: MachinePlan, batch: Sequence[Service], seen: Observation, shell: Shell, board: _Board) -> None:
     """Run one script for the batch; its marks say what came into effect, as it does."""
     told: list[tuple[str, str]] = []
 
@@ -186,8 +183,10 @@ def _script(service: Service, seen: Observation) -> str:
     nudge = f"[ $n = {round(_NUDGE_AFTER_S / _POLL_S)} ] && {{ {service.nudge}; }}; " if service.nudge else ""
     lines += [
         f"echo {_MARK} await {service.name}",
-        f"n=0; until ( {service.holds}\n) >/dev/null 2>&1; do n=$((n+1)); {nudge}"
-        f"[ $n -lt {round(service.settle_s / _POLL_S)} ] || exit 4; sleep {_POLL_S}; done",
+        (
+            f"n=0; until ( {service.holds}\n) >/dev/null 2>&1; do n=$((n+1)); {nudge}"
+            f"[ $n -lt {round(service.settle_s / _POLL_S)} ] || exit 4; sleep {_POLL_S}; done"
+        ),
         f"echo {stamp(service)} >{STAMPS}/{service.name}",
         f"echo {_MARK} done {service.name}",
     ]

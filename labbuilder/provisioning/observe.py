@@ -37,9 +37,7 @@ class FileDiff:
 
 def stamp(service: Service) -> str:
     """What the machine notes when the service was applied: a kill between file and restart shows."""
-    return hashlib.sha256(
-        "".join(f"{f.path}{f.mode:o}{f.sha256}" for f in service.files).encode()
-    ).hexdigest()[:16]
+    return hashlib.sha256("".join(f"{f.path}{f.mode:o}{f.sha256}" for f in service.files).encode()).hexdigest()[:16]
 
 
 def observe(machine: MachinePlan, shell: Shell) -> Observation:
@@ -51,9 +49,7 @@ def observe(machine: MachinePlan, shell: Shell) -> Observation:
         *(service.holds for service in machine.services),
     ]
     files, stamps, *held = shell.run_many(scripts)
-    there = {
-        (path, mode, digest) for mode, digest, path in (row.split() for row in files.stdout.splitlines())
-    }
+    there = {(path, mode, digest) for mode, digest, path in (row.split() for row in files.stdout.splitlines())}
     stamped = set(stamps.stdout.split())
     differing = frozenset(f.path for f in machine.files if (f.path, f"{f.mode:o}", f.sha256) not in there)
     services = {}

@@ -16,9 +16,7 @@ HostName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,29}[a-z
 NicName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,14}$")]
 DomainName = Annotated[
     str,
-    StringConstraints(
-        max_length=200, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$"
-    ),
+    StringConstraints(max_length=200, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$"),
 ]
 
 MAX_CLIENTS = 200
@@ -184,9 +182,9 @@ class LabSpec(Model):
         Server(name="server2"),
     )
     """One server, or two in failover; a number or bare names will do."""
-    clients: Annotated[
-        tuple[Client, ...], _machines("client", MAX_CLIENTS), Field(max_length=MAX_CLIENTS)
-    ] = (Client(name="client1"),)
+    clients: Annotated[tuple[Client, ...], _machines("client", MAX_CLIENTS), Field(max_length=MAX_CLIENTS)] = (
+        Client(name="client1"),
+    )
     """Any number of clients; a number or bare names will do."""
 
     @property
@@ -239,11 +237,12 @@ class LabSpec(Model):
         if not _usable(self.gateway, bridged.subnet):
             yield ("networks", "bridged", "gateway"), f"{self.gateway} is no host address of {bridged.subnet}"
         named: set[str] = set()
-        for kind, machines in (("servers", self.servers), ("clients", self.clients)):
-            for index, machine in enumerate(machines):
-                if machine.name in named:
-                    yield (kind, index, "name"), f"{machine.name} is another machine's name too"
-                named.add(machine.name)
+        places = [("servers", i, m.name) for i, m in enumerate(self.servers)]
+        places += [("clients", i, m.name) for i, m in enumerate(self.clients)]
+        for kind, index, name in places:
+            if name in named:
+                yield (kind, index, "name"), f"{name} is another machine's name too"
+            named.add(name)
         if self.dhcp.max_lease_s < self.dhcp.default_lease_s:
             yield (
                 ("dhcp", "max_lease_s"),
@@ -257,9 +256,7 @@ class LabSpec(Model):
                 network = getattr(self.networks, kind)
                 address = self.internal_address(index) if kind == "internal" else self.bridged_address(index)
                 where: Place = ("servers", index, kind)
-                if address.network.prefixlen != network.subnet.prefixlen or not _usable(
-                    address.ip, network.subnet
-                ):
+                if address.network.prefixlen != network.subnet.prefixlen or not _usable(address.ip, network.subnet):
                     yield where, f"{address} is no host address of {network.subnet}"
                 elif address.ip in taken:
                     yield where, f"{address.ip} is taken: it is {taken[address.ip]}"
@@ -300,9 +297,7 @@ def _usable(address: IPv4Address, subnet: IPv4Network) -> bool:
 
 def _interface(asked: IPv4Interface | None, subnet: IPv4Network, number: int) -> IPv4Interface:
     if asked is None:
-        return IPv4Interface(
-            (subnet.network_address + min(number, subnet.num_addresses - 2), subnet.prefixlen)
-        )
+        return IPv4Interface((subnet.network_address + min(number, subnet.num_addresses - 2), subnet.prefixlen))
     if asked.network.prefixlen == 32:  # noqa: PLR2004  said without a prefix
         return IPv4Interface((asked.ip, subnet.prefixlen))
     return asked

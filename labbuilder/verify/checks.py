@@ -61,10 +61,9 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
     route = "ip route show default | awk '{print $3, $5}'"
     yield check("route", "default route", route, says(f"{spec.gateway} {bridged.name}"))
     resolv = "awk '/^nameserver/ {print $2}' /etc/resolv.conf"
-    yield check(
-        "resolv.conf", "/etc/resolv.conf", resolv, says(" ".join(str(a) for a in spec.dns.forwarders))
-    )
-    syntax = "dhcpd -4 -t -cf /etc/dhcp/dhcpd.conf 2>&1 | grep -iE 'line|error|warn'; dhcpd -4 -t -q -cf /etc/dhcp/dhcpd.conf"
+    yield check("resolv.conf", "/etc/resolv.conf", resolv, says(" ".join(str(a) for a in spec.dns.forwarders)))
+    test = "dhcpd -4 -t -cf /etc/dhcp/dhcpd.conf"
+    syntax = f"{test} 2>&1 | grep -iE 'line|error|warn'; {test} -q"
     yield check("dhcpd.syntax", "dhcpd -t -cf /etc/dhcp/dhcpd.conf", syntax, says(""))
     default = ". /etc/default/isc-dhcp-server && echo $INTERFACESv4"
     yield check("dhcpd.nic", "/etc/default/isc-dhcp-server names the NIC", default, says(internal.name))
@@ -82,18 +81,14 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
         peer = spec.internal_address(1 - index).ip
         yield check("failover.mirror", "failover addresses are mirrored", mirrored, says(f"{me} {peer}"))
         pool = "awk '$1 == \"range\" {print $2, $3}' /etc/dhcp/dhcpd.conf | tr -d ';'"
-        yield check(
-            "failover.pool", "the pool is the same on both", pool, says(f"{spec.pool.start} {spec.pool.end}")
-        )
+        yield check("failover.pool", "the pool is the same on both", pool, says(f"{spec.pool.start} {spec.pool.end}"))
     kernel = "cat /proc/sys/net/ipv4/ip_forward"
     yield check("forwarding.kernel", "net.ipv4.ip_forward is 1", kernel, says("1"))
     kept = "sed -n 's/^net.ipv4.ip_forward *= *//p' /etc/sysctl.d/90-labbuilder.conf"
     yield check("forwarding.kept", "forwarding is kept in sysctl.d", kept, says("1"))
     rule = f"-A POSTROUTING -o {bridged.name} -j MASQUERADE"
     yield check("nat.live", "NAT rule is live", f"{NAT_RULES} | grep ^-A", says(rule))
-    yield check(
-        "nat.kept", "NAT rule in /etc/iptables/rules.v4", "grep ^-A /etc/iptables/rules.v4", says(rule)
-    )
+    yield check("nat.kept", "NAT rule in /etc/iptables/rules.v4", "grep ^-A /etc/iptables/rules.v4", says(rule))
     world = plan.upstream
     asked = f"{_DIG} @{world.resolvers[0]} {world.witness_name}"
     yield check("names.upstream", "names resolve by the forwarder", asked, says(str(world.witness)))
@@ -130,31 +125,24 @@ def _client_checks(plan: Plan, spec: LabSpec, client: MachinePlan) -> Iterator[C
     resolv = "awk '/^nameserver/ {print $2}' /etc/resolv.conf"
     yield check("lease.dns", "DNS servers come with the lease", resolv, says_one_of(orders))
     failover = spec.dhcp.failover
-    shortest = (
-        min(failover.mclt_s, spec.dhcp.default_lease_s) if len(servers) > 1 else spec.dhcp.default_lease_s
-    )
+    shortest = min(failover.mclt_s, spec.dhcp.default_lease_s) if len(servers) > 1 else spec.dhcp.default_lease_s
     yield check(
         "lease.time",
         "lease time in seconds",
         option("dhcp-lease-time"),
         _between(shortest, spec.dhcp.max_lease_s),
     )
-    yield check(
-        "networking.enabled", "networking is enabled", "systemctl is-enabled networking", says("enabled")
-    )
+    yield check("networking.enabled", "networking is enabled", "systemctl is-enabled networking", says("enabled"))
     world = plan.upstream
     bridged = {str(spec.internal_address(i).ip): str(spec.bridged_address(i).ip) for i in range(len(servers))}
     through = (
-        "ip route show default | awk '{print $3}'; "
-        f"timeout 5 nc -w 3 {world.witness} {world.witness_port} </dev/null"
+        f"ip route show default | awk '{{print $3}}'; timeout 5 nc -w 3 {world.witness} {world.witness_port} </dev/null"
     )
     yield check("nat", "the world is reached through the gateway's NAT", through, _translated(bridged))
     for index, server in enumerate(servers):
         name = spec.servers[index].name
         forwarded = f"{_DIG} @{server} {world.witness_name}"
-        yield check(
-            f"names.world.{name}", f"{name} resolves names of the world", forwarded, says(str(world.witness))
-        )
+        yield check(f"names.world.{name}", f"{name} resolves names of the world", forwarded, says(str(world.witness)))
         own = f"{_DIG} @{server} {spec.servers[0].name}.{spec.dns.domain}"
         yield check(f"names.lab.{name}", f"{name} resolves names of the lab", own, says(servers[0]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 
@@ -33,10 +34,8 @@ def run_checks(
         last[:] = _ask(checks, shell_for)
         return all(outcome.verdict is Verdict.PASS for outcome in last)
 
-    try:
+    with contextlib.suppress(WaitError):  # the outcomes say which did not
         wait_until("all checks pass", asked, within_s=within_s, every_s=0.25)
-    except WaitError:
-        pass  # the outcomes say which did not
     return Verification(lab, tuple(last), time.monotonic() - start)
 
 

@@ -34,9 +34,7 @@ Lab("killed").add_server().add_server().add_client().up(verify=False)
 
 
 def kill_up_after(records: int) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", KILLED, str(records)], capture_output=True, text=True, check=False
-    )
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(records)], capture_output=True, text=True, check=False)
     assert ended.returncode == -9, ended.stderr
 
 

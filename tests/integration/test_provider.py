@@ -25,9 +25,7 @@ def host_network() -> dict[str, str]:
     return seen
 
 
-def test_two_labs_of_the_same_addresses_live_side_by_side_and_the_host_stays_as_it_is(
-    home: Home, lab: Lab
-) -> None:
+def test_two_labs_of_the_same_addresses_live_side_by_side_and_the_host_stays_as_it_is(home: Home, lab: Lab) -> None:
     before = host_network()
     mounts = Path("/proc/self/mountinfo").read_text()
     twin = Lab("twin", home=home).add_server().add_client().up()

@@ -58,9 +58,7 @@ def _programs() -> Finding:
 def _version() -> Finding:
     first = run("systemd-nspawn", "--version").stdout.splitlines()[0]
     number = int("".join(c for c in first.split()[1] if c.isdigit())[:3])
-    return Finding(
-        "systemd-nspawn", number >= OLDEST_NSPAWN, first, f"version {OLDEST_NSPAWN} or later is needed"
-    )
+    return Finding("systemd-nspawn", number >= OLDEST_NSPAWN, first, f"version {OLDEST_NSPAWN} or later is needed")
 
 
 def _memory() -> Finding:
@@ -93,8 +91,6 @@ def _namespaces(home: Home) -> Finding:
         "mount -t tmpfs scratch /mnt && ip link add br-try type bridge && "
         "ip link add veth-try type veth peer name veth-tried && ip link set veth-try master br-try"
     )
-    tried = run(
-        "unshare", "--user", "--map-root-user", "--mount", "--net", "sh", "-ec", script, ok=range(256)
-    )
+    tried = run("unshare", "--user", "--map-root-user", "--mount", "--net", "sh", "-ec", script, ok=range(256))
     seen = "user, mount and network namespaces, bridge and veth work" if tried.ok else tried.stderr.strip()
     return Finding("namespaces", tried.ok, seen, "let the kernel allow user namespaces, bridge and veth")

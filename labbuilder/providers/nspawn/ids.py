@@ -2,7 +2,5 @@
 
 from __future__ import annotations
 
-UID_SHIFT = (
-    524288  # where systemd-nspawn's own range for containers begins (systemd-nspawn(1), --private-users)
-)
+UID_SHIFT = 524288  # where systemd-nspawn's own range for containers begins (systemd-nspawn(1), --private-users)
 UID_COUNT = 65536

@@ -139,9 +139,7 @@ class Boot:
         }
 
 
-def _become(
-    boot: Boot, image: Path, groups: tuple[Path, ...], mark: str, say_unshared: int, mapped: int
-) -> None:
+def _become(boot: Boot, image: Path, groups: tuple[Path, ...], mark: str, say_unshared: int, mapped: int) -> None:
     """Turn this child into systemd-nspawn; never returns."""
     cgroups.join(groups, boot.name, UID_SHIFT)
     linux.prctl(linux.PR_SET_SECUREBITS, linux.SECBIT_NO_SETUID_FIXUP)  # keep the right to unshare

@@ -33,7 +33,7 @@ def unshare(flags: int) -> None:
 
 
 def mount(source: str, target: str, kind: str = "none", flags: int = 0, options: str = "") -> None:
-    """Mount, bind or change the propagation of a mount, as mount(2) does."""
+    """Attach a file system, bind a folder, or set how its mounts propagate."""
     data = options.encode() if options else None
     _checked(_libc.mount(source.encode(), target.encode(), kind.encode(), flags, data), f"mount on {target}")
 

@@ -1,7 +1,7 @@
 """The lab's own process. It is PID 1 of the lab's PID, mount and network namespaces: its death is the lab's.
 
-Run as ``python -m labbuilder.providers.nspawn.supervisor MARK LAB_FOLDER IMAGE_ROOT`` by the provider. It forks, the child
-enters the namespaces, listens on LAB_FOLDER/control.sock and outlives the command that started it.
+The provider runs it as a module with MARK LAB_FOLDER IMAGE_ROOT. It forks; the child enters the namespaces, listens on
+LAB_FOLDER/control.sock and outlives the command that started it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSRecord, DNSSer
 from labbuilder.providers.nspawn import linux, wires
 
 
-class _Names(BaseResolver):
+class _Names(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     """Knows one name and says NXDOMAIN to all others."""
 
     def __init__(self, name: str, address: str) -> None:
