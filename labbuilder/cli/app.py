@@ -358,7 +358,7 @@ def image_prune() -> None:
 def main() -> None:
     """Run the command line; every error becomes words and an exit status."""
     try:
-        app()
+        app(prog_name="labbuilder")
     except LabError as error:
         output.print_error(error, as_json=_settings["json"])
         sys.exit(error.exit_code)

@@ -1,0 +1,106 @@
+"""The command line: help with examples, exit statuses, one JSON document, no traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = [
+    "up",
+    "status",
+    "verify",
+    "plan",
+    "render",
+    "schema",
+    "init",
+    "ssh",
+    "exec",
+    "logs",
+    "console",
+    "down",
+    "list",
+    "doctor",
+    "image:build",
+    "image:list",
+    "image:prune",
+]
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"LABBUILDER_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "100"}
+
+
+def ask(env: dict[str, str], tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in an empty folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "labbuilder", *words], capture_output=True, text=True, env=env, cwd=tmp_path, check=False
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(env: dict[str, str], tmp_path: Path, command: str) -> None:
+    said = ask(env, tmp_path, *command.split(":"), "--help")
+    assert said.returncode == 0
+    assert f"labbuilder {command.replace(':', ' ')}" in said.stdout.split("Examples:")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["up", "nowhere.yaml"], 2, "nowhere.yaml can't be read"),
+        (["up", "--name", "../x"], 2, "name: '../x'"),
+        (["up", "--servers", "3"], 2, "at most 2"),
+        (["up", "--provider", "xen"], 2, "provider: 'xen'"),
+        (["up", "--what"], 2, "No such option"),
+        (["status"], 2, "which lab?"),
+        (["verify", "--lab", "no"], 2, "there is no lab named no"),
+        (["down"], 0, ""),
+        (["down", "--lab", "no"], 0, ""),
+        (["list"], 0, ""),
+    ],
+)
+def test_exit_status_and_words(env: dict[str, str], tmp_path: Path, words: list[str], code: int, told: str) -> None:
+    said = ask(env, tmp_path, *words)
+    assert said.returncode == code
+    assert told in said.stderr
+    assert "Traceback" not in said.stderr
+    assert not (tmp_path / "home/labs/x").exists()
+    assert list((tmp_path / "home").rglob("journal.jsonl")) == []
+
+
+def test_an_error_is_one_json_document_when_asked(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "lab.yaml").write_text("servers: [\n")
+    said = ask(env, tmp_path, "up", "--json")
+    assert json.loads(said.stdout)["exit_code"] == said.returncode == 2
+
+
+def test_init_writes_a_spec_that_is_the_guides_and_never_overwrites(env: dict[str, str], tmp_path: Path) -> None:
+    assert ask(env, tmp_path, "init").returncode == 0
+    assert ask(env, tmp_path, "render", "out").returncode == 0
+    (tmp_path / "empty").mkdir()
+    guide = ask(env, tmp_path / "empty", "render", "../guide")
+    assert guide.returncode == 0
+    files = {p.relative_to(tmp_path / "out"): p.read_text() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    assert len(files) > 20
+    assert all((tmp_path / "guide" / path).read_text() == text for path, text in files.items())
+    (tmp_path / "lab.yaml").write_text("mine")
+    assert ask(env, tmp_path, "init").returncode == 2
+    assert (tmp_path / "lab.yaml").read_text() == "mine"
+    assert ask(env, tmp_path, "render", "out").returncode == 2
+
+
+def test_the_schema_and_the_completion_are_printed(env: dict[str, str], tmp_path: Path) -> None:
+    assert json.loads(ask(env, tmp_path, "schema").stdout)["title"] == "labbuilder lab"
+    assert "labbuilder" in ask(env | {"_LABBUILDER_COMPLETE": "source_bash"}, tmp_path).stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = ("pydantic", "fabric", "jinja2", "yaml")
+    code = f"import labbuilder.cli.app, sys; print([m for m in {heavy} if m in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
