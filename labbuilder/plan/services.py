@@ -25,18 +25,17 @@ def server_services(spec: LabSpec, index: int) -> tuple[Service, ...]:
         "peer": spec.internal_address(1 - index).ip if len(spec.servers) > 1 else None,
         "role": ("primary", "secondary")[index],
     }
-    services = [
+    failover = (_failover(spec, index),) if len(spec.servers) > 1 else ()
+    return (
         _identity(values),
         _server_network(values),
         _dhcp(spec, index, values),
+        *failover,
         _resolver(values),
         _forwarding(values),
         _nat(values),
         _dns(values),
-    ]
-    if len(spec.servers) > 1:
-        services.append(_failover(spec, index))
-    return tuple(services)
+    )
 
 
 def client_services(spec: LabSpec, name: str) -> tuple[Service, ...]:
@@ -189,4 +188,5 @@ def _dns(values: dict[str, Any]) -> Service:
         f"dig +short +time=1 +tries=1 @{values['me']} {values['domain']} SOA | grep -q .",
         apply=f"{_ENABLE} named; systemctl restart named",
         settle_s=30.0,
+        after=(f"{values['machine']}:dhcp",),  # clients wait for DHCP, and BIND is slow to start
     )

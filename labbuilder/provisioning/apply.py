@@ -54,7 +54,7 @@ class _Board:
             self.failed = self.failed or who
             self.changed.notify_all()
 
-    def wait_for_some(self, services: Sequence[Service]) -> list[Service]:
+    def wait_for_some(self, machine: str, services: Sequence[Service]) -> list[Service]:
         """What to apply next: all up to the first that must wait, else one of those behind it.
 
         Raises:
@@ -62,10 +62,15 @@ class _Board:
         """
         with self.changed:
             while True:
-                ready = [s for s in services if self.done.issuperset(s.after)]
-                if ready:
-                    first = [s for s, wanted in zip(ready, services, strict=False) if s is wanted]
-                    return first or ready[:1]
+                batch: list[Service] = []
+                for service in services:
+                    before = self.done | {f"{machine}:{s.name}" for s in batch}
+                    if before.issuperset(service.after):
+                        batch.append(service)
+                    elif batch:
+                        break
+                if batch:
+                    return batch if batch[0] is services[0] else batch[:1]
                 if self.failed:
                     missing = sorted({d for s in services for d in s.after} - self.done)
                     raise MachineError(brief=f"not configured, since {self.failed} failed", details=", ".join(missing))
@@ -121,7 +126,7 @@ def _bring(machine: MachinePlan, shell: Shell, board: _Board) -> tuple[Change, .
             shell.run(f"tar -xf {_BUNDLE} -C / && rm {_BUNDLE}")
         changes = []
         while left:
-            batch = board.wait_for_some(left)
+            batch = board.wait_for_some(machine.name, left)
             _apply(machine, batch, seen, shell, board)
             left = [s for s in left if s not in batch]
             changes += [
