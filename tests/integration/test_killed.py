@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def killing(self, record):
 Journal.append = killing
 Lab("killed").add_server().add_server().add_client().up(verify=False)
 """
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_by_a_failed_test(home: Home) -> Iterator[None]:
+    yield
+    Lab("killed", home=home).down()
 
 
 def kill_up_after(records: int) -> None:
