@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from labbuilder.assets import IMAGE_FILES
 from labbuilder.plan.model import ImageRecipe, RenderedFile
+from labbuilder.plan.services import dhcpd_unit
 from labbuilder.spec.models import LabSpec
 
 PACKAGES = (
@@ -39,5 +40,6 @@ _FILES = {
 def image_recipe(spec: LabSpec) -> ImageRecipe:
     """One image for every role: what a machine does is switched on when it is provisioned."""
     files = tuple(RenderedFile(path, (IMAGE_FILES / name).read_text(encoding="utf-8")) for name, path in _FILES.items())
+    files += (dhcpd_unit(),)
     customize = (IMAGE_FILES / "customize.sh").read_text(encoding="utf-8")
     return ImageRecipe(spec.suite, spec.mirror, PACKAGES, files, customize)
