@@ -46,8 +46,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def verification_text(found: Any, *, every: bool) -> str:
     """One line a check that failed, or for each when asked; then the sum."""
-    lines = []
+    error = colour("ERROR", _RED, sys.stdout)
+    lines = [f"{error}  {machine:10} no check could be asked: {why}" for machine, why in found.unreachable.items()]
     for outcome in found.outcomes:
+        if outcome.verdict.value == "error":
+            continue
         passed = outcome.verdict.value == "pass"
         if every or not passed:
             word = colour(outcome.verdict.value.upper(), _GREEN if passed else _RED, sys.stdout)

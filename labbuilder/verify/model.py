@@ -74,6 +74,11 @@ class Verification:
         return tuple(o for o in self.outcomes if o.verdict is not Verdict.PASS)
 
     @property
+    def unreachable(self) -> dict[str, str]:
+        """Machines none of whose checks could be asked, with the reason: one line tells more than thirty."""
+        return {o.machine: o.observed for o in self.failures if o.verdict is Verdict.ERROR}
+
+    @property
     def passed(self) -> bool:
         """Every check passed, and there was at least one."""
         return bool(self.outcomes) and not self.failures
@@ -86,9 +91,11 @@ class Verification:
         """
         if self.passed:
             return
-        told = [
+        told = [f"{machine}: no check could be asked: {why}" for machine, why in self.unreachable.items()]
+        told += [
             f"{o.machine}: {o.title}: expected {o.expected}, seen {o.observed or 'nothing'}  [{o.command}]"
             for o in self.failures
+            if o.verdict is Verdict.FAIL
         ]
         raise VerificationError(
             brief=f"{len(self.failures)} of {len(self.outcomes)} checks failed in the lab {self.lab}",
