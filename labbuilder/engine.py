@@ -181,6 +181,21 @@ def verify(session: Session, *, reboot: bool = False, within_s: float = 0.0) -> 
     return found
 
 
+def begun(home: Home, name: str) -> tuple[str, ...]:
+    """What there is of a lab whose `up` was cut off: its machines, and the steps that were not ended."""
+    lab = home.lab(name)
+    identity = lab_identity(lab)
+    if identity is None:
+        return ()
+    kind, mark = identity
+    machines = open_provider(kind, home, lab, mark).status()
+    cut_off = [f"{r.effect} {r.machine or ''}".rstrip() for r in Journal(lab.journal).unfinished() if r.effect != "lab"]
+    return (
+        *(f"{machine.name} is {machine.state}" for machine in machines),
+        *([f"not ended: {', '.join(cut_off)}"] if cut_off else []),
+    )
+
+
 @dataclass(frozen=True)
 class Difference:
     """What `up` would do.

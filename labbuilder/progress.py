@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 logger = logging.getLogger("labbuilder")
@@ -32,10 +32,6 @@ class Event:
     seconds: float = 0.0
     fraction: float | None = None
     detail: str = ""
-
-    def as_dict(self) -> dict[str, object]:
-        """The event as ``--json`` and the log write it."""
-        return asdict(self)
 
 
 Listener = Callable[[Event], None]

@@ -42,11 +42,6 @@ class LabDir:
         return self.path / "keys"
 
     @property
-    def log(self) -> Path:
-        """Commands, events and tracebacks."""
-        return self.path / "labbuilder.log"
-
-    @property
     def lock(self) -> Path:
         """Held by the one command that changes the lab. It lies beside the folder: `down` removes the folder."""
         return self.path.with_name(f".{self.name}.lock")
@@ -54,11 +49,6 @@ class LabDir:
     def machine(self, name: str) -> Path:
         """The folder of one machine: its disk, console and sockets."""
         return self.path / "machines" / name
-
-    @property
-    def exists(self) -> bool:
-        """The lab was begun and is not yet gone."""
-        return self.journal.exists()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import base64
 import io
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,31 @@ def banner_ready(endpoint: Endpoint) -> bool:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False
+
+
+def openssh_argv(endpoint: Endpoint, known_hosts: Path, command: Sequence[str]) -> list[str]:
+    """The words with which OpenSSH reaches the machine, for who wants a terminal.
+
+    Args:
+        endpoint: Where the machine is.
+        known_hosts: A file that is written: the machine's key alone.
+        command: What to run there; nothing opens a shell.
+    """
+    known_hosts.write_text(f"{endpoint.machine} {endpoint.host_key}\n", encoding="ascii")
+    # fmt: off
+    words = [
+        "ssh", "-F", "none", "-i", str(endpoint.identity), "-o", f'UserKnownHostsFile="{known_hosts}"',
+        "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", f"HostKeyAlias={endpoint.machine}",
+    ]
+    # fmt: on
+    if endpoint.unix_socket is None:
+        words += ["-p", str(endpoint.port), f"{endpoint.user}@{endpoint.host}"]
+    else:
+        relay = Path(__file__).with_name("fdpass.py")
+        words += ["-o", "ProxyUseFdpass=yes"]
+        words += ["-o", f"ProxyCommand='{sys.executable}' -IS '{relay}' '{endpoint.unix_socket}'"]
+        words += [f"{endpoint.user}@{endpoint.machine}"]
+    return [*words, *command]
 
 
 def warm_up() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -29,10 +28,3 @@ def lab(home: Home) -> Iterator[Lab]:
     guide = Lab("guide", home=home).add_server().add_server().add_client().up()
     yield guide
     guide.down()
-
-
-@pytest.fixture
-def cli(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The command's path; the test stands in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return Path(__file__).parent.parent / ".venv/bin/labbuilder"

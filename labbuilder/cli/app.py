@@ -31,9 +31,18 @@ app = typer.Typer(
 image_app = typer.Typer(help="The images that machines share.", no_args_is_help=True)
 app.add_typer(image_app, name="image")
 
-LabOption = Annotated[
-    str | None, typer.Option("--lab", help="The lab's name.", autocompletion=lambda: list(_home().lab_names()))
-]
+
+def _home() -> Home:
+    from labbuilder.store import Home  # noqa: PLC0415  --help needs no store
+
+    return Home.default()
+
+
+def _lab_names() -> list[str]:
+    return list(_home().lab_names())
+
+
+LabOption = Annotated[str | None, typer.Option("--lab", help="The lab's name.", autocompletion=_lab_names)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 FileArgument = Annotated[Path | None, typer.Argument(help="A spec; said nothing, ./lab.yaml, else the guide's lab.")]
 _settings = {"json": False, "verbose": False}
@@ -58,25 +67,28 @@ def _options(
 
 
 @contextmanager
-def _reporting(*, as_json: bool) -> Iterator[None]:
+def _reporting(*, as_json: bool, lab: str | None = None) -> Iterator[None]:
     _settings["json"] = as_json
     try:
         with output.progress_on_stderr(verbose=_settings["verbose"]):
             yield
     except KeyboardInterrupt:
-        there = "What was begun is still there: labbuilder up goes on from here, labbuilder down removes it."
-        print(f"\ninterrupted. {there}", file=sys.stderr, flush=True)
+        print("\ninterrupted.", *_what_exists(lab), sep="\n", file=sys.stderr, flush=True)
         os._exit(130)  # threads may still wait for machines
 
 
-def _home() -> Home:
-    from labbuilder.store import Home  # noqa: PLC0415  --help needs no store
+def _what_exists(name: str | None) -> list[str]:
+    """What an interrupted command leaves, looked up, and how to go on."""
+    from labbuilder.engine import begun  # noqa: PLC0415
 
-    return Home.default()
-
-
-def _lab_names() -> list[str]:
-    return list(_home().lab_names())
+    return [
+        line
+        for lab in ([name] if name else _home().lab_names())
+        for line in (
+            *(f"  {lab}: {what}" for what in begun(_home(), lab)),
+            f"labbuilder up goes on from here; labbuilder down --lab {lab} removes it.",
+        )
+    ]
 
 
 def _described(file: Path | None) -> Lab:
@@ -121,10 +133,11 @@ def up(
 ) -> None:
     """Bring the lab up, or on from wherever it is, and prove it."""
     begun = time.monotonic()
-    with _reporting(as_json=as_json):
-        lab = _described(file)
-        flags: dict[str, Any] = {"name": name, "provider": provider, "clients": clients, "servers": servers}
-        lab.set(**{key: value for key, value in flags.items() if value is not None})
+    _settings["json"] = as_json
+    lab = _described(file)
+    flags: dict[str, Any] = {"name": name, "provider": provider, "clients": clients, "servers": servers}
+    lab.set(**{key: value for key, value in flags.items() if value is not None})
+    with _reporting(as_json=as_json, lab=lab.name):
         lab.up(verify=not no_verify, reconfigure=reconfigure)
     outcome = lab.outcome
     assert outcome is not None  # noqa: S101
@@ -226,20 +239,12 @@ def init(file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path
 @app.command(epilog=_example("labbuilder ssh server1", "labbuilder ssh client1 -- ip route"))
 def ssh(node: str, command: Annotated[list[str] | None, typer.Argument()] = None, lab: LabOption = None) -> None:
     """Open a shell in a machine, or run one command there."""
+    from labbuilder.transport import openssh_argv  # noqa: PLC0415
+
     found = _existing(lab).session()
     found.shell(node).close()  # says in our words what is wrong, if anything is
     end = found.provider.endpoint(node)
-    known = end.identity.with_name("known_hosts")
-    known.write_text(f"{node} {end.host_key}\n", encoding="ascii")
-    relay = Path(__file__).parent.parent / "providers/nspawn/proxy.py"
-    # fmt: off
-    os.execvp("ssh", [
-        "ssh", "-F", "none", "-i", str(end.identity), "-o", f'UserKnownHostsFile="{known}"',
-        "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", "ProxyUseFdpass=yes",
-        "-o", f"ProxyCommand='{sys.executable}' -IS '{relay}' '{end.unix_socket}'",
-        f"{end.user}@{node}", *(command or []),
-    ])
-    # fmt: on
+    os.execvp("ssh", openssh_argv(end, end.identity.with_name("known_hosts"), command or []))
 
 
 @app.command("exec", epilog=_example("labbuilder exec server1 -- systemctl status isc-dhcp-server"))
@@ -310,9 +315,9 @@ def list_(as_json: JsonOption = False) -> None:
 @app.command(epilog=_example("labbuilder doctor"))
 def doctor(as_json: JsonOption = False) -> None:
     """Say what this host has and lacks, and what to do about it."""
-    from labbuilder.providers.nspawn.host import findings  # noqa: PLC0415
+    from labbuilder.providers import choice  # noqa: PLC0415
 
-    found = findings(_home())
+    found = choice.doctor(_home())
     if as_json:
         output.print_json([asdict(finding) for finding in found])
     else:
@@ -326,18 +331,18 @@ def doctor(as_json: JsonOption = False) -> None:
 @image_app.command("build", epilog=_example("labbuilder image build"))
 def image_build(file: FileArgument = None) -> None:
     """Build the image of a spec, unless it is cached."""
-    from labbuilder.providers.image import ImageStore  # noqa: PLC0415
+    from labbuilder.providers.choice import images  # noqa: PLC0415
 
     with _reporting(as_json=False):
-        print(ImageStore(_home()).ensure(_described(file).plan().image).name)
+        print(images(_home()).ensure(_described(file).plan().image).name)
 
 
 @image_app.command("list", epilog=_example("labbuilder image list"))
 def image_list(as_json: JsonOption = False) -> None:
     """List the cached images."""
-    from labbuilder.providers.image import ImageStore  # noqa: PLC0415
+    from labbuilder.providers.choice import images  # noqa: PLC0415
 
-    found = ImageStore(_home()).all()
+    found = images(_home()).all()
     if as_json:
         output.print_json([asdict(image) for image in found])
     else:
@@ -349,9 +354,9 @@ def image_list(as_json: JsonOption = False) -> None:
 def image_prune() -> None:
     """Remove the images that no lab uses."""
     from labbuilder.engine import images_in_use  # noqa: PLC0415
-    from labbuilder.providers.image import ImageStore  # noqa: PLC0415
+    from labbuilder.providers.choice import images  # noqa: PLC0415
 
-    for image in ImageStore(_home()).prune(images_in_use(_home())):
+    for image in images(_home()).prune(images_in_use(_home())):
         print(f"removed {image.digest}")
 
 

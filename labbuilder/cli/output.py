@@ -8,10 +8,13 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labbuilder import progress
 from labbuilder.errors import LabError
+
+if TYPE_CHECKING:
+    from labbuilder.verify.model import Verification
 
 _GREEN, _RED, _DIM, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 
@@ -44,15 +47,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in (head, *rows))
 
 
-def verification_text(found: Any, *, every: bool) -> str:
+def verification_text(found: Verification, *, every: bool) -> str:
     """One line a check that failed, or for each when asked; then the sum."""
     error = colour("ERROR", _RED, sys.stdout)
     lines = [f"{error}  {machine:10} no check could be asked: {why}" for machine, why in found.unreachable.items()]
     for outcome in found.outcomes:
-        if outcome.verdict.value == "error":
-            continue
-        passed = outcome.verdict.value == "pass"
-        if every or not passed:
+        passed = outcome.verdict == "pass"
+        if outcome.verdict != "error" and (every or not passed):
             word = colour(outcome.verdict.value.upper(), _GREEN if passed else _RED, sys.stdout)
             lines.append(f"{word}  {outcome.machine:10} {outcome.title}")
             if not passed:

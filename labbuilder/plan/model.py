@@ -75,7 +75,6 @@ class MachinePlan:
     role: Role
     nics: tuple[Nic, ...]
     services: tuple[Service, ...]
-    memory_mib: int = 512
 
     @property
     def files(self) -> tuple[RenderedFile, ...]:

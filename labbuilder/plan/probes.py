@@ -11,4 +11,9 @@ FAILOVER_STATES = (
     'END {print me "/" peer}\''
 )
 
-NAT_RULES = "iptables -t nat -S POSTROUTING"
+NAT_RULES = "iptables -t nat -S POSTROUTING | grep ^-A"
+
+
+def nat_rule(bridged_nic: str) -> str:
+    """The one rule, as iptables writes it."""
+    return f"-A POSTROUTING -o {bridged_nic} -j MASQUERADE"

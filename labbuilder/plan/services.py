@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labbuilder.plan.model import RenderedFile, Service
-from labbuilder.plan.probes import FAILOVER_STATES, NAT_RULES
+from labbuilder.plan.probes import FAILOVER_STATES, NAT_RULES, nat_rule
 from labbuilder.render import render
 from labbuilder.spec.models import LabSpec
 
@@ -171,13 +171,13 @@ def _forwarding(values: dict[str, Any]) -> Service:
 
 def _nat(values: dict[str, Any]) -> Service:
     path = "/etc/iptables/rules.v4"
-    rule = f"-A POSTROUTING -o {values['bridged_nic']} -j MASQUERADE"
+    rule = nat_rule(values["bridged_nic"])
     return Service(
         name="nat",
         title="NAT (iptables-persistent)",
-        files=(RenderedFile(path, render("rules.v4", **values)),),
+        files=(RenderedFile(path, render("rules.v4", rule=rule, **values)),),
         validate=((path, "iptables-restore --test {new}"),),
-        holds=f'[ "$({NAT_RULES} | grep ^-A)" = "{rule}" ] && systemctl -q is-enabled netfilter-persistent',
+        holds=f'[ "$({NAT_RULES})" = "{rule}" ] && systemctl -q is-enabled netfilter-persistent',
         apply=f"{_ENABLE} netfilter-persistent; iptables-restore {path}",
     )
 

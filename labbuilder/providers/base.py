@@ -15,7 +15,6 @@ from labbuilder.transport import Endpoint
 class MachineState(StrEnum):
     """Where a machine is in its life."""
 
-    ABSENT = "absent"
     STOPPED = "stopped"
     STARTING = "starting"
     RUNNING = "running"
@@ -50,9 +49,6 @@ class Provider(Protocol):
     """
 
     kind: str
-
-    def doctor(self) -> tuple[Finding, ...]:
-        """What this host has and lacks for the provider; changes nothing."""
 
     def preflight(self) -> None:
         """Raise HostError for what is certain to fail later; quick."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from labbuilder.errors import ProviderUnavailableError
-from labbuilder.providers.base import Provider
+from labbuilder.providers.base import Finding, Provider
 from labbuilder.store import Home, LabDir
+
+if TYPE_CHECKING:
+    from labbuilder.providers.nspawn.image import ImageStore
 
 
 def choose(wanted: str) -> tuple[str, str]:
@@ -27,3 +32,17 @@ def open_provider(kind: str, home: Home, lab: LabDir, mark: str) -> Provider:
             return NspawnProvider(home, lab, mark)
         case _:
             raise ProviderUnavailableError(brief=f"there is no provider {kind!r}", resolution="use nspawn, or auto")
+
+
+def doctor(home: Home) -> tuple[Finding, ...]:
+    """What this host has and lacks for its providers; changes nothing."""
+    from labbuilder.providers.nspawn.host import findings  # noqa: PLC0415  Linux only
+
+    return findings(home)
+
+
+def images(home: Home) -> ImageStore:
+    """The images that are cached in this home."""
+    from labbuilder.providers.nspawn.image import ImageStore  # noqa: PLC0415  Linux only
+
+    return ImageStore(home)

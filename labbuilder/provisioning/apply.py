@@ -35,6 +35,10 @@ class Change:
     files: tuple[str, ...]
 
 
+class _AbandonedError(MachineError):
+    """A machine waited for one that failed: a consequence, never the cause that is told."""
+
+
 @dataclass
 class _Board:
     """What is in effect on which machine: who waits for another machine's service is told at once."""
@@ -58,7 +62,7 @@ class _Board:
         """What to apply next: all up to the first that must wait, else one of those behind it.
 
         Raises:
-            MachineError: Another machine failed, so none of them will ever be ready.
+            _AbandonedError: Another machine failed, so none of them will ever be ready.
         """
         with self.changed:
             while True:
@@ -73,7 +77,9 @@ class _Board:
                     return batch if batch[0] is services[0] else batch[:1]
                 if self.failed:
                     missing = sorted({d for s in services for d in s.after} - self.done)
-                    raise MachineError(brief=f"not configured, since {self.failed} failed", details=", ".join(missing))
+                    raise _AbandonedError(
+                        brief=f"not configured, since {self.failed} failed", details=", ".join(missing)
+                    )
                 self.changed.wait()
 
 
@@ -109,8 +115,7 @@ def configure(machines: Sequence[MachinePlan], shell_for: Callable[[str], Shell]
     answers = for_each(machines, bring)
     errors = [a for a in answers if isinstance(a, LabError)]
     if errors:
-        causes = [e for e in errors if not e.brief.startswith("not configured")] or errors
-        raise causes[0]
+        raise next((e for e in errors if not isinstance(e, _AbandonedError)), errors[0])
     return tuple(change for answer in answers if not isinstance(answer, LabError) for change in answer)
 
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from ipaddress import AddressValueError, IPv4Interface
 
 from labbuilder.plan.model import MachinePlan, Plan
-from labbuilder.plan.probes import FAILOVER_STATES, NAT_RULES
+from labbuilder.plan.probes import FAILOVER_STATES, NAT_RULES, nat_rule
 from labbuilder.run import Result
 from labbuilder.spec.models import LabSpec
 from labbuilder.verify.model import Check, Judgement
 
 Judge = Callable[[Result], Judgement]
 _DIG = "dig +short +time=2 +tries=1"
+_ROUTE = "ip route show default | awk '{print $3, $5}'"
+_NAMESERVERS = "awk '/^nameserver/ {print $2}' /etc/resolv.conf"
 
 
 def checks_for(plan: Plan, spec: LabSpec) -> tuple[Check, ...]:
@@ -58,10 +60,8 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
     for nic in (internal, bridged):
         address = f"ip -4 -o address show dev {nic.name} up | awk '{{print $4}}'"
         yield check(f"address.{nic.network}", f"{nic.name} has its address", address, says(str(nic.address)))
-    route = "ip route show default | awk '{print $3, $5}'"
-    yield check("route", "default route", route, says(f"{spec.gateway} {bridged.name}"))
-    resolv = "awk '/^nameserver/ {print $2}' /etc/resolv.conf"
-    yield check("resolv.conf", "/etc/resolv.conf", resolv, says(" ".join(str(a) for a in spec.dns.forwarders)))
+    yield check("route", "default route", _ROUTE, says(f"{spec.gateway} {bridged.name}"))
+    yield check("resolv.conf", "/etc/resolv.conf", _NAMESERVERS, says(" ".join(str(a) for a in spec.dns.forwarders)))
     test = "dhcpd -4 -t -cf /etc/dhcp/dhcpd.conf"
     syntax = f"said=$({test} 2>&1); c=$?; echo \"$said\" | grep -iE 'line|error|warn'; exit $c"
     yield check("dhcpd.syntax", "dhcpd -t -cf /etc/dhcp/dhcpd.conf", syntax, says(""))
@@ -86,8 +86,8 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
     yield check("forwarding.kernel", "net.ipv4.ip_forward is 1", kernel, says("1"))
     kept = "sed -n 's/^net.ipv4.ip_forward *= *//p' /etc/sysctl.d/90-labbuilder.conf"
     yield check("forwarding.kept", "forwarding is kept in sysctl.d", kept, says("1"))
-    rule = f"-A POSTROUTING -o {bridged.name} -j MASQUERADE"
-    yield check("nat.live", "NAT rule is live", f"{NAT_RULES} | grep ^-A", says(rule))
+    rule = nat_rule(bridged.name)
+    yield check("nat.live", "NAT rule is live", NAT_RULES, says(rule))
     yield check("nat.kept", "NAT rule in /etc/iptables/rules.v4", "grep ^-A /etc/iptables/rules.v4", says(rule))
     world = plan.upstream
     asked = f"{_DIG} @{world.resolvers[0]} {world.witness_name}"
@@ -118,12 +118,10 @@ def _client_checks(plan: Plan, spec: LabSpec, client: MachinePlan) -> Iterator[C
         option("dhcp-server-identifier"),
         says_one_of(servers),
     )
-    route = "ip route show default | awk '{print $3, $5}'"
     gateways = tuple(f"{server} {nic.name}" for server in servers)
-    yield check("lease.gateway", "gateway is a server's internal address", route, says_one_of(gateways))
+    yield check("lease.gateway", "gateway is a server's internal address", _ROUTE, says_one_of(gateways))
     orders = (" ".join(servers), " ".join(reversed(servers)))
-    resolv = "awk '/^nameserver/ {print $2}' /etc/resolv.conf"
-    yield check("lease.dns", "DNS servers come with the lease", resolv, says_one_of(orders))
+    yield check("lease.dns", "DNS servers come with the lease", _NAMESERVERS, says_one_of(orders))
     failover = spec.dhcp.failover
     shortest = min(failover.mclt_s, spec.dhcp.default_lease_s) if len(servers) > 1 else spec.dhcp.default_lease_s
     yield check(

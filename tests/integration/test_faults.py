@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +13,10 @@ import pytest
 
 from labbuilder import assets, render
 from labbuilder.errors import RejectedConfigError
+from labbuilder.journal import Journal
 from labbuilder.lab import Lab
 from labbuilder.store import Home, locked
+from labbuilder.wait import wait_until
 
 pytestmark = pytest.mark.needs_root
 
@@ -95,6 +99,30 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr
     assert "missing: mmdebstrap" in said
     assert "apt-get install mmdebstrap" in said
+
+
+def test_ctrl_c_in_the_middle_of_up_says_what_exists_and_how_to_go_on(home: Home) -> None:
+    journal = home.lab("cut").journal
+    words = [sys.executable, "-m", "labbuilder", "up", "--name", "cut"]
+    lab = Lab("cut", home=home).add_server().add_server().add_client()
+    up = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(
+            "up is provisioning",
+            lambda: journal.exists() and any(record.effect == "provision" for record in Journal(journal).records()),
+            within_s=60.0,
+        )
+        up.send_signal(signal.SIGINT)
+        _, said = up.communicate(timeout=30)
+        assert up.returncode == 130
+        assert "Traceback" not in said
+        assert re.search(r"cut: server1 is (starting|running)", said)
+        assert "not ended: provision" in said
+        assert "labbuilder down --lab cut removes it" in said
+        lab.up().verify().raise_for_failures()
+    finally:
+        up.kill()
+        lab.down()
 
 
 def test_one_command_at_a_time_changes_a_lab(lab: Lab, home: Home) -> None:

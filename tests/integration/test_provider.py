@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labbuilder.errors import SpecError
+from labbuilder.errors import MachineError, SpecError
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
 from labbuilder.run import run
@@ -66,7 +66,12 @@ def test_the_life_of_a_machine(home: Home) -> None:
         provider.kill("server1")
         provider.kill("server1")
         assert provider.status()[0].state is MachineState.STOPPED
-        lab.up()
+        with pytest.raises(MachineError, match="off, so it can't reboot"):
+            provider.reboot("server1")
+        with pytest.raises(MachineError, match="never-there was never made"):
+            provider.start("never-there")
+        provider.start("server1")  # by a session that did not create it
+        provider.wait_ready("server1")
         assert lab.run("server1", "cat /root/note").stdout == "kept\n"
         lab.close()
         provider.stop("server1")

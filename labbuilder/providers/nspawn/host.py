@@ -9,6 +9,7 @@ from pathlib import Path
 from labbuilder.errors import HostError
 from labbuilder.providers.base import Finding
 from labbuilder.providers.nspawn import cgroups
+from labbuilder.providers.nspawn.image import NEEDED_BYTES
 from labbuilder.run import run
 from labbuilder.store import Home
 
@@ -74,8 +75,9 @@ def _disk(home: Home) -> Finding:
     folder = home.path
     while not folder.exists():
         folder = folder.parent
-    free = shutil.disk_usage(folder).free // 1_000_000
-    return Finding("disk", free >= 700, f"{free} MB free in {folder}", "make room, or set LABBUILDER_HOME")  # noqa: PLR2004
+    free = shutil.disk_usage(folder).free
+    seen = f"{free // 1_000_000} MB free in {folder}"
+    return Finding("disk", free >= NEEDED_BYTES, seen, "make room, or set LABBUILDER_HOME")
 
 
 def _cgroups() -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import select
@@ -15,14 +16,16 @@ from typing import Any
 from labbuilder.errors import MachineError, WaitError
 from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.plan.model import ImageRecipe, MachinePlan, NetworkKind, Plan
-from labbuilder.providers.base import Finding, MachineState, MachineStatus
-from labbuilder.providers.image import ImageStore
+from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.nspawn import cgroups, control, host
 from labbuilder.providers.nspawn.ids import UID_SHIFT
+from labbuilder.providers.nspawn.image import ImageStore
 from labbuilder.run import start_daemon
-from labbuilder.store import Home, LabDir, remove_tree
+from labbuilder.store import Home, LabDir, remove_tree, write_atomic
 from labbuilder.transport import Endpoint, banner_ready
 from labbuilder.wait import wait_until
+
+_HARDWARE = "nics.json"
 
 
 class NspawnProvider:
@@ -42,7 +45,6 @@ class NspawnProvider:
         self.lab = lab
         self.mark = mark
         self.images = ImageStore(home)
-        self._machines: dict[str, MachinePlan] = {}
 
     @property
     def _socket(self) -> Path:
@@ -57,10 +59,6 @@ class NspawnProvider:
                 details=f"No supervisor answers at {error}",
                 resolution="labbuilder up starts it again; labbuilder down removes it",
             ) from error
-
-    def doctor(self) -> tuple[Finding, ...]:
-        """What this host has and lacks."""
-        return host.findings(self.home)
 
     def preflight(self) -> None:
         """Raise HostError for what is certain to fail later."""
@@ -103,9 +101,8 @@ class NspawnProvider:
 
     def create(self, machine: MachinePlan) -> None:
         """Make the machine's writable layer and give it its identity."""
-        self._machines[machine.name] = machine
         folder = self.lab.machine(machine.name)
-        if (folder / "complete").exists():
+        if (folder / _HARDWARE).exists():
             return
         remove_tree(folder)
         for name in ("upper", "work", "root", "run"):
@@ -128,13 +125,15 @@ class NspawnProvider:
             for name in (*folders, *files):
                 os.chown(Path(root) / name, UID_SHIFT, UID_SHIFT)
         os.chown(folder, UID_SHIFT, UID_SHIFT)
-        (folder / "complete").touch()
+        nics = [{"name": nic.name, "network": nic.network, "mac": nic.mac} for nic in machine.nics]
+        write_atomic(folder / _HARDWARE, json.dumps(nics))  # last: it says that the rest is whole
 
     def start(self, name: str) -> None:
         """Power the machine on."""
-        machine = self._machines[name]
-        nics = [{"name": nic.name, "network": nic.network, "mac": nic.mac} for nic in machine.nics]
-        self._ask(do="boot", name=name, nics=nics)
+        hardware = self.lab.machine(name) / _HARDWARE
+        if not hardware.exists():
+            raise MachineError(brief=f"{name} was never made", resolution="labbuilder up makes it")
+        self._ask(do="boot", name=name, nics=json.loads(hardware.read_text(encoding="utf-8")))
 
     def wait_ready(self, name: str, *, within_s: float = 60.0) -> None:
         """Wait for the banner of the machine's SSH."""
@@ -170,7 +169,11 @@ class NspawnProvider:
         return {machine["name"]: machine for machine in answer["machines"]}
 
     def _wait(self, name: str, what: str, reached: Callable[[dict[str, Any]], bool], within_s: float) -> None:
-        wait_until(f"{name} is {what}", lambda: reached(self._seen()[name]), within_s=within_s, every_s=0.01)
+        def probe() -> bool:
+            machines: list[dict[str, Any]] = self._ask(do="status")["machines"]
+            return reached(next(machine for machine in machines if machine["name"] == name))
+
+        wait_until(f"{name} is {what}", probe, within_s=within_s, every_s=0.01)
 
     def stop(self, name: str, *, within_s: float = 30.0) -> None:
         """Shut down in order, then by force."""
@@ -214,7 +217,7 @@ class NspawnProvider:
         """The machines whose disks are there, and what the supervisor says of them."""
         seen = self._seen()
         folder = self.lab.path / "machines"
-        names = sorted(path.parent.name for path in folder.glob("*/complete"))
+        names = sorted(path.parent.name for path in folder.glob(f"*/{_HARDWARE}"))
         return tuple(self._status(name, seen.get(name)) for name in names)
 
     def _status(self, name: str, seen: dict[str, Any] | None) -> MachineStatus:

@@ -1,32 +1,26 @@
-"""Root trees of Debian, built once by mmdebstrap and kept by the hash of their recipe."""
+"""Root trees that all machines share: built once, given to the mapped root, kept by the hash of their recipe."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import stat
 import struct
-import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
 from labbuilder import progress
-from labbuilder.errors import CommandError, HostError
 from labbuilder.plan.model import ImageRecipe
+from labbuilder.providers.debian import build_tree, no_room
 from labbuilder.providers.nspawn.ids import UID_SHIFT
-from labbuilder.run import run_streaming
 from labbuilder.store import Home, remove_tree, unwritable
 
 NEEDED_BYTES = 700_000_000  # 310 MB of tree and the packages beside it while they are unpacked; measured
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
 _PACKAGES_EXPECTED = 195  # for the bar alone: as many as the recipe's packages brought when it was measured
-_SOURCES = Path("/etc/apt")
 _CAPABILITY = "security.capability"
 _VFS_CAP_REVISION_3 = 0x0300_0000  # include/uapi/linux/capability.h
 
@@ -75,15 +69,12 @@ class ImageStore:
         remove_tree(part)
         free = shutil.disk_usage(self.folder).free
         if free < NEEDED_BYTES:
-            raise HostError(
-                brief=f"no room for the image in {self.folder}",
-                details=f"{free // 1_000_000} MB are free, {NEEDED_BYTES // 1_000_000} MB are needed",
-                resolution="make room there, or set LABBUILDER_HOME to a folder with more",
-            )
+            seen = f"{free // 1_000_000} MB are free, {NEEDED_BYTES // 1_000_000} MB are needed"
+            raise no_room(self.folder, seen)
         with progress.step("image") as step:
             try:
                 part.mkdir()
-                _mmdebstrap(recipe, part, lambda done: step.advance(min(done / _PACKAGES_EXPECTED / 2, 0.98)))
+                build_tree(recipe, part / "root", lambda done: step.advance(min(done / _PACKAGES_EXPECTED / 2, 0.98)))
                 shift_ids(part / "root")
                 about = {"suite": recipe.suite, "built_at": time.strftime("%Y-%m-%d %H:%M:%S")}
                 about["packages"] = " ".join(recipe.packages)
@@ -109,66 +100,6 @@ class ImageStore:
         for image in unused:
             remove_tree(self.folder / image.digest)
         return unused
-
-
-def _mmdebstrap(recipe: ImageRecipe, part: Path, note: Callable[[int], None]) -> None:
-    done = 0
-
-    def count(line: str) -> None:
-        nonlocal done
-        if line.startswith(("Unpacking ", "Setting up ")):
-            done += 1
-            note(done)
-
-    with tempfile.TemporaryDirectory(prefix="labbuilder-") as scratch:
-        hooks = []
-        for index, file in enumerate(recipe.files):
-            source = Path(scratch) / str(index)
-            source.write_text(file.text, encoding="utf-8")
-            hooks.append(f"--customize-hook=install -Dm{file.mode:o} '{source}' \"$1{file.path}\"")
-        customize = Path(scratch) / "customize.sh"
-        customize.write_text(recipe.customize, encoding="utf-8")
-        answers = "iptables-persistent iptables-persistent/autosave_v{} boolean false"
-        preseed = "\\n".join(answers.format(version) for version in (4, 6))
-        # fmt: off
-        argv: list[str | Path] = [
-            "mmdebstrap", "--verbose", "--mode=root", "--variant=apt", f"--include={','.join(recipe.packages)}",
-            "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
-            "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
-            '--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"',
-            f"--essential-hook=printf '{preseed}\\n' | chroot \"$1\" debconf-set-selections",
-            *hooks, f"--customize-hook=sh '{customize}' \"$1\"",
-            recipe.suite, part / "root", recipe.mirror or host_mirror(recipe.suite),
-        ]
-        # fmt: on
-        try:
-            run_streaming(argv, count, timeout_s=1800)
-        except CommandError as error:
-            if "No space left on device" in (error.details or ""):
-                raise HostError(
-                    brief=f"no room for the image in {part.parent}",
-                    details=error.details,
-                    resolution="make room there, or set LABBUILDER_HOME to a folder with more",
-                ) from error
-            error.brief = "the image could not be built"
-            error.resolution = "see what mmdebstrap said; `mirror:` in the spec names another Debian mirror"
-            raise
-
-
-def host_mirror(suite: str, apt: Path = _SOURCES) -> str:
-    """The Debian mirror that the host itself uses, else Debian's own."""
-    mirrors: list[tuple[str, str]] = []
-    for path in sorted(apt.glob("sources.list.d/*.sources")):
-        for stanza in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
-            keys = dict(re.findall(r"^(URIs|Suites):\s*(.+)$", stanza, re.MULTILINE))
-            mirrors += [(uri, keys.get("Suites", "")) for uri in keys.get("URIs", "").split()]
-    for path in [apt / "sources.list", *sorted(apt.glob("sources.list.d/*.list"))]:
-        if path.exists():
-            line = re.compile(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)", re.MULTILINE)
-            mirrors += line.findall(path.read_text(encoding="utf-8"))
-    debian = [(uri, suites) for uri, suites in mirrors if uri.rstrip("/").endswith("/debian")]
-    same = [uri for uri, suites in debian if suite in suites.split()]
-    return (same or [uri for uri, _ in debian] or [DEFAULT_MIRROR])[0]
 
 
 def shift_ids(root: Path) -> None:

@@ -1,0 +1,91 @@
+"""A root tree of Debian from an image recipe, by mmdebstrap: the same for every provider."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from labbuilder.errors import CommandError, HostError
+from labbuilder.plan.model import ImageRecipe
+from labbuilder.run import run_streaming
+
+DEFAULT_MIRROR = "http://deb.debian.org/debian"
+_SOURCES = Path("/etc/apt")
+
+
+def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> None:
+    """Build the recipe's root tree, unshifted, by mmdebstrap.
+
+    Args:
+        recipe: What is in it.
+        root: The folder to make.
+        note: Told how many packages were unpacked and set up.
+
+    Raises:
+        HostError: No room.
+        CommandError: mmdebstrap failed; its last lines are in the details.
+    """
+    done = 0
+
+    def count(line: str) -> None:
+        nonlocal done
+        if line.startswith(("Unpacking ", "Setting up ")):
+            done += 1
+            note(done)
+
+    with tempfile.TemporaryDirectory(prefix="labbuilder-") as scratch:
+        hooks = []
+        for index, file in enumerate(recipe.files):
+            source = Path(scratch) / str(index)
+            source.write_text(file.text, encoding="utf-8")
+            hooks.append(f"--customize-hook=install -Dm{file.mode:o} '{source}' \"$1{file.path}\"")
+        customize = Path(scratch) / "customize.sh"
+        customize.write_text(recipe.customize, encoding="utf-8")
+        answers = "iptables-persistent iptables-persistent/autosave_v{} boolean false"
+        preseed = "\\n".join(answers.format(version) for version in (4, 6))
+        # fmt: off
+        argv: list[str | Path] = [
+            "mmdebstrap", "--verbose", "--mode=root", "--variant=apt", f"--include={','.join(recipe.packages)}",
+            "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
+            '--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"',
+            f"--essential-hook=printf '{preseed}\\n' | chroot \"$1\" debconf-set-selections",
+            *hooks, f"--customize-hook=sh '{customize}' \"$1\"",
+            recipe.suite, root, recipe.mirror or host_mirror(recipe.suite),
+        ]
+        # fmt: on
+        try:
+            run_streaming(argv, count, timeout_s=1800)
+        except CommandError as error:
+            if "No space left on device" in (error.details or ""):
+                raise no_room(root.parent.parent, error.details or "") from error
+            error.brief = "the image could not be built"
+            error.resolution = "see what mmdebstrap said; `mirror:` in the spec names another Debian mirror"
+            raise
+
+
+def no_room(folder: Path, seen: str) -> HostError:
+    """The error for an image that does not fit."""
+    return HostError(
+        brief=f"no room for the image in {folder}",
+        details=seen,
+        resolution="make room there, or set LABBUILDER_HOME to a folder with more",
+    )
+
+
+def host_mirror(suite: str, apt: Path = _SOURCES) -> str:
+    """The Debian mirror that the host itself uses, else Debian's own."""
+    mirrors: list[tuple[str, str]] = []
+    for path in sorted(apt.glob("sources.list.d/*.sources")):
+        for stanza in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
+            keys = dict(re.findall(r"^(URIs|Suites):\s*(.+)$", stanza, re.MULTILINE))
+            mirrors += [(uri, keys.get("Suites", "")) for uri in keys.get("URIs", "").split()]
+    for path in [apt / "sources.list", *sorted(apt.glob("sources.list.d/*.list"))]:
+        if path.exists():
+            line = re.compile(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)", re.MULTILINE)
+            mirrors += line.findall(path.read_text(encoding="utf-8"))
+    debian = [(uri, suites) for uri, suites in mirrors if uri.rstrip("/").endswith("/debian")]
+    same = [uri for uri, suites in debian if suite in suites.split()]
+    return (same or [uri for uri, _ in debian] or [DEFAULT_MIRROR])[0]
