@@ -42,6 +42,11 @@ def _lab_names() -> list[str]:
     return list(_home().lab_names())
 
 
+def _machine_names(context: typer.Context) -> list[str]:
+    return [machine.name for machine in _existing(context.params.get("lab")).plan().machines]
+
+
+NodeArgument = Annotated[str, typer.Argument(help="A machine of the lab.", autocompletion=_machine_names)]
 LabOption = Annotated[str | None, typer.Option("--lab", help="The lab's name.", autocompletion=_lab_names)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 FileArgument = Annotated[Path | None, typer.Argument(help="A spec; said nothing, ./lab.yaml, else the guide's lab.")]
@@ -237,7 +242,9 @@ def init(file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path
 
 
 @app.command(epilog=_example("labbuilder ssh server1", "labbuilder ssh client1 -- ip route"))
-def ssh(node: str, command: Annotated[list[str] | None, typer.Argument()] = None, lab: LabOption = None) -> None:
+def ssh(
+    node: NodeArgument, command: Annotated[list[str] | None, typer.Argument()] = None, lab: LabOption = None
+) -> None:
     """Open a shell in a machine, or run one command there."""
     from labbuilder.transport import openssh_argv  # noqa: PLC0415
 
@@ -248,7 +255,7 @@ def ssh(node: str, command: Annotated[list[str] | None, typer.Argument()] = None
 
 
 @app.command("exec", epilog=_example("labbuilder exec server1 -- systemctl status isc-dhcp-server"))
-def exec_(node: str, command: list[str], lab: LabOption = None, as_json: JsonOption = False) -> None:
+def exec_(node: NodeArgument, command: list[str], lab: LabOption = None, as_json: JsonOption = False) -> None:
     """Run one command in a machine; its exit status is passed on."""
     import shlex  # noqa: PLC0415
 
@@ -264,7 +271,7 @@ def exec_(node: str, command: list[str], lab: LabOption = None, as_json: JsonOpt
 
 @app.command(epilog=_example("labbuilder logs server1", "labbuilder logs server1 isc-dhcp-server -n 20"))
 def logs(
-    node: str,
+    node: NodeArgument,
     service: Annotated[str | None, typer.Argument()] = None,
     lines: Annotated[int, typer.Option("-n", help="So many lines.")] = 50,
     lab: LabOption = None,
@@ -277,7 +284,7 @@ def logs(
 
 
 @app.command(epilog=_example("labbuilder console server1"))
-def console(node: str, lab: LabOption = None) -> None:
+def console(node: NodeArgument, lab: LabOption = None) -> None:
     """Show what a machine's console said, boot by boot."""
     path = _existing(lab).session().provider.console(node)
     if not path.exists():

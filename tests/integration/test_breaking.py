@@ -110,3 +110,22 @@ def test_plan_shows_what_was_changed_by_hand(lab: Lab) -> None:
     assert (file.machine, file.path) == ("server1", "/etc/dhcp/dhcpd.conf")
     assert "-\tmclt 61;\n+\tmclt 60;" in file.diff
     lab.up()
+
+
+def test_peers_that_missed_each_other_are_nudged(lab: Lab) -> None:
+    """Both start while the failover port is closed: left alone they try again only after 5 s."""
+    closed = "iptables -{} INPUT -p tcp --dport 647 -j REJECT --reject-with tcp-reset"
+    for server in ("server1", "server2"):
+        assert lab.run(server, closed.format("I")).ok
+    for server in ("server1", "server2"):
+        assert lab.run(server, "systemctl restart isc-dhcp-server").ok
+        started = "journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID isc-dhcp-server)"
+        assert lab.run(server, f"until {started} | grep -q 'Server starting service'; do sleep 0.02; done").ok
+    pid = "systemctl show -P MainPID isc-dhcp-server"
+    before = lab.run("server2", pid).stdout
+    for server in ("server1", "server2"):
+        assert lab.run(server, closed.format("D")).ok
+    lab.up()
+    assert lab.outcome is not None
+    assert ("server2", "failover") in {(change.machine, change.service) for change in lab.outcome.changes}
+    assert lab.run("server2", pid).stdout != before, "it was not the nudge that brought them together"

@@ -15,6 +15,7 @@ from labbuilder import assets, render
 from labbuilder.errors import RejectedConfigError
 from labbuilder.journal import Journal
 from labbuilder.lab import Lab
+from labbuilder.providers.nspawn.provider import NspawnProvider
 from labbuilder.store import Home, locked
 from labbuilder.wait import wait_until
 
@@ -123,6 +124,18 @@ def test_ctrl_c_in_the_middle_of_up_says_what_exists_and_how_to_go_on(home: Home
     finally:
         up.kill()
         lab.down()
+
+
+def test_a_lab_whose_supervisor_hangs_is_still_taken_down(home: Home) -> None:
+    lab = Lab("hung", home=home).add_server().up()
+    provider = lab.session().provider
+    assert isinstance(provider, NspawnProvider)
+    hung = provider._supervisors()
+    assert hung
+    for pid in hung:
+        os.kill(pid, signal.SIGSTOP)
+    assert lab.down()
+    assert provider.residue() == []
 
 
 def test_one_command_at_a_time_changes_a_lab(lab: Lab, home: Home) -> None:

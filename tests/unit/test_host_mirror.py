@@ -1,0 +1,40 @@
+"""The image comes from the mirror that the host itself uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labbuilder.providers.debian import DEFAULT_MIRROR, host_mirror
+
+CASES = {
+    "nothing": ({}, DEFAULT_MIRROR),
+    "one line": ({"sources.list": "deb http://a.test/debian bookworm main\n"}, "http://a.test/debian"),
+    "with options": (
+        {"sources.list": "deb [signed-by=/x.gpg arch=amd64] http://b.test/debian/ bookworm main\n"},
+        "http://b.test/debian/",
+    ),
+    "commented out": ({"sources.list": "# deb http://a.test/debian bookworm main\n"}, DEFAULT_MIRROR),
+    "deb822": (
+        {"sources.list.d/debian.sources": "Types: deb\nURIs: http://c.test/debian\nSuites: bookworm\n"},
+        "http://c.test/debian",
+    ),
+    "the suite's own before another's": (
+        {"sources.list": "deb http://old.test/debian bullseye main\ndeb http://d.test/debian bookworm main\n"},
+        "http://d.test/debian",
+    ),
+    "security is no mirror": (
+        {"sources.list": "deb http://a.test/debian-security bookworm-security main\n"},
+        DEFAULT_MIRROR,
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "expected"), CASES.values(), ids=CASES)
+def test_the_hosts_own_mirror_is_found(tmp_path: Path, files: dict[str, str], expected: str) -> None:
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert host_mirror("bookworm", tmp_path) == expected
