@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux
 
-.PHONY: up test lint types imports unit bench clean help
+.PHONY: up test lint types imports unit bench docs clean help
 
 up: $(VENV)/.runtime ## Bring up the guide's lab and prove it
 	$(BIN)/labbuilder up
@@ -27,6 +27,9 @@ unit: $(VENV)/.dev ## The tests that make no machine
 
 bench: $(VENV)/.dev ## Times of up, again and down, against the hand-made floor
 	$(BIN)/python benchmarks/bench.py
+
+docs: $(VENV)/.dev ## The reference of the Python API, from its docstrings, in build/api/
+	$(BIN)/pdoc --docformat google -o build/api labbuilder.lab labbuilder.errors labbuilder.spec.models labbuilder.verify.model labbuilder.session labbuilder.providers.base
 
 $(VENV)/.host:
 	@missing=$$(dpkg-query -W -f='$${Status} $${Package}\n' $(HOST_PACKAGES) 2>&1 | grep -v '^install ok' || true); \
@@ -52,7 +55,7 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@touch $@
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache
 
 help: ## Show this
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "%-8s %s\n", $$1, $$2}'
