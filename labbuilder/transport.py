@@ -142,12 +142,12 @@ class Shell:
         """Run several scripts at the same time in one round trip, each with its own output and status."""
         told = "\n".join(f"( {{ {script}\n}} >$d/{n}.o 2>$d/{n}.e; ) & p{n}=$!" for n, script in enumerate(scripts))
         waited = "\n".join(f"wait $p{n} && c{n}=0 || c{n}=$?" for n in range(len(scripts)))
+        codes = " ".join(f"$c{n}" for n in range(len(scripts)))
+        names = " ".join(f"{n}.o {n}.e" for n in range(len(scripts)))
         # In /run, since /tmp is mounted over while a machine boots.
         # Every output is framed by its length in bytes, so no text can break the frame.
-        read = "\n".join(
-            f"echo $c{n} $(wc -c <$d/{n}.o) $(wc -c <$d/{n}.e); cat $d/{n}.o $d/{n}.e" for n in range(len(scripts))
-        )
-        whole = f"d=$(mktemp -d -p /run)\n{told}\n{waited}\n{{\n{read}\n}} | base64 -w0\nrm -r $d"
+        read = f"( cd $d; echo {codes}; echo $(stat -c %s {names}); cat {names} ) | base64 -w0"
+        whole = f"d=$(mktemp -d -p /run)\n{told}\n{waited}\n{read}\nrm -r $d"
         done = self.run(whole, timeout_s=timeout_s)
         return tuple(_unframe(done, self.endpoint.machine, scripts))
 
@@ -185,13 +185,12 @@ class _Lines(io.TextIOBase):
 
 
 def _unframe(done: Result, machine: str, scripts: Sequence[str]) -> Iterator[Result]:
-    data = base64.b64decode(done.stdout)
-    for script in scripts:
-        head, _, data = data.partition(b"\n")
-        code, out, err = (int(number) for number in head.split())
+    codes, sizes, data = base64.b64decode(done.stdout).split(b"\n", 2)
+    lengths = iter([int(size) for size in sizes.split()])
+    for script, code, out, err in zip(scripts, codes.split(), lengths, lengths, strict=True):
         texts = data[:out].decode(errors="replace"), data[out : out + err].decode(errors="replace")
         data = data[out + err :]
-        yield Result(("ssh", machine, script), code, *texts)
+        yield Result(("ssh", machine, script), int(code), *texts)
 
 
 def _connect(endpoint: Endpoint) -> fabric.Connection:

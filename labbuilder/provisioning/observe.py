@@ -44,14 +44,15 @@ def observe(machine: MachinePlan, shell: Shell) -> Observation:
     """Compare every file, stamp and live state of the machine with its plan."""
     paths = " ".join(shlex.quote(file.path) for file in machine.files)
     scripts = [
-        f"for f in {paths}; do [ -f $f ] && echo $(stat -c %a $f) $(sha256sum <$f | cut -c1-64) $f; done",
+        f"stat -c '%a %n' {paths} 2>/dev/null || true",
+        f"sha256sum {paths} 2>/dev/null || true",
         f"cd {STAMPS} && grep -H . * || true",
         *(service.holds for service in machine.services),
     ]
-    files, stamps, *held = shell.run_many(scripts)
-    there = {(path, mode, digest) for mode, digest, path in (row.split() for row in files.stdout.splitlines())}
+    modes, digests, stamps, *held = shell.run_many(scripts)
+    there = {tuple(row.split()) for row in (*modes.stdout.splitlines(), *digests.stdout.splitlines())}
     stamped = set(stamps.stdout.split())
-    differing = frozenset(f.path for f in machine.files if (f.path, f"{f.mode:o}", f.sha256) not in there)
+    differing = frozenset(f.path for f in machine.files if not {(f"{f.mode:o}", f.path), (f.sha256, f.path)} <= there)
     services = {}
     for service, result in zip(machine.services, held, strict=True):
         if any(file.path in differing for file in service.files):
