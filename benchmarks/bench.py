@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = ROOT / ".venv/bin/labbuilder"
+MORE_CLIENTS = 10
 FLOOR = ROOT.parent / "shared/reference/floor/floor.py"
 
 
@@ -38,7 +39,14 @@ def floor_s(script: Path) -> float:
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    phases: dict[str, list[float]] = {"floor": [], "up": [], "up again": [], "verify": [], "down": []}
+    phases: dict[str, list[float]] = {
+        "floor": [],
+        "up": [],
+        "up again": [],
+        "verify": [],
+        "down": [],
+        "1 client more": [],
+    }
     with tempfile.TemporaryDirectory() as scratch:
         script = Path(scratch) / "floor.py"
         if FLOOR.exists():
@@ -52,6 +60,9 @@ def main() -> None:
             phases["up again"].append(timed(COMMAND, "up", "--name", "bench"))
             phases["verify"].append(timed(COMMAND, "verify", "--lab", "bench"))
             phases["down"].append(timed(COMMAND, "down", "--lab", "bench"))
+            many = timed(COMMAND, "up", "--name", "bench", "--clients", str(1 + MORE_CLIENTS))
+            phases["1 client more"].append((many - phases["up"][-1]) / MORE_CLIENTS)
+            timed(COMMAND, "down", "--lab", "bench")
     figures = {
         name: {"min_s": round(min(v), 3), "median_s": round(statistics.median(v), 3), "max_s": round(max(v), 3)}
         for name, v in phases.items()
@@ -60,7 +71,7 @@ def main() -> None:
     for name, row in figures.items():
         ratio = row["median_s"] / figures["floor"]["median_s"] if "floor" in figures else float("nan")
         print(
-            f"{name:10} min {row['min_s']:6.2f}  median {row['median_s']:6.2f}  max {row['max_s']:6.2f}  x{ratio:.2f}"
+            f"{name:13} min {row['min_s']:6.2f}  median {row['median_s']:6.2f}  max {row['max_s']:6.2f}  x{ratio:.2f}"
         )
     print(json.dumps(figures))
 

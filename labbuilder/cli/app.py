@@ -269,18 +269,21 @@ def exec_(node: NodeArgument, command: list[str], lab: LabOption = None, as_json
     raise typer.Exit(result.code)
 
 
-@app.command(epilog=_example("labbuilder logs server1", "labbuilder logs server1 isc-dhcp-server -n 20"))
+@app.command(epilog=_example("labbuilder logs server1", "labbuilder logs server1 isc-dhcp-server -f"))
 def logs(
     node: NodeArgument,
     service: Annotated[str | None, typer.Argument()] = None,
     lines: Annotated[int, typer.Option("-n", help="So many lines.")] = 50,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines come.")] = False,
     lab: LabOption = None,
 ) -> None:
     """Show a machine's journal."""
     import shlex  # noqa: PLC0415
 
-    unit = f"-u {shlex.quote(service)}" if service else ""
-    print(_existing(lab).run(node, f"journalctl --no-pager -q -n {lines} {unit}").stdout, end="")
+    command = f"journalctl --no-pager -q -n {lines}" + (f" -u {shlex.quote(service)}" if service else "")
+    if follow:
+        ssh(node, [command, "-f"], lab)
+    print(_existing(lab).run(node, command).stdout, end="")
 
 
 @app.command(epilog=_example("labbuilder console server1"))

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from labbuilder import progress
@@ -69,29 +69,53 @@ def verification_text(found: Verification, *, every: bool) -> str:
 
 @contextmanager
 def progress_on_stderr(*, verbose: bool) -> Iterator[None]:
-    """Show each step and its seconds while the block runs: one line a step, a bar for long ones on a terminal."""
-    lock = threading.Lock()
-    terminal = sys.stderr.isatty()
-
-    def show(event: progress.Event) -> None:
-        where = f"{event.machine}: " if event.machine else ""
-        with lock:
-            if event.kind == "progress" and terminal:
-                done = int((event.fraction or 0.0) * 30)
-                sys.stderr.write(f"\r{event.step} [{'#' * done:30}] {event.seconds:3.0f} s")
-            elif event.kind == "failed":
-                sys.stderr.write(
-                    f"\r{where}{event.step} failed after {event.seconds:.2f} s: {event.detail}\033[K\n"
-                    if terminal
-                    else f"{where}{event.step} failed: {event.detail}\n"
-                )
-            elif event.kind == "done":
-                text = f"{where}{event.step} {event.detail}".rstrip()
-                line = f"{event.seconds:6.2f} s  {text}"
-                sys.stderr.write(f"\r{line}\033[K\n" if terminal else f"{line}\n")
-            elif event.kind == "started" and verbose:
-                sys.stderr.write(f"          {where}{event.step} ...\n")
-            sys.stderr.flush()
-
-    with progress.listening(show):
+    """Show each step and its seconds while the block runs: live on a terminal, elsewhere one line a step."""
+    live = sys.stderr.isatty() and not verbose  # what is logged would tear a live table
+    with _live_steps() if live else nullcontext(_print_step) as show, progress.listening(show):
         yield
+
+
+_printing = threading.Lock()
+
+
+def _print_step(event: progress.Event) -> None:
+    what = f"{event.machine}: {event.step}" if event.machine else event.step
+    with _printing:
+        if event.kind == "failed":
+            print(f"{event.seconds:6.2f} s  {what} failed: {event.detail}", file=sys.stderr, flush=True)
+        elif event.kind == "done":
+            print(f"{event.seconds:6.2f} s  {what} {event.detail}".rstrip(), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _live_steps() -> Iterator[progress.Listener]:
+    """A row for each machine and phase that moves while it runs."""
+    from rich.console import Console  # noqa: PLC0415  costs 0.05 s; only terminals pay
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn  # noqa: PLC0415
+
+    columns = (
+        SpinnerColumn(finished_text=" "),
+        TextColumn("{task.fields[seconds]:6.2f} s", markup=False),
+        TextColumn("{task.fields[machine]:10}", markup=False),
+        TextColumn("{task.description:10}", markup=False),
+        BarColumn(bar_width=20, complete_style="green", finished_style="green"),
+        TextColumn("{task.fields[detail]}", markup=False),
+    )
+    rows: dict[tuple[str, str | None], TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True)) as table:
+
+        def show(event: progress.Event) -> None:
+            key = event.step, event.machine
+            if event.kind == "started":
+                rows[key] = table.add_task(event.step, total=None, machine=event.machine or "", seconds=0.0, detail="")
+                return
+            fields: dict[str, Any] = {"seconds": event.seconds}
+            if event.kind == "progress":
+                fields |= {"total": 1.0, "completed": event.fraction}
+            elif event.kind == "done":
+                fields |= {"total": 1.0, "completed": 1.0, "detail": event.detail}
+            else:
+                fields |= {"total": 1.0, "detail": f"failed: {event.detail}"}
+            table.update(rows[key], **fields)
+
+        yield show
