@@ -43,7 +43,10 @@ def _lab_names() -> list[str]:
 
 
 def _machine_names(context: typer.Context) -> list[str]:
-    return [machine.name for machine in _existing(context.params.get("lab")).plan().machines]
+    try:
+        return [machine.name for machine in _existing(context.params.get("lab")).plan().machines]
+    except LabError:  # no lab, or which is not said: nothing to complete
+        return []
 
 
 NodeArgument = Annotated[str, typer.Argument(help="A machine of the lab.", autocompletion=_machine_names)]

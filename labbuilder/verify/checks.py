@@ -69,7 +69,7 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
     yield check("dhcpd.nic", "/etc/default/isc-dhcp-server names the NIC", default, says(internal.name))
     units = [("isc-dhcp-server", "dhcpd"), ("named", "named")]
     for unit, program in units:
-        living = f"p=$(systemctl show -P MainPID {unit}); systemctl is-active {unit}; cat /proc/$p/comm"
+        living = f"eval $(systemctl show -p ActiveState,MainPID {unit}); echo $ActiveState; cat /proc/$MainPID/comm"
         yield check(f"{unit}.active", f"{unit} is active", living, says(f"active {program}"))
     for unit in ("networking", "isc-dhcp-server", "named", "netfilter-persistent"):
         yield check(f"{unit}.enabled", f"{unit} is enabled", f"systemctl is-enabled {unit}", says("enabled"))

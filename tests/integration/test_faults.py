@@ -129,12 +129,14 @@ def test_ctrl_c_in_the_middle_of_up_says_what_exists_and_how_to_go_on(home: Home
 def test_a_lab_whose_supervisor_hangs_is_still_taken_down(home: Home) -> None:
     lab = Lab("hung", home=home).add_server().up()
     provider = lab.session().provider
-    assert isinstance(provider, NspawnProvider)
-    hung = provider._supervisors()
-    assert hung
-    for pid in hung:
-        os.kill(pid, signal.SIGSTOP)
-    assert lab.down()
+    try:
+        assert isinstance(provider, NspawnProvider)
+        hung = provider._supervisors()
+        assert hung
+        for pid in hung:
+            os.kill(pid, signal.SIGSTOP)
+    finally:
+        assert lab.down()
     assert provider.residue() == []
 
 

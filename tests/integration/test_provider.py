@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from labbuilder.errors import MachineError, SpecError
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
+from labbuilder.providers.nspawn import cgroups
+from labbuilder.providers.nspawn.provider import NspawnProvider
 from labbuilder.run import run
 from labbuilder.store import Home
 
@@ -43,6 +47,28 @@ def test_root_in_a_machine_is_nobody_on_the_host(lab: Lab) -> None:
     pid = next(m.pid for m in lab.status() if m.name == "server1")
     owner = Path(f"/proc/{pid}").stat().st_uid
     assert owner >= 524288
+
+
+def test_the_status_is_told_while_groups_come_and_go(lab: Lab) -> None:
+    """A booting systemd makes and removes control groups all the time: one may be gone before it is read."""
+    provider = lab.session().provider
+    assert isinstance(provider, NspawnProvider)
+    churned = cgroups.lab_groups(provider.mark)[0] / "server1/churn"
+    over = threading.Event()
+
+    def churn() -> None:
+        while not over.is_set():
+            churned.mkdir()
+            churned.rmdir()
+
+    with ThreadPoolExecutor(1) as pool:
+        churning = pool.submit(churn)
+        try:
+            for _ in range(300):
+                assert {m.state for m in provider.status()} == {MachineState.RUNNING}
+        finally:
+            over.set()
+        churning.result()
 
 
 def test_nics_have_their_names_and_there_is_no_other(lab: Lab) -> None:

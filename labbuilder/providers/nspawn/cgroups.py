@@ -6,6 +6,7 @@ systemd delegated to the supervisor, or below the root where there is no systemd
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def is_frozen(mark: str, machine: str) -> bool:
     try:
         file, on, _ = _freezer(lab_groups(mark), machine)
         return file.read_text(encoding="ascii").strip() == on
-    except (MachineError, FileNotFoundError):
+    except (MachineError, OSError):
         return False
 
 
@@ -119,6 +120,7 @@ def host_pids(mark: str, machine: str) -> tuple[int, ...]:
     """The host's process numbers of everything that runs in the machine."""
     group = lab_groups(mark)[0] / machine
     found = []
-    for procs in group.glob("**/cgroup.procs"):
-        found += [int(pid) for pid in procs.read_text(encoding="ascii").split()]
+    for folder, _, _ in os.walk(group):  # unlike a glob, it passes over a group that is just removed
+        with contextlib.suppress(OSError):
+            found += [int(pid) for pid in Path(folder, "cgroup.procs").read_text(encoding="ascii").split()]
     return tuple(found)
