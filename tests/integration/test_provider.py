@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,11 +22,14 @@ pytestmark = pytest.mark.needs_root
 
 def host_network() -> dict[str, str]:
     """What the host's own network is like."""
-    commands = ["ip -br addr", "ip route", "ip -br link", "ip netns list", "nft list ruleset"]
+    commands = ["ip addr", "ip route", "ip rule", "ip netns list", "nft list ruleset"]
     seen = {command: run(*command.split()).stdout for command in commands}
-    for path in Path("/proc/sys/net/ipv4").rglob("*forward*"):
-        seen[str(path)] = path.read_text()
-    seen["inotify"] = Path("/proc/sys/fs/inotify/max_user_instances").read_text()
+    for tree in ("net", "fs/inotify", "kernel/keys", "user"):
+        for path in (Path("/proc/sys") / tree).rglob("*"):
+            if path.is_file() and not path.name.endswith("_count"):  # what is counted moves by itself
+                with contextlib.suppress(OSError):  # write-only
+                    seen[str(path)] = path.read_text()
+    assert "/proc/sys/net/ipv4/ip_forward" in seen
     return seen
 
 
