@@ -2,6 +2,7 @@
 
 HOME/images/<recipe hash>/      root trees, shared by all labs
 HOME/labs/<name>/               all of one lab: journal, spec, keys, machines
+HOME/labbuilder.log             tracebacks of labbuilder's own mistakes
 """
 
 from __future__ import annotations
@@ -67,6 +68,11 @@ class Home:
     def images(self) -> Path:
         """Root trees by the hash of their recipe."""
         return self.path / "images"
+
+    @property
+    def log(self) -> Path:
+        """Tracebacks of labbuilder's own mistakes."""
+        return self.path / "labbuilder.log"
 
     @property
     def labs(self) -> Path:

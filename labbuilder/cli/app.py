@@ -215,12 +215,12 @@ def plan(file: FileArgument = None, as_json: JsonOption = False) -> None:
 
 
 @app.command(epilog=_example("labbuilder render out/", "labbuilder render out/ lab.yaml"))
-def render(folder: Path, file: FileArgument = None) -> None:
+def render(folder: Path, file: FileArgument = None, as_json: JsonOption = False) -> None:
     """Write all files of all machines, for who configures by hand."""
+    _settings["json"] = as_json
     if folder.exists() and any(folder.iterdir()):
         raise SpecError(brief=f"{folder} is not empty", resolution="name a new or empty folder")
-    for path in _described(file).render(folder):
-        print(path)
+    output.print_paths(_described(file).render(folder), as_json=as_json)
 
 
 @app.command(epilog=_example("labbuilder schema > lab.schema.json"))
@@ -232,16 +232,22 @@ def schema() -> None:
 
 
 @app.command(epilog=_example("labbuilder init", "labbuilder init class.yaml"))
-def init(file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("lab.yaml")) -> None:
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("lab.yaml"), as_json: JsonOption = False
+) -> None:
     """Write a spec to start from; an existing file is never overwritten."""
     from labbuilder.assets import PROVISION  # noqa: PLC0415
 
+    _settings["json"] = as_json
     try:
         with open(file, "x", encoding="utf-8") as target:
             target.write((PROVISION / "lab.yaml").read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError(brief=f"{file} can't be written: {error.strerror}", resolution="name another file") from error
-    print(f"Wrote {file}. Next: labbuilder up {file}")
+    if as_json:
+        output.print_paths([file], as_json=True)
+    else:
+        print(f"Wrote {file}. Next: labbuilder up {file}")
 
 
 @app.command(epilog=_example("labbuilder ssh server1", "labbuilder ssh client1 -- ip route"))
@@ -257,19 +263,37 @@ def ssh(
     os.execvp("ssh", openssh_argv(end, end.identity.with_name("known_hosts"), command or []))
 
 
-@app.command("exec", epilog=_example("labbuilder exec server1 -- systemctl status isc-dhcp-server"))
-def exec_(node: NodeArgument, command: list[str], lab: LabOption = None, as_json: JsonOption = False) -> None:
-    """Run one command in a machine; its exit status is passed on."""
+@app.command(
+    "exec",
+    epilog=_example(
+        "labbuilder exec server1 -- systemctl status isc-dhcp-server",
+        "labbuilder exec server1,server2 -- date",
+        "labbuilder exec all -- ip -br addr",
+    ),
+)
+def exec_(
+    nodes: Annotated[str, typer.Argument(help="A machine, several with commas, or all.")],
+    command: list[str],
+    lab: LabOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one command in machines, at once in all; the first exit status that is not 0 is passed on."""
     import shlex  # noqa: PLC0415
 
+    from labbuilder.parallel import for_each  # noqa: PLC0415
+
     _settings["json"] = as_json
-    result = _existing(lab).run(node, shlex.join(command))
+    found = _existing(lab)
+    names = [m.name for m in found.plan().machines] if nodes == "all" else nodes.split(",")
+    results = dict(zip(names, for_each(names, lambda name: found.run(name, shlex.join(command))), strict=True))
     if as_json:
-        output.print_json(asdict(result))
+        output.print_json({name: asdict(result) for name, result in results.items()})
     else:
-        sys.stdout.write(result.stdout)
-        sys.stderr.write(result.stderr)
-    raise typer.Exit(result.code)
+        for name, result in results.items():
+            head = f"{name}: " if len(names) > 1 else ""
+            sys.stdout.write(output.indented(result.stdout, head))
+            sys.stderr.write(output.indented(result.stderr, head))
+    raise typer.Exit(next((result.code for result in results.values() if result.code), 0))
 
 
 @app.command(epilog=_example("labbuilder logs server1", "labbuilder logs server1 isc-dhcp-server -f"))
@@ -342,12 +366,13 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 @image_app.command("build", epilog=_example("labbuilder image build"))
-def image_build(file: FileArgument = None) -> None:
+def image_build(file: FileArgument = None, as_json: JsonOption = False) -> None:
     """Build the image of a spec, unless it is cached."""
     from labbuilder.providers.choice import images  # noqa: PLC0415
 
-    with _reporting(as_json=False):
-        print(images(_home()).ensure(_described(file).plan().image).name)
+    with _reporting(as_json=as_json):
+        digest = images(_home()).ensure(_described(file).plan().image).name
+    output.print_json({"image": digest}) if as_json else print(digest)
 
 
 @image_app.command("list", epilog=_example("labbuilder image list"))
@@ -364,13 +389,17 @@ def image_list(as_json: JsonOption = False) -> None:
 
 
 @image_app.command("prune", epilog=_example("labbuilder image prune"))
-def image_prune() -> None:
+def image_prune(as_json: JsonOption = False) -> None:
     """Remove the images that no lab uses."""
     from labbuilder.engine import images_in_use  # noqa: PLC0415
     from labbuilder.providers.choice import images  # noqa: PLC0415
 
-    for image in images(_home()).prune(images_in_use(_home())):
-        print(f"removed {image.digest}")
+    _settings["json"] = as_json
+    removed = [image.digest for image in images(_home()).prune(images_in_use(_home()))]
+    if as_json:
+        output.print_json({"removed": removed})
+    else:
+        print(f"Removed: {', '.join(removed)}." if removed else "There was nothing to remove.")
 
 
 def main() -> None:
@@ -385,3 +414,20 @@ def main() -> None:
     except OSError as error:
         output.print_error(HostError(brief=str(error)), as_json=_settings["json"])
         sys.exit(HostError.exit_code)
+    except Exception as error:  # noqa: BLE001  our own mistake: words for the user, the traceback for who mends it
+        output.print_error(_own_mistake(error), as_json=_settings["json"])
+        sys.exit(LabError.exit_code)
+
+
+def _own_mistake(error: Exception) -> LabError:
+    import traceback  # noqa: PLC0415
+
+    seen = f"{type(error).__name__}: {error}"
+    _home().path.mkdir(parents=True, exist_ok=True)
+    with _home().log.open("a", encoding="utf-8") as log:
+        log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(sys.argv[1:])}\n{traceback.format_exc()}\n")
+    return LabError(
+        brief="labbuilder itself failed: this is a mistake in it",
+        details=seen,
+        resolution=f"send us {_home().log}; nothing is lost: labbuilder down removes what was made",
+    )

@@ -6,8 +6,9 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labbuilder import progress
@@ -27,6 +28,17 @@ def colour(text: str, code: str, stream: Any) -> str:
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
     print(json.dumps(document, indent=2, default=str))
+
+
+def print_paths(paths: Iterable[Path], *, as_json: bool) -> None:
+    """The files that were written."""
+    names = [str(path) for path in paths]
+    print_json(names) if as_json else print("\n".join(names))
+
+
+def indented(text: str, head: str) -> str:
+    """Each line after ``head``."""
+    return "".join(f"{head}{line}" for line in text.splitlines(keepends=True))
 
 
 def print_error(error: LabError, *, as_json: bool) -> None:

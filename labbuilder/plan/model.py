@@ -106,8 +106,8 @@ class ImageRecipe:
 
     @property
     def digest(self) -> str:
-        """12 hexadecimal digits. The mirror is no part of it: it says from where, not what."""
-        stuff = repr((self.suite, self.packages, self.files, self.customize))
+        """12 hexadecimal digits. Which mirror is no part of it: it says from where; an own one has no updates."""
+        stuff = repr((self.suite, self.mirror is None, self.packages, self.files, self.customize))
         return hashlib.sha256(stuff.encode()).hexdigest()[:12]
 
 

@@ -11,7 +11,8 @@ from labbuilder.errors import CommandError, HostError
 from labbuilder.plan.model import ImageRecipe
 from labbuilder.run import run_streaming
 
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
+DEBIAN = "http://deb.debian.org"
+ROLLING = ("sid", "unstable")  # they have no updates beside them
 _SOURCES = Path("/etc/apt")
 
 
@@ -53,7 +54,7 @@ def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> 
             '--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"',
             f"--essential-hook=printf '{preseed}\\n' | chroot \"$1\" debconf-set-selections",
             *hooks, f"--customize-hook=sh '{customize}' \"$1\"",
-            recipe.suite, root, recipe.mirror or host_mirror(recipe.suite),
+            recipe.suite, root, *archives(recipe),
         ]
         # fmt: on
         try:
@@ -75,8 +76,21 @@ def no_room(folder: Path, seen: str) -> HostError:
     )
 
 
-def host_mirror(suite: str, apt: Path = _SOURCES) -> str:
-    """The Debian mirror that the host itself uses, else Debian's own."""
+def archives(recipe: ImageRecipe, apt: Path = _SOURCES) -> tuple[str, ...]:
+    """The lines of sources.list that the image is made from, and that its apt keeps.
+
+    The recipe's own mirror is used alone: a local one need not have more than the release.
+    """
+    main = recipe.mirror or host_mirror(recipe.suite, apt=apt)
+    lines = [f"deb {main} {recipe.suite} main"]
+    if recipe.mirror is None and recipe.suite not in ROLLING:
+        security = host_mirror(f"{recipe.suite}-security", "debian-security", apt)
+        lines += [f"deb {main} {recipe.suite}-updates main", f"deb {security} {recipe.suite}-security main"]
+    return tuple(lines)
+
+
+def host_mirror(suite: str, archive: str = "debian", apt: Path = _SOURCES) -> str:
+    """The mirror of a Debian archive that the host itself uses, else Debian's own."""
     mirrors: list[tuple[str, str]] = []
     for path in sorted(apt.glob("sources.list.d/*.sources")):
         for stanza in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
@@ -86,6 +100,6 @@ def host_mirror(suite: str, apt: Path = _SOURCES) -> str:
         if path.exists():
             line = re.compile(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)", re.MULTILINE)
             mirrors += line.findall(path.read_text(encoding="utf-8"))
-    debian = [(uri, suites) for uri, suites in mirrors if uri.rstrip("/").endswith("/debian")]
+    debian = [(uri, suites) for uri, suites in mirrors if uri.rstrip("/").endswith(f"/{archive}")]
     same = [uri for uri, suites in debian if suite in suites.split()]
-    return (same or [uri for uri, _ in debian] or [DEFAULT_MIRROR])[0]
+    return (same or [uri for uri, _ in debian] or [f"{DEBIAN}/{archive}"])[0]

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from labbuilder.providers.debian import DEFAULT_MIRROR, host_mirror
+from labbuilder.plan.model import ImageRecipe
+from labbuilder.providers.debian import DEBIAN, archives, host_mirror
 
 CASES = {
-    "nothing": ({}, DEFAULT_MIRROR),
+    "nothing": ({}, f"{DEBIAN}/debian"),
     "one line": ({"sources.list": "deb http://a.test/debian bookworm main\n"}, "http://a.test/debian"),
     "with options": (
         {"sources.list": "deb [signed-by=/x.gpg arch=amd64] http://b.test/debian/ bookworm main\n"},
         "http://b.test/debian/",
     ),
-    "commented out": ({"sources.list": "# deb http://a.test/debian bookworm main\n"}, DEFAULT_MIRROR),
+    "commented out": ({"sources.list": "# deb http://a.test/debian bookworm main\n"}, f"{DEBIAN}/debian"),
     "deb822": (
         {"sources.list.d/debian.sources": "Types: deb\nURIs: http://c.test/debian\nSuites: bookworm\n"},
         "http://c.test/debian",
@@ -26,7 +27,7 @@ CASES = {
     ),
     "security is no mirror": (
         {"sources.list": "deb http://a.test/debian-security bookworm-security main\n"},
-        DEFAULT_MIRROR,
+        f"{DEBIAN}/debian",
     ),
 }
 
@@ -37,4 +38,21 @@ def test_the_hosts_own_mirror_is_found(tmp_path: Path, files: dict[str, str], ex
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    assert host_mirror("bookworm", tmp_path) == expected
+    assert host_mirror("bookworm", apt=tmp_path) == expected
+
+
+def lines_for(apt: Path, suite: str = "bookworm", mirror: str | None = None) -> tuple[str, ...]:
+    return archives(ImageRecipe(suite, mirror, (), (), ""), apt)
+
+
+def test_updates_and_security_come_from_where_the_host_has_them(tmp_path: Path) -> None:
+    (tmp_path / "sources.list").write_text(
+        "deb http://a.test/debian bookworm main\ndeb http://s.test/debian-security bookworm-security main\n"
+    )
+    assert lines_for(tmp_path) == (
+        "deb http://a.test/debian bookworm main",
+        "deb http://a.test/debian bookworm-updates main",
+        "deb http://s.test/debian-security bookworm-security main",
+    )
+    assert lines_for(tmp_path, "sid") == ("deb http://a.test/debian sid main",)
+    assert lines_for(tmp_path, mirror="file:///srv/debian") == ("deb file:///srv/debian bookworm main",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from labbuilder.errors import HostError
@@ -39,7 +40,9 @@ def findings(home: Home) -> tuple[Finding, ...]:
     """Everything that ``labbuilder doctor`` says about this host."""
     found = [_root(), _programs(), _memory(), _disk(home), _cgroups()]
     if found[0].ok and found[1].ok:
-        found += [_version(), _namespaces(home)]
+        found += [_version(), _namespaces(), _overlay(home)]
+        if shutil.which("nft"):  # only machines need it, and they have their own
+            found.append(_nat())
     return tuple(found)
 
 
@@ -86,13 +89,35 @@ def _cgroups() -> Finding:
     return Finding("control groups", cgroups.ROOT.is_dir(), f"{layout}; {init}", "mount the control groups")
 
 
-def _namespaces(home: Home) -> Finding:
+def _namespaces() -> Finding:
     """Really make what a machine needs, in namespaces that end with the command."""
-    home.path.mkdir(parents=True, exist_ok=True)
     script = (
         "mount -t tmpfs scratch /mnt && ip link add br-try type bridge && "
         "ip link add veth-try type veth peer name veth-tried && ip link set veth-try master br-try"
     )
-    tried = run("unshare", "--user", "--map-root-user", "--mount", "--net", "sh", "-ec", script, ok=range(256))
-    seen = "user, mount and network namespaces, bridge and veth work" if tried.ok else tried.stderr.strip()
-    return Finding("namespaces", tried.ok, seen, "let the kernel allow user namespaces, bridge and veth")
+    seen = "user, mount and network namespaces, bridge and veth work"
+    return _tried("namespaces", script, seen, "let the kernel allow user namespaces, bridge and veth")
+
+
+def _nat() -> Finding:
+    """The rule that a server needs, where no packet ever meets it."""
+    script = "nft add table ip try && nft 'add chain ip try out { type nat hook postrouting priority 100; }'"
+    script += " && nft add rule ip try out masquerade"
+    return _tried("nat", script, "a network namespace has a NAT table of its own", "modprobe nf_nat nft_masq")
+
+
+def _overlay(home: Home) -> Finding:
+    """Machines share the image by an overlay on the home's filesystem."""
+    home.path.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.path) as folder:
+        layers = "lowerdir=lower,upperdir=upper,workdir=work,userxattr"
+        script = f"cd '{folder}' && mkdir lower upper work && mount -t overlay try -o {layers} /mnt && touch /mnt/new"
+        return _tried(
+            "overlay", script, f"works in {home.path}", "set LABBUILDER_HOME to a folder on ext4, xfs, btrfs or tmpfs"
+        )
+
+
+def _tried(name: str, script: str, works: str, resolution: str) -> Finding:
+    namespaces = ("--user", "--map-root-user", "--mount", "--net")
+    tried = run("unshare", *namespaces, "sh", "-ec", script, ok=range(256))
+    return Finding(name, tried.ok, works if tried.ok else tried.stderr.strip(), resolution)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from labbuilder.cli import app
+
 COMMANDS = [
     "up",
     "status",
@@ -92,6 +94,28 @@ def test_init_writes_a_spec_that_is_the_guides_and_never_overwrites(env: dict[st
     assert ask(env, tmp_path, "init").returncode == 2
     assert (tmp_path / "lab.yaml").read_text() == "mine"
     assert ask(env, tmp_path, "render", "out").returncode == 2
+
+
+def test_what_is_written_is_told_as_json(env: dict[str, str], tmp_path: Path) -> None:
+    assert json.loads(ask(env, tmp_path, "init", "--json").stdout) == ["lab.yaml"]
+    written = json.loads(ask(env, tmp_path, "render", "out", "--json").stdout)
+    assert sorted(written) == sorted(str(p.relative_to(tmp_path)) for p in (tmp_path / "out").rglob("*") if p.is_file())
+    assert json.loads(ask(env, tmp_path, "image", "prune", "--json").stdout) == {"removed": []}
+
+
+def test_our_own_mistake_is_told_in_words_and_its_traceback_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LABBUILDER_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["labbuilder", "list"])
+    monkeypatch.setattr(app, "_lab_names", lambda: 1 / 0)
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    said = capsys.readouterr().err
+    assert end.value.code == 1
+    assert "ZeroDivisionError" in said
+    assert "Traceback" not in said
+    assert "Traceback" in (tmp_path / "labbuilder.log").read_text()
 
 
 def test_the_schema_and_the_completion_are_printed(env: dict[str, str], tmp_path: Path) -> None:
