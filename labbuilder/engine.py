@@ -139,7 +139,7 @@ def _power_on(session: Session) -> tuple[str, ...]:
         networks = pool.submit(provider.ensure_networks, plan)
         for machine in off:
             with journal.effect("create", machine.name):
-                provider.create(machine)
+                provider.create(plan, machine)
         networks.result()
     for machine in off:
         with journal.effect("start", machine.name):

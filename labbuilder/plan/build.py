@@ -46,7 +46,7 @@ def build_plan(spec: LabSpec) -> Plan:
         witness_port=80,
         witness_name=WITNESS_NAME,
     )
-    return Plan(spec.name, spec.provider, (*servers, *clients), image_recipe(spec), upstream)
+    return Plan(spec.name, spec.provider, (*servers, *clients), image_recipe(spec), upstream, spec.virtualbox)
 
 
 def mac(spec: LabSpec, machine: str, network: NetworkKind) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Literal
 
+from labbuilder.spec.models import VirtualBox
+
 NetworkKind = Literal["internal", "bridged"]
 Role = Literal["server", "client"]
 
@@ -139,6 +141,7 @@ class Plan:
     machines: tuple[MachinePlan, ...]
     image: ImageRecipe
     upstream: Upstream
+    virtualbox: VirtualBox
 
     def machine(self, name: str) -> MachinePlan:
         """The machine called ``name``.

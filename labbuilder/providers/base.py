@@ -62,8 +62,8 @@ class Provider(Protocol):
     def ensure_networks(self, plan: Plan) -> None:
         """Bring up the lab's two networks and, where it is simulated, the world behind the bridged one."""
 
-    def create(self, machine: MachinePlan) -> None:
-        """Define the machine: its disk and identity, not running."""
+    def create(self, plan: Plan, machine: MachinePlan) -> None:
+        """Define a machine of the plan: its disk and identity, not running."""
 
     def start(self, name: str) -> None:
         """Power it on; returns when it is on its way, not when it has booted."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -160,12 +161,31 @@ def _machines(kind: str, most: int) -> BeforeValidator:
     return BeforeValidator(expand)
 
 
+class VirtualBox(Model):
+    """What only VirtualBox's machines have."""
+
+    bridged: str = "auto"
+    """Host interface that NIC 2 is bridged to; auto takes the one with the default route, nat bridges to none."""
+    memory_mib: Annotated[int, Field(ge=128, le=65536)] = 512
+    """Memory of a machine."""
+    cpus: Annotated[int, Field(ge=1, le=32)] = 1
+    """Processors of a machine."""
+    clones: Literal["full", "linked"] = "full"
+    """A disk of its own for each machine, or one that holds only what differs from a disk they share."""
+    image: Literal["built", "cloud"] | Path = "built"
+    """Made here by mmdebstrap, Debian's own cloud image, or a disk of yours, which is only copied."""
+    modifyvm: tuple[str, ...] = ()
+    """Words for `VBoxManage modifyvm`, after labbuilder's own."""
+    extradata: dict[str, str] = {}
+    """Keys and values for `VBoxManage setextradata`."""
+
+
 class LabSpec(Model):
     """A whole lab."""
 
     name: LabName = "aula"
     """The lab's name: lower-case letters, digits and hyphens."""
-    provider: Literal["auto", "nspawn"] = "auto"
+    provider: Literal["auto", "nspawn", "virtualbox"] = "auto"
     """Where the machines live."""
     suite: Literal["bookworm", "trixie"] = "bookworm"
     """The Debian release of the machines."""
@@ -177,6 +197,8 @@ class LabSpec(Model):
     """What the DHCP servers hand out."""
     dns: Dns = Dns()
     """Names."""
+    virtualbox: VirtualBox = VirtualBox()
+    """VirtualBox's own settings."""
     servers: Annotated[tuple[Server, ...], _machines("server", 2), Field(min_length=1, max_length=2)] = (
         Server(name="server1"),
         Server(name="server2"),

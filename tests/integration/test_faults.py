@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import signal
@@ -106,7 +107,9 @@ def test_ctrl_c_in_the_middle_of_up_says_what_exists_and_how_to_go_on(home: Home
     journal = home.lab("cut").journal
     words = [sys.executable, "-m", "labbuilder", "up", "--name", "cut"]
     lab = Lab("cut", home=home).add_server().add_server().add_client()
-    up = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
+    pipe = subprocess.PIPE
+    up = subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, preexec_fn=heard)  # noqa: PLW1509  no threads
     try:
         wait_until(
             "up is provisioning",

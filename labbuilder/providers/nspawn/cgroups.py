@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from labbuilder.errors import MachineError, WaitError
 from labbuilder.wait import wait_until
 
 ROOT = Path("/sys/fs/cgroup")
-_V1_HIERARCHIES = ("systemd", "unified", "freezer")
+_V1_HIERARCHIES = ("systemd", "freezer", "unified")
 
 
 def is_v2() -> bool:
@@ -63,28 +64,48 @@ def join(groups: tuple[Path, ...], machine: str, owner: int) -> None:
                 os.chown(entry, owner, owner)
 
 
-def _freezer(groups: tuple[Path, ...], machine: str) -> tuple[Path, str, str]:
-    """The file that freezes the machine, and the words for frozen and not: v1's freezer, else v2's own."""
-    for name, frozen, thawed in (("freezer.state", "FROZEN", "THAWED"), ("cgroup.freeze", "1", "0")):
-        for group in groups:
-            if (group / machine / name).exists():
-                return group / machine / name, frozen, thawed
+@dataclass(frozen=True)
+class _Freezer:
+    """The files of a machine's freezer: what is asked for, and what is so."""
+
+    asked: Path
+    words: dict[bool, str]
+    seen: Path
+    frozen: str
+
+
+def _freezer(groups: tuple[Path, ...], machine: str) -> _Freezer:
+    """V1's freezer, else v2's own."""
+    for group in (group / machine for group in groups):
+        if (group / "freezer.state").exists():
+            state = group / "freezer.state"
+            return _Freezer(state, {True: "FROZEN", False: "THAWED"}, state, "FROZEN")
+        if (group / "cgroup.freeze").exists():
+            return _Freezer(group / "cgroup.freeze", {True: "1", False: "0"}, group / "cgroup.events", "frozen 1")
     raise MachineError(brief=f"{machine} can't be paused: it has no freezer control group")
 
 
 def freeze(groups: tuple[Path, ...], machine: str, *, frozen: bool) -> None:
-    """Stop or continue every process of the machine at once."""
-    file, on, off = _freezer(groups, machine)
-    file.write_text(on if frozen else off, encoding="ascii")
+    """Ask the kernel to stop or continue every process of the machine; `is_frozen` tells when it has."""
+    freezer = _freezer(groups, machine)
+    freezer.asked.write_text(freezer.words[frozen], encoding="ascii")
 
 
 def is_frozen(mark: str, machine: str) -> bool:
-    """The machine is paused now."""
+    """Every process of the machine stands still now."""
     try:
-        file, on, _ = _freezer(lab_groups(mark), machine)
-        return file.read_text(encoding="ascii").strip() == on
+        freezer = _freezer(lab_groups(mark), machine)
+        return freezer.frozen in freezer.seen.read_text(encoding="ascii").splitlines()
     except (MachineError, OSError):
         return False
+
+
+def thaw(mark: str, machine: str = "*") -> None:
+    """Let the machine go on, or all of the lab: what stands still in v1's freezer can't even be killed."""
+    for group in lab_groups(mark):
+        for found in group.glob(f"{machine}/"):
+            with contextlib.suppress(MachineError, OSError):
+                freeze((group,), found.name, frozen=False)
 
 
 def _remove_once(group: Path) -> bool:

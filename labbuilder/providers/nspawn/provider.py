@@ -99,7 +99,7 @@ class NspawnProvider:
             argv = ["systemd-run", "--scope", "--quiet", "--collect", unit, "-p", "Delegate=yes", *argv]
         start_daemon(argv, log=self.lab.path / "supervisor.log")
 
-    def create(self, machine: MachinePlan) -> None:
+    def create(self, plan: Plan, machine: MachinePlan) -> None:  # noqa: ARG002  the supervisor has the image
         """Make the machine's writable layer and give it its identity."""
         folder = self.lab.machine(machine.name)
         if (folder / _HARDWARE).exists():
@@ -179,6 +179,7 @@ class NspawnProvider:
         """Shut down in order, then by force."""
         if not self._seen().get(name, {}).get("running"):
             return
+        cgroups.thaw(self.mark, name)
         self._ask(do="signal", name=name, what="poweroff")
         try:
             self._wait(name, "off", lambda seen: not seen["running"], within_s)
@@ -190,6 +191,7 @@ class NspawnProvider:
         if not self._seen().get(name, {}).get("running"):
             return
         self._ask(do="signal", name=name, what="kill")
+        cgroups.thaw(self.mark, name)
         self._wait(name, "off", lambda seen: not seen["running"], within_s=10.0)
 
     def reboot(self, name: str, *, within_s: float = 60.0) -> None:
@@ -202,8 +204,9 @@ class NspawnProvider:
         self.wait_ready(name, within_s=within_s)
 
     def pause(self, name: str) -> None:
-        """Freeze the machine's control group."""
+        """Freeze the machine's control group; a process in the middle of a system call stops a moment later."""
         self._ask(do="freeze", name=name, frozen=True)
+        wait_until(f"{name} stands still", lambda: cgroups.is_frozen(self.mark, name), within_s=10.0, every_s=0.005)
 
     def resume(self, name: str) -> None:
         """Thaw it."""
@@ -254,6 +257,7 @@ class NspawnProvider:
 
     def destroy_all(self) -> None:
         """Kill the supervisor: the kernel ends all that lives in its namespaces."""
+        cgroups.thaw(self.mark)
         for pid in self._supervisors():
             kill_and_wait(pid)
         cgroups.remove_lab(self.mark)

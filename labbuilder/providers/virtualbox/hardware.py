@@ -1,0 +1,78 @@
+"""The hardware of a machine of the plan, in the words of `modifyvm`. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator
+from ipaddress import IPv4Interface
+
+from labbuilder.plan.model import MachinePlan, Nic
+from labbuilder.spec.models import VirtualBox
+
+MANAGEMENT_NIC = "enp0s9"
+MANAGEMENT_NET = "10.0.99.0/24"
+MANAGEMENT_ADDRESS = IPv4Interface("10.0.99.15/24")  # what VirtualBox's NAT gives to its one guest
+SSH_RULE = "ssh"
+_SLOTS = {"internal": 1, "bridged": 2}
+MANAGEMENT_SLOT = 3
+
+
+def management_mac(mark: str, machine: str) -> str:
+    """The MAC of NIC 3: locally administered, the same whenever this machine is made."""
+    digest = hashlib.sha256(f"{mark}/{machine}/management".encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
+
+
+def internal_network(lab: str, mark: str) -> str:
+    """The internal network's name: the lab's own, since VirtualBox's are shared by all of a user's machines."""
+    return f"labbuilder-{lab}-{mark}"
+
+
+def modifyvm_words(
+    machine: MachinePlan, settings: VirtualBox, *, network: str, bridge: str | None, mark: str, console: str
+) -> list[str]:
+    """Every word after ``modifyvm UUID``, but the forwarded port, which changes from start to start.
+
+    Args:
+        machine: The machine of the plan.
+        settings: What the spec says of VirtualBox.
+        network: The internal network's name.
+        bridge: The host interface that NIC 2 is bridged to; None attaches it to NAT.
+        mark: The lab's mark.
+        console: The file that the serial port writes.
+    """
+    # fmt: off
+    words = [
+        "--memory", str(settings.memory_mib), "--cpus", str(settings.cpus), "--rtc-use-utc", "on",
+        "--graphicscontroller", "vmsvga", "--vram", "16", "--audio-enabled", "off", "--usb-ohci", "off",
+        "--boot1", "disk", "--boot2", "none", "--boot3", "none", "--boot4", "none",
+        "--uart1", "0x3F8", "4", "--uart-mode1", "file", console,
+    ]
+    # fmt: on
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        words += ["--chipset", "piix3", "--ioapic", "on", "--pae", "off"]
+    for nic in machine.nics:
+        words += [*_card(_SLOTS[nic.network], nic.mac), *_wire(nic, network, bridge)]
+    slot = MANAGEMENT_SLOT
+    words += [*_card(slot, management_mac(mark, machine.name)), f"--nic{slot}", "nat"]
+    return [*words, f"--nat-net{slot}", MANAGEMENT_NET, *settings.modifyvm]
+
+
+def _card(slot: int, mac: str) -> list[str]:
+    return [f"--nic-type{slot}", "virtio", f"--mac-address{slot}", mac.replace(":", "").upper()]
+
+
+def _wire(nic: Nic, network: str, bridge: str | None) -> Iterator[str]:
+    slot = _SLOTS[nic.network]
+    if nic.network == "internal":
+        yield from (f"--nic{slot}", "intnet", f"--intnet{slot}", network)
+    elif bridge is None:
+        yield from (f"--nic{slot}", "nat")
+    else:
+        yield from (f"--nic{slot}", "bridged", f"--bridge-adapter{slot}", bridge)
+
+
+def forward_words(port: int) -> list[str]:
+    """The words that forward a local port to the machine's SSH."""
+    return [f"--nat-pf{MANAGEMENT_SLOT}", f"{SSH_RULE},tcp,127.0.0.1,{port},,22"]

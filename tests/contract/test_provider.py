@@ -1,0 +1,199 @@
+"""The provider's contract, the same for every kind of provider.
+
+LABBUILDER_CONTRACT names the kinds to ask. What starts machines is marked `boots`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from labbuilder.errors import MachineError, TransportError
+from labbuilder.lab import Lab
+from labbuilder.plan import Plan
+from labbuilder.providers.base import MachineState, Provider
+from labbuilder.providers.choice import open_provider
+from labbuilder.run import Result
+from labbuilder.store import Home, LabDir, remove_tree
+from labbuilder.transport import Shell
+
+pytestmark = pytest.mark.needs_root
+MARK = "c0117ac7"
+KINDS = os.environ.get("LABBUILDER_CONTRACT", "nspawn").split()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A lab of one server that is planned, and of which nothing exists yet."""
+
+    provider: Provider
+    plan: Plan
+    lab: LabDir
+
+    def again(self) -> Provider:
+        """The provider as another command would open it: it remembers nothing."""
+        return open_provider(self.provider.kind, Home(self.lab.path.parent.parent), self.lab, MARK)
+
+    def define(self) -> None:
+        """Make the image, the networks and the machine."""
+        self.provider.ensure_image(self.plan.image)
+        self.provider.ensure_networks(self.plan)
+        self.provider.create(self.plan, self.plan.machine("server1"))
+
+    def state(self) -> MachineState:
+        """The one machine's state, as a fresh command sees it."""
+        (machine,) = self.again().status()
+        return machine.state
+
+    def run(self, script: str) -> Result:
+        """Run a script in the machine over a new connection."""
+        shell = Shell(self.provider.endpoint("server1"))
+        try:
+            return shell.run(script)
+        finally:
+            shell.close()
+
+
+@pytest.fixture(params=KINDS)
+def bench(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
+    lab = home.lab("contract")
+    lab.path.mkdir(parents=True)
+    provider = open_provider(request.param, home, lab, MARK)
+    spec = Lab("contract", home=home).add_server().set(provider=request.param)
+    yield Bench(provider, spec.plan(), lab)
+    provider.destroy_all()
+    assert list(provider.residue()) == []
+    remove_tree(lab.path)
+
+
+@pytest.fixture
+def running(bench: Bench) -> Bench:
+    """The machine is switched on, and answers."""
+    bench.define()
+    bench.provider.start("server1")
+    bench.provider.wait_ready("server1", within_s=300)
+    return bench
+
+
+def test_what_was_never_made_is_told(bench: Bench) -> None:
+    assert bench.provider.status() == ()
+    assert list(bench.provider.residue()) == []
+    with pytest.raises(MachineError, match="never-there was never made"):
+        bench.provider.start("never-there")
+    bench.provider.destroy("never-there")
+    bench.provider.destroy_all()
+
+
+def test_a_machine_is_defined_once_however_often_it_is_asked_for(bench: Bench) -> None:
+    bench.define()
+    assert bench.provider.has_image(bench.plan.image)
+    assert bench.state() is MachineState.STOPPED
+    first = bench.provider.endpoint("server1")
+    left = sorted(bench.provider.residue())
+    bench.define()
+    assert bench.again().endpoint("server1") == first
+    assert sorted(bench.provider.residue()) == left != []
+
+
+def test_a_machine_that_is_off_can_be_told_so_again(bench: Bench) -> None:
+    bench.define()
+    for off in (bench.provider.stop, bench.provider.kill):
+        off("server1")
+    assert bench.state() is MachineState.STOPPED
+    with pytest.raises(MachineError, match="off, so it can't reboot"):
+        bench.provider.reboot("server1")
+    with pytest.raises(TransportError):
+        bench.run("true")
+
+
+def test_a_destroyed_machine_is_gone_and_can_be_made_again(bench: Bench) -> None:
+    bench.define()
+    for _ in range(2):
+        bench.again().destroy("server1")
+        assert bench.provider.status() == ()
+    bench.define()
+    assert bench.state() is MachineState.STOPPED
+
+
+def test_everything_of_the_lab_goes_at_once_and_may_have_gone_before(bench: Bench) -> None:
+    bench.define()
+    for _ in range(2):
+        bench.again().destroy_all()
+        assert list(bench.provider.residue()) == []
+
+
+@pytest.mark.boots
+def test_root_answers_by_the_labs_own_key_under_the_machines_own_name(running: Bench) -> None:
+    assert running.run("id -un; hostname").stdout.split() == ["root", "server1"]
+    assert running.state() in (MachineState.STARTING, MachineState.RUNNING)
+
+
+@pytest.mark.boots
+def test_the_nics_are_the_plans(running: Bench) -> None:
+    for nic in running.plan.machine("server1").nics:
+        assert running.run(f"cat /sys/class/net/{nic.name}/address").stdout.strip() == nic.mac
+
+
+@pytest.mark.boots
+def test_a_cable_is_pulled_and_plugged(running: Bench) -> None:
+    seen = "ip link set enp0s3 up; cat /sys/class/net/enp0s3/carrier"
+    for up in (False, False, True):
+        running.provider.set_link("server1", "internal", up=up)
+        assert (
+            running.run(
+                f"for i in $(seq 50); do c=$({seen}); [ $c = {up:d} ] && break; sleep 0.1; done; echo $c"
+            ).stdout
+            == f"{up:d}\n"
+        )
+        (machine,) = running.again().status()
+        assert machine.cut_links == (() if up else ("internal",))
+
+
+@pytest.mark.boots
+def test_a_paused_machine_stands_still_and_goes_on(running: Bench) -> None:
+    running.provider.pause("server1")
+    assert running.state() is MachineState.PAUSED
+    running.provider.resume("server1")
+    assert running.run("echo on").stdout == "on\n"
+
+
+@pytest.mark.boots
+def test_a_paused_machine_can_be_switched_off_and_destroyed(running: Bench) -> None:
+    running.provider.pause("server1")
+    running.again().kill("server1")
+    assert running.state() is MachineState.STOPPED
+    running.provider.start("server1")
+    running.provider.wait_ready("server1", within_s=300)
+    running.provider.pause("server1")
+    running.again().destroy_all()
+    assert list(running.provider.residue()) == []
+
+
+@pytest.mark.boots
+def test_what_was_written_outlives_a_power_cut_a_shutdown_and_a_reboot(running: Bench) -> None:
+    assert running.run("echo kept >/root/note; sync").ok
+    for off in (running.provider.kill, running.provider.stop):
+        off("server1")
+        assert running.state() is MachineState.STOPPED
+        running.again().start("server1")
+        running.again().wait_ready("server1", within_s=300)
+        assert running.run("cat /root/note").stdout == "kept\n"
+    boot = running.run("cat /proc/sys/kernel/random/boot_id; stat -c %i /proc/1/ns/net").stdout
+    running.again().reboot("server1", within_s=300)
+    assert running.run("cat /proc/sys/kernel/random/boot_id; stat -c %i /proc/1/ns/net").stdout != boot
+    assert running.run("cat /root/note").stdout == "kept\n"
+
+
+@pytest.mark.boots
+def test_a_machine_that_dies_ends_the_wait_for_it(running: Bench) -> None:
+    running.provider.kill("server1")
+    with pytest.raises(MachineError, match="server1 went off while it was waited for"):
+        running.provider.wait_ready("server1")
+
+
+@pytest.mark.boots
+def test_the_console_says_how_the_boot_went(running: Bench) -> None:
+    assert running.provider.console("server1").read_text(errors="replace").strip()
