@@ -128,9 +128,9 @@ def _remove_outdated(session: Session, plan: Plan) -> tuple[str, ...]:
 def _power_on(session: Session) -> tuple[str, ...]:
     """Image, networks, then every machine that is not running; returns the names of those."""
     plan, provider, journal = session.plan, session.provider, session.journal
-    if not provider.has_image(plan.image):
+    if not provider.has_image(plan):
         with journal.effect("image", recipe=plan.image.digest):
-            provider.ensure_image(plan.image)
+            provider.ensure_image(plan)
     running = {m.name for m in provider.status() if m.state is not MachineState.STOPPED}
     off = [machine for machine in plan.machines if machine.name not in running]
     if not off:
@@ -150,7 +150,7 @@ def _power_on(session: Session) -> tuple[str, ...]:
 def _provision(session: Session) -> tuple[Change, ...]:
     """Bring every machine to what the plan says, as soon as it answers."""
     transport.warm_up()  # imports while the machines boot
-    booting = {m.name for m in session.provider.status() if m.state is MachineState.STARTING}
+    booting = {m.name for m in session.provider.status() if m.state is not MachineState.RUNNING}  # or died at once
 
     def ready_shell(name: str) -> Shell:
         if name in booting:

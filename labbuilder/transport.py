@@ -59,15 +59,15 @@ def connect_unix(path: Path, *, timeout_s: float = 10.0) -> socket.socket:
         os.close(folder)
 
 
-def banner_ready(endpoint: Endpoint) -> bool:
+def banner_ready(endpoint: Endpoint, *, within_s: float = 5.0) -> bool:
     """The machine's SSH sends its banner; a connection alone proves nothing."""
     try:
         if endpoint.unix_socket is None:
-            connection = socket.create_connection((endpoint.host, endpoint.port), timeout=5.0)
+            connection = socket.create_connection((endpoint.host, endpoint.port), timeout=within_s)
         else:
-            connection = connect_unix(endpoint.unix_socket, timeout_s=5.0)
+            connection = connect_unix(endpoint.unix_socket, timeout_s=within_s)
         with connection:
-            connection.settimeout(5.0)
+            connection.settimeout(within_s)
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False

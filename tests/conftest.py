@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from labbuilder.lab import Lab
+from labbuilder.providers.virtualbox.media import forget
+from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home
 
 
@@ -28,3 +31,13 @@ def lab(home: Home) -> Iterator[Lab]:
     guide = Lab("guide", home=home).add_server().add_server().add_client().up()
     yield guide
     guide.down()
+
+
+@pytest.fixture(scope="session")
+def virtualbox_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The spec's `virtualbox:` for tests: without VT-x nothing boots, so an empty disk will do."""
+    disk = tmp_path_factory.mktemp("base") / "base.vdi"
+    vboxmanage = VBoxManage()
+    vboxmanage.change("createmedium", "disk", "--filename", disk, "--size", "8")
+    forget(vboxmanage, disk)
+    return {"bridged": "nat", "image": str(disk)}

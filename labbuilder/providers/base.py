@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from labbuilder.plan.model import ImageRecipe, MachinePlan, NetworkKind, Plan
+from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.transport import Endpoint
 
 
@@ -53,11 +53,11 @@ class Provider(Protocol):
     def preflight(self) -> None:
         """Raise HostError for what is certain to fail later; quick."""
 
-    def has_image(self, recipe: ImageRecipe) -> bool:
-        """The image is there already."""
+    def has_image(self, plan: Plan) -> bool:
+        """The image of the plan's machines is there already."""
 
-    def ensure_image(self, recipe: ImageRecipe) -> None:
-        """Build the image unless it is cached; concurrent builders of one recipe wait for each other."""
+    def ensure_image(self, plan: Plan) -> None:
+        """Build it unless it is cached; concurrent builders of one image wait for each other."""
 
     def ensure_networks(self, plan: Plan) -> None:
         """Bring up the lab's two networks and, where it is simulated, the world behind the bridged one."""

@@ -30,8 +30,14 @@ def open_provider(kind: str, home: Home, lab: LabDir, mark: str) -> Provider:
             from labbuilder.providers.nspawn.provider import NspawnProvider  # noqa: PLC0415  Linux only
 
             return NspawnProvider(home, lab, mark)
+        case "virtualbox":
+            from labbuilder.providers.virtualbox.provider import VirtualBoxProvider  # noqa: PLC0415  who asks for it
+
+            return VirtualBoxProvider(home, lab, mark)
         case _:
-            raise ProviderUnavailableError(brief=f"there is no provider {kind!r}", resolution="use nspawn, or auto")
+            raise ProviderUnavailableError(
+                brief=f"there is no provider {kind!r}", resolution="use nspawn, virtualbox, or auto"
+            )
 
 
 def doctor(home: Home) -> tuple[Finding, ...]:

@@ -39,7 +39,7 @@ class Bench:
 
     def define(self) -> None:
         """Make the image, the networks and the machine."""
-        self.provider.ensure_image(self.plan.image)
+        self.provider.ensure_image(self.plan)
         self.provider.ensure_networks(self.plan)
         self.provider.create(self.plan, self.plan.machine("server1"))
 
@@ -59,10 +59,12 @@ class Bench:
 
 @pytest.fixture(params=KINDS)
 def bench(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
+    spec = Lab("contract", home=home).add_server().set(provider=request.param)
+    if request.param == "virtualbox":
+        spec.set(virtualbox=request.getfixturevalue("virtualbox_settings"))
     lab = home.lab("contract")
     lab.path.mkdir(parents=True)
     provider = open_provider(request.param, home, lab, MARK)
-    spec = Lab("contract", home=home).add_server().set(provider=request.param)
     yield Bench(provider, spec.plan(), lab)
     provider.destroy_all()
     assert list(provider.residue()) == []
@@ -89,7 +91,7 @@ def test_what_was_never_made_is_told(bench: Bench) -> None:
 
 def test_a_machine_is_defined_once_however_often_it_is_asked_for(bench: Bench) -> None:
     bench.define()
-    assert bench.provider.has_image(bench.plan.image)
+    assert bench.provider.has_image(bench.plan)
     assert bench.state() is MachineState.STOPPED
     first = bench.provider.endpoint("server1")
     left = sorted(bench.provider.residue())

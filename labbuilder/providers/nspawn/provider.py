@@ -15,7 +15,7 @@ from typing import Any
 
 from labbuilder.errors import MachineError, WaitError
 from labbuilder.keys import LabKeys, ensure_keys
-from labbuilder.plan.model import ImageRecipe, MachinePlan, NetworkKind, Plan
+from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.nspawn import cgroups, control, host
 from labbuilder.providers.nspawn.ids import UID_SHIFT
@@ -64,13 +64,13 @@ class NspawnProvider:
         """Raise HostError for what is certain to fail later."""
         host.preflight()
 
-    def has_image(self, recipe: ImageRecipe) -> bool:
+    def has_image(self, plan: Plan) -> bool:
         """The root tree is cached."""
-        return self.images.path(recipe).exists()
+        return self.images.path(plan.image).exists()
 
-    def ensure_image(self, recipe: ImageRecipe) -> None:
+    def ensure_image(self, plan: Plan) -> None:
         """Build the root tree that all machines share, unless it is there."""
-        self.images.ensure(recipe)
+        self.images.ensure(plan.image)
 
     def ensure_networks(self, plan: Plan) -> None:
         """Start the supervisor unless it lives, and the two networks in it."""

@@ -7,14 +7,14 @@ import platform
 from collections.abc import Iterator
 from ipaddress import IPv4Interface
 
-from labbuilder.plan.model import MachinePlan, Nic
+from labbuilder.plan.model import MachinePlan, NetworkKind, Nic
 from labbuilder.spec.models import VirtualBox
 
 MANAGEMENT_NIC = "enp0s9"
 MANAGEMENT_NET = "10.0.99.0/24"
 MANAGEMENT_ADDRESS = IPv4Interface("10.0.99.15/24")  # what VirtualBox's NAT gives to its one guest
 SSH_RULE = "ssh"
-_SLOTS = {"internal": 1, "bridged": 2}
+SLOTS: dict[NetworkKind, int] = {"internal": 1, "bridged": 2}
 MANAGEMENT_SLOT = 3
 
 
@@ -53,7 +53,7 @@ def modifyvm_words(
     if platform.machine().lower() in ("x86_64", "amd64"):
         words += ["--chipset", "piix3", "--ioapic", "on", "--pae", "off"]
     for nic in machine.nics:
-        words += [*_card(_SLOTS[nic.network], nic.mac), *_wire(nic, network, bridge)]
+        words += [*_card(SLOTS[nic.network], nic.mac), *_wire(nic, network, bridge)]
     slot = MANAGEMENT_SLOT
     words += [*_card(slot, management_mac(mark, machine.name)), f"--nic{slot}", "nat"]
     return [*words, f"--nat-net{slot}", MANAGEMENT_NET, *settings.modifyvm]
@@ -64,7 +64,7 @@ def _card(slot: int, mac: str) -> list[str]:
 
 
 def _wire(nic: Nic, network: str, bridge: str | None) -> Iterator[str]:
-    slot = _SLOTS[nic.network]
+    slot = SLOTS[nic.network]
     if nic.network == "internal":
         yield from (f"--nic{slot}", "intnet", f"--intnet{slot}", network)
     elif bridge is None:

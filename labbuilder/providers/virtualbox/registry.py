@@ -57,6 +57,7 @@ class HostInterface:
     name: str
     up: bool
     wireless: bool
+    address: str
 
 
 class Registry(Protocol):
@@ -113,7 +114,9 @@ class VBoxManageRegistry:
         text = self._vboxmanage.ask("list", "bridgedifs")
         blocks = [dict(re.findall(r"^(\w+):\s+(.*)$", block, re.MULTILINE)) for block in text.split("\n\n")]
         return tuple(
-            HostInterface(block["Name"], block.get("Status") == "Up", block.get("Wireless") == "Yes")
+            HostInterface(
+                block["Name"], block.get("Status") == "Up", block.get("Wireless") == "Yes", block["IPAddress"]
+            )
             for block in blocks
             if "Name" in block
         )

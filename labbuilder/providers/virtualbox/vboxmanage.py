@@ -58,7 +58,7 @@ _MEANINGS = (
         "close its window or settings in VirtualBox's GUI, then run the command again",
     ),
     _meaning(
-        r"kernel driver not (installed|accessible)|VERR_VM_DRIVER|/dev/vboxdrv|rc=-1908|\(-1912\)",
+        r"kernel driver not (installed|accessible)|VERR_VM_DRIVER|rc=-1908|\(-1912\)",
         HostError,
         "VirtualBox's kernel module is not there, so no machine can start",
         "sudo modprobe vboxdrv, or install virtualbox-dkms and the headers of the running kernel",
@@ -150,7 +150,8 @@ class VBoxManage:
 
 def _told(done: Result) -> LabError:
     """VirtualBox's failure in our words."""
-    said = [line for line in (*done.stderr.splitlines(), *done.stdout.splitlines()) if not _PROGRESS.match(line)]
+    lines = (done.stderr if "error:" in done.stderr else done.stdout).splitlines()  # stdout has the wrapper's warnings
+    said = [line for line in lines if not _PROGRESS.match(line)]
     text = "\n".join(said)
     for meaning in _MEANINGS:
         if meaning.seen.search(text):

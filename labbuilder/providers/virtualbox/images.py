@@ -1,0 +1,52 @@
+"""The base disk that a lab's disks are cloned from, and the CD that tells each machine who it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labbuilder.errors import HostError
+from labbuilder.keys import LabKeys
+from labbuilder.plan.model import MachinePlan, Plan
+from labbuilder.providers.disks.seed import Seed, SeedNic, write_seed
+from labbuilder.providers.virtualbox import hardware
+from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+from labbuilder.store import Home
+
+
+class BaseDisks:
+    """The base disks of one home."""
+
+    def __init__(self, home: Home, vboxmanage: VBoxManage) -> None:
+        self.home = home
+        self._vboxmanage = vboxmanage
+
+    def path(self, plan: Plan) -> Path:
+        """Where the plan's base disk is or would be."""
+        return Path(plan.virtualbox.image).absolute()
+
+    def ensure(self, plan: Plan) -> Path:
+        """The base disk, made unless it is there.
+
+        Raises:
+            HostError: The user's own disk is not there; no room for a new one.
+        """
+        path = self.path(plan)
+        if not path.is_file():
+            raise HostError(
+                brief=f"there is no disk {path}",
+                resolution="name a .vdi, .vmdk or .vhd file in the spec, `virtualbox: {image: FILE}`, or say `built`",
+            )
+        return path
+
+
+def write_identity(path: Path, machine: MachinePlan, keys: LabKeys, mark: str) -> None:
+    """Write the machine's seed CD: its name, keys, and the names of its NICs by their MAC."""
+    seed = Seed(
+        hostname=machine.name,
+        authorized_key=keys.authorized,
+        host_private=keys.host_private(machine.name),
+        host_public=keys.host_public(machine.name),
+        nics=tuple(SeedNic(nic.name, nic.mac) for nic in machine.nics),
+        management=SeedNic(hardware.MANAGEMENT_NIC, hardware.management_mac(mark, machine.name)),
+    )
+    write_seed(seed, path)

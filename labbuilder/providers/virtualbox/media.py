@@ -1,0 +1,74 @@
+"""Disks of VirtualBox machines: cloned from a base, each lying in the lab's folder. No other medium is ever deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+
+
+@dataclass(frozen=True)
+class Medium:
+    """A disk or an ISO in VirtualBox's registry."""
+
+    uuid: str
+    location: Path
+    parent: str | None
+
+
+def media(vboxmanage: VBoxManage, kind: str = "hdds") -> tuple[Medium, ...]:
+    """What `list hdds` or `list dvds` knows."""
+    return tuple(_media(vboxmanage.ask("list", kind)))
+
+
+def _media(text: str) -> Iterator[Medium]:
+    for block in re.split(r"\n\s*\n", text):
+        found = dict(re.findall(r"^([\w ]+?):\s+(.*)$", block, re.MULTILINE))
+        if "UUID" in found and "Location" in found:
+            parent = found.get("Parent UUID", "base")
+            yield Medium(found["UUID"], Path(found["Location"]), None if parent == "base" else parent)
+
+
+def full_clone(vboxmanage: VBoxManage, base: Path, target: Path) -> None:
+    """Copy the base disk whole; VirtualBox does not keep the base in mind."""
+    forget(vboxmanage, base)  # a base that was replaced under the same path has another UUID now
+    try:
+        vboxmanage.change("clonemedium", "disk", base, target, timeout_s=1800.0)
+    finally:
+        forget(vboxmanage, base)
+
+
+def linked_clone(vboxmanage: VBoxManage, parent: Path, target: Path) -> None:
+    """Make a disk that holds only what differs from its parent."""
+    vboxmanage.change("createmedium", "disk", "--diffparent", parent, "--filename", target)
+
+
+def forget(vboxmanage: VBoxManage, path: Path) -> None:
+    """Close a medium that VirtualBox has in mind and nobody uses; the file stays."""
+    for kind, word in (("hdds", "disk"), ("dvds", "dvd")):
+        for medium in media(vboxmanage, kind):
+            if medium.location == path:
+                vboxmanage.change("closemedium", word, medium.uuid)
+
+
+def forget_below(vboxmanage: VBoxManage, *places: Path) -> None:
+    """Close every medium that is one of the places or lies below one, children before parents; the files stay."""
+    for kind, word in (("hdds", "disk"), ("dvds", "dvd")):
+        known = media(vboxmanage, kind)
+        inside = [medium for medium in known if any(medium.location.is_relative_to(place) for place in places)]
+        for medium in _children_first(inside):
+            vboxmanage.change("closemedium", word, medium.uuid)
+
+
+def _children_first(found: list[Medium]) -> Iterator[Medium]:
+    left = list(found)
+    while left:
+        parents = {medium.parent for medium in left}
+        leaves = [medium for medium in left if medium.uuid not in parents]
+        if not leaves:
+            return
+        yield from leaves
+        left = [medium for medium in left if medium not in leaves]

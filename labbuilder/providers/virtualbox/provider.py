@@ -1,0 +1,342 @@
+"""The VirtualBox provider: machines of one lab, defined and driven by VBoxManage."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from labbuilder.errors import MachineError, TransportError, WaitError
+from labbuilder.keys import LabKeys, ensure_keys
+from labbuilder.parallel import for_each
+from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
+from labbuilder.providers.base import MachineState, MachineStatus
+from labbuilder.providers.virtualbox import hardware, media, record
+from labbuilder.providers.virtualbox.bridge import choose_bridge
+from labbuilder.providers.virtualbox.images import BaseDisks, write_identity
+from labbuilder.providers.virtualbox.record import Record
+from labbuilder.providers.virtualbox.registry import Machine, VBoxManageRegistry
+from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+from labbuilder.store import Home, LabDir, remove_tree
+from labbuilder.transport import Endpoint, Shell, banner_ready
+from labbuilder.wait import wait_until
+
+MARK_KEY = "labbuilder/mark"
+_OFF = frozenset({"poweroff", "saved", "aborted", "aborted-saved"})
+_DEAD = frozenset({"gurumeditation", *_OFF})
+_STATES = {"paused": MachineState.PAUSED} | dict.fromkeys(_OFF, MachineState.STOPPED)
+_BANNER_S = 1.0
+
+
+class VirtualBoxProvider:
+    """Machines of one lab in VirtualBox.
+
+    Args:
+        home: Where base disks are kept.
+        lab: The lab's folder; everything of its machines lies in it.
+        mark: The lab's mark: written into each machine's extra data.
+    """
+
+    kind = "virtualbox"
+
+    def __init__(self, home: Home, lab: LabDir, mark: str) -> None:
+        self.lab = lab
+        self.mark = mark
+        self.vboxmanage = VBoxManage()
+        self.registry = VBoxManageRegistry(self.vboxmanage)
+        self.images = BaseDisks(home, self.vboxmanage)
+
+    @property
+    def _base_folder(self) -> Path:
+        return self.lab.path / "virtualbox"
+
+    def preflight(self) -> None:
+        """Raise for what is certain to fail later: VBoxManage missing, or too old."""
+        from labbuilder.providers.virtualbox import host  # noqa: PLC0415  only a new lab asks
+
+        host.preflight(self.registry)
+
+    def has_image(self, plan: Plan) -> bool:
+        """The base disk is there."""
+        return self.images.path(plan).is_file()
+
+    def ensure_image(self, plan: Plan) -> None:
+        """Make the base disk, unless it is there."""
+        self.images.ensure(plan)
+
+    def ensure_networks(self, plan: Plan) -> None:
+        """Look whether there is the bridge that the spec asks for: VirtualBox makes an internal network by itself."""
+        choose_bridge(plan.virtualbox.bridged, self.registry.bridged_interfaces())
+
+    def create(self, plan: Plan, machine: MachinePlan) -> None:
+        """Define the machine, with a disk of its own and its identity on an ISO."""
+        known = record.load(self.lab, machine.name)
+        if known is not None and known.whole and known.uuid in self.registry.names():
+            return
+        self.destroy(machine.name)
+        self._refuse_a_clash(machine.name)
+        folder = self.lab.machine(machine.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        begun = Record(machine.name, str(uuid4()), free_port()).save(self.lab)
+        self._define(plan, machine, begun)
+        self._attach_disks(plan, machine, begun)
+        begun.save(self.lab, whole=True)
+
+    def _refuse_a_clash(self, name: str) -> None:
+        wanted = self._vm_name(name)
+        if wanted in self.registry.names().values():
+            raise MachineError(
+                brief=f"VirtualBox has a machine named {wanted} that this lab did not make",
+                resolution="give the lab another name (labbuilder up --name), or rename that machine",
+            )
+
+    def _disk(self, machine: str) -> Path:
+        return self._base_folder / "disks" / f"{machine}.vdi"
+
+    def _vm_name(self, machine: str) -> str:
+        return f"{self.lab.name}-{machine}"
+
+    def _define(self, plan: Plan, machine: MachinePlan, begun: Record) -> None:
+        settings, change = plan.virtualbox, self.vboxmanage.change
+        # fmt: off
+        change(
+            "createvm", "--name", self._vm_name(machine.name), "--uuid", begun.uuid, "--ostype", "Debian12_64",
+            "--groups", f"/labbuilder/{self.lab.name}", "--basefolder", self._base_folder, "--register",
+        )
+        # fmt: on
+        change("setextradata", begun.uuid, MARK_KEY, self.mark)
+        words = hardware.modifyvm_words(
+            machine,
+            settings,
+            network=hardware.internal_network(self.lab.name, self.mark),
+            bridge=choose_bridge(settings.bridged, self.registry.bridged_interfaces()),
+            mark=self.mark,
+            console=str(self.console(machine.name)),
+        )
+        change("modifyvm", begun.uuid, *words, *hardware.forward_words(begun.port))
+        for key, value in settings.extradata.items():
+            change("setextradata", begun.uuid, key, value)
+
+    def _attach_disks(self, plan: Plan, machine: MachinePlan, begun: Record) -> None:
+        change, name = self.vboxmanage.change, "disks"
+        disk = self._disk(machine.name)
+        media.full_clone(self.vboxmanage, self.images.path(plan), disk)
+        seed = self.lab.machine(machine.name) / "seed.iso"
+        write_identity(seed, machine, ensure_keys(self.lab, [machine.name]), self.mark)
+        change("storagectl", begun.uuid, "--name", name, "--add", "sata", "--portcount", "2", "--bootable", "on")
+        for port, kind, medium in ((0, "hdd", disk), (1, "dvddrive", seed)):
+            place = ("--storagectl", name, "--port", str(port), "--device", "0", "--type", kind)
+            change("storageattach", begun.uuid, *place, "--medium", medium)
+
+    def _made(self, name: str) -> Record:
+        known = record.load(self.lab, name)
+        if known is None or not known.whole:
+            raise MachineError(brief=f"{name} was never made", resolution="labbuilder up makes it")
+        return known
+
+    def start(self, name: str) -> None:
+        """Power it on without a window."""
+        known = self._made(name)
+        if self.registry.machine(known.uuid).state not in _DEAD:
+            return
+        if not port_is_free(known.port):
+            known = known.save(self.lab, port=free_port())
+            slot = hardware.MANAGEMENT_SLOT
+            self.vboxmanage.change("modifyvm", known.uuid, f"--nat-pf{slot}", "delete", hardware.SSH_RULE)
+            self.vboxmanage.change("modifyvm", known.uuid, *hardware.forward_words(known.port))
+        known.save(self.lab, boots=known.boots + 1)
+        self.vboxmanage.change("startvm", known.uuid, "--type", "headless", timeout_s=300.0)
+
+    def wait_ready(self, name: str, *, within_s: float = 300.0) -> None:
+        """Wait for the banner of the machine's SSH: VirtualBox's NAT accepts a connection long before."""
+        known, endpoint = self._made(name), self.endpoint(name)
+        wait_until(
+            f"{name} answers on its management SSH",
+            lambda: banner_ready(endpoint, within_s=_BANNER_S) or self._raise_if_dead(name, known.uuid),
+            within_s=within_s,
+            every_s=0.2,
+            resolution=f"labbuilder console {name} shows how far it came",
+        )
+
+    def _raise_if_dead(self, name: str, uuid: str) -> bool:
+        state = self.registry.machine(uuid).state
+        if state in _DEAD:
+            raise MachineError(
+                brief=f"{name} went off while it was waited for",
+                details=f"VirtualBox says: {state}\n{self._last_console_lines(name)}".rstrip(),
+                resolution=f"labbuilder console {name} shows the rest; labbuilder up starts it again",
+            )
+        return False
+
+    def _last_console_lines(self, name: str) -> str:
+        console = self.console(name)
+        return "\n".join(console.read_text(errors="replace").splitlines()[-10:]) if console.exists() else ""
+
+    def stop(self, name: str, *, within_s: float = 60.0) -> None:
+        """Shut down in order, by its own systemd, then by force."""
+        known = record.load(self.lab, name)
+        if known is None or self.registry.machine(known.uuid).state in _OFF:
+            return
+        try:
+            self._tell(name, "systemctl --no-block poweroff")
+            self._wait(known, "off", lambda seen: seen.state in _OFF, within_s)
+        except (TransportError, WaitError):
+            self.kill(name)
+
+    def _tell(self, name: str, script: str) -> str:
+        shell = Shell(self.endpoint(name))
+        try:
+            return shell.run(script).stdout
+        finally:
+            shell.close()
+
+    def _wait(self, known: Record, what: str, reached: Callable[[Machine], bool], within_s: float) -> None:
+        wait_until(
+            f"{known.machine} is {what}",
+            lambda: reached(self.registry.machine(known.uuid)),
+            within_s=within_s,
+            every_s=0.2,
+        )
+
+    def kill(self, name: str) -> None:
+        """Cut its power."""
+        known = record.load(self.lab, name)
+        if known is None or self.registry.machine(known.uuid).state in _OFF:
+            return
+        self.vboxmanage.change("controlvm", known.uuid, "poweroff")
+        self._wait(known, "off", lambda seen: seen.state in _OFF, 60.0)
+
+    def reboot(self, name: str, *, within_s: float = 300.0) -> None:
+        """Reboot in order, by its own systemd."""
+        known = self._made(name)
+        if self.registry.machine(known.uuid).state in _DEAD:
+            raise MachineError(brief=f"{name} is off, so it can't reboot", resolution="labbuilder up")
+        boot = "cat /proc/sys/kernel/random/boot_id"
+        before = self._tell(name, f"{boot}; systemctl --no-block reboot")
+        known.save(self.lab, boots=known.boots + 1)
+
+        def is_next_boot() -> bool:
+            self._raise_if_dead(name, known.uuid)
+            try:
+                return banner_ready(self.endpoint(name), within_s=_BANNER_S) and self._tell(name, boot) not in before
+            except TransportError:
+                return False
+
+        wait_until(f"{name} is in its next boot", is_next_boot, within_s=within_s, every_s=0.5)
+
+    def pause(self, name: str) -> None:
+        """Stop its processors."""
+        self._control(name, "pause", unless=MachineState.PAUSED)
+
+    def resume(self, name: str) -> None:
+        """Let them go on."""
+        self._control(name, "resume", unless=MachineState.RUNNING)
+
+    def _control(self, name: str, word: str, *, unless: MachineState) -> None:
+        known = self._made(name)
+        state = self.registry.machine(known.uuid).state
+        if _STATES.get(state, MachineState.RUNNING) is not unless:
+            self.vboxmanage.change("controlvm", known.uuid, word)
+
+    def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
+        """Plug or unplug the cable."""
+        known = self._made(name)
+        slot, word = hardware.SLOTS[network], "on" if up else "off"
+        if self.registry.machine(known.uuid).state in _DEAD:
+            self.vboxmanage.change("modifyvm", known.uuid, f"--cable-connected{slot}", word)
+        else:
+            self.vboxmanage.change("controlvm", known.uuid, f"setlinkstate{slot}", word)
+
+    def status(self) -> tuple[MachineStatus, ...]:
+        """What VirtualBox says of the machines that were defined to the end; running means that SSH answers."""
+        known = [found for found in record.records(self.lab) if found.whole]
+        there = self.registry.names() if known else {}
+        return tuple(for_each([found for found in known if found.uuid in there], self._status))
+
+    def _status(self, known: Record) -> MachineStatus:
+        seen = self.registry.machine(known.uuid)
+        state = _STATES.get(seen.state)
+        if state is None:
+            answers = seen.state == "running" and banner_ready(self.endpoint(known.machine), within_s=_BANNER_S)
+            state = MachineState.RUNNING if answers else MachineState.STARTING
+        networks = {slot: network for network, slot in hardware.SLOTS.items()}
+        cut = tuple(networks[a.slot] for a in seen.adapters if a.slot in networks and not a.connected)
+        return MachineStatus(known.machine, state, None, known.boots, cut)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The forwarded port of NIC 3."""
+        known, keys = self._made(name), LabKeys(self.lab.keys)
+        return Endpoint(name, keys.host_public(name), keys.identity, port=known.port)
+
+    def console(self, name: str) -> Path:
+        """What the serial port said since it was switched on."""
+        return self.lab.machine(name) / "console.log"
+
+    def destroy(self, name: str) -> None:
+        """Cut the power, unregister it, remove its disk."""
+        known = record.load(self.lab, name)
+        if known is None:
+            return
+        if known.uuid in self.registry.names():
+            self._unregister(known.uuid)
+        disk = self._disk(name)
+        media.forget_below(self.vboxmanage, disk, self.lab.machine(name))
+        disk.unlink(missing_ok=True)
+        for folder in (self._base_folder / "labbuilder" / self.lab.name / self._vm_name(name), self.lab.machine(name)):
+            remove_tree(folder)
+
+    def _unregister(self, uuid: str) -> None:
+        """Only the machine: its media are detached first, so that VirtualBox deletes none."""
+        if self.registry.machine(uuid).state not in {*_OFF, "inaccessible"}:
+            self.vboxmanage.change("controlvm", uuid, "poweroff")
+        self.vboxmanage.change("unregistervm", uuid)
+
+    def destroy_all(self) -> None:
+        """Unregister every machine of the lab and close its media; their files lie in the lab's folder."""
+        for uuid in self._machines():
+            self._unregister(uuid)
+        media.forget_below(self.vboxmanage, self.lab.path)
+        for folder in (self._base_folder, self.lab.path / "machines"):
+            remove_tree(folder)
+
+    def _machines(self) -> Iterator[str]:
+        """UUIDs of the machines whose settings lie in the lab's folder: nobody else makes machines there."""
+        begun = {found.uuid for found in record.records(self.lab)}
+        for uuid, name in self.registry.names().items():
+            candidate = uuid in begun or name.startswith(f"{self.lab.name}-") or name == "<inaccessible>"
+            if candidate and _is_below(self.registry.machine(uuid).settings, self.lab.path):
+                yield uuid
+
+    def residue(self) -> Sequence[str]:
+        """Machines, media and folders, as VirtualBox and the disk show them."""
+        folders = (self._base_folder, self.lab.path / "machines")
+        known = (*media.media(self.vboxmanage), *media.media(self.vboxmanage, "dvds"))
+        return [
+            *(f"machine {uuid}" for uuid in self._machines()),
+            *(f"medium {medium.location}" for medium in known if _is_below(medium.location, self.lab.path)),
+            *(f"folder {folder}" for folder in folders if folder.exists()),
+        ]
+
+
+def _is_below(path: Path | None, folder: Path) -> bool:
+    return path is not None and path.is_relative_to(folder)
+
+
+def free_port() -> int:
+    """A local TCP port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def port_is_free(port: int) -> bool:
+    """Nobody listens on it now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

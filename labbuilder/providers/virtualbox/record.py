@@ -1,0 +1,58 @@
+"""What labbuilder wrote down of a machine before it asked VirtualBox to make it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from labbuilder.store import LabDir, write_atomic
+
+_FILE = "virtualbox.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One machine.
+
+    Attributes:
+        machine: Its name in the plan.
+        uuid: Its UUID in VirtualBox, chosen here, so that it is known before the machine exists.
+        port: The local port that is forwarded to its SSH.
+        whole: It was defined to the end.
+        boots: How often it was switched on.
+    """
+
+    machine: str
+    uuid: str
+    port: int
+    whole: bool = False
+    boots: int = 0
+
+    def save(self, lab: LabDir, **changes: Any) -> Record:
+        """Write it down, changed; it is on the disk when this returns."""
+        changed = replace(self, **changes)
+        write_atomic(lab.machine(self.machine) / _FILE, json.dumps(asdict(changed)))
+        return changed
+
+
+def load(lab: LabDir, machine: str) -> Record | None:
+    """The machine's record; None when it was never begun."""
+    return _read(lab.machine(machine) / _FILE)
+
+
+def records(lab: LabDir) -> Iterator[Record]:
+    """All machines of the lab that were begun, sorted by name."""
+    for path in sorted((lab.path / "machines").glob(f"*/{_FILE}")):
+        found = _read(path)
+        if found is not None:
+            yield found
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
