@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from labbuilder.lab import Lab
-from labbuilder.providers.virtualbox.media import forget
+from labbuilder.providers.virtualbox.media import forget_below
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home
 
@@ -39,5 +39,5 @@ def virtualbox_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     disk = tmp_path_factory.mktemp("base") / "base.vdi"
     vboxmanage = VBoxManage()
     vboxmanage.change("createmedium", "disk", "--filename", disk, "--size", "8")
-    forget(vboxmanage, disk)
+    forget_below(vboxmanage, disk)
     return {"bridged": "nat", "image": str(disk)}

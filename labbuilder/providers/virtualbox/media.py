@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from labbuilder.errors import MachineError
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+
+CLONE_LIMIT_S = 1800.0  # a disk of some gigabytes on a slow one
 
 
 @dataclass(frozen=True)
@@ -33,25 +36,23 @@ def _media(text: str) -> Iterator[Medium]:
 
 
 def full_clone(vboxmanage: VBoxManage, base: Path, target: Path) -> None:
-    """Copy the base disk whole; VirtualBox does not keep the base in mind."""
-    forget(vboxmanage, base)  # a base that was replaced under the same path has another UUID now
+    """Copy the base disk whole; VirtualBox does not keep the base in mind.
+
+    A base that was replaced under its path while VirtualBox had it in mind has another UUID: it is forgotten first.
+    """
+    words = ("clonemedium", "disk", base, target)
     try:
-        vboxmanage.change("clonemedium", "disk", base, target, timeout_s=1800.0)
-    finally:
-        forget(vboxmanage, base)
+        vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
+    except MachineError:
+        target.unlink(missing_ok=True)
+        forget_below(vboxmanage, base, target)
+        vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
+    vboxmanage.change("closemedium", "disk", base)
 
 
 def linked_clone(vboxmanage: VBoxManage, parent: Path, target: Path) -> None:
     """Make a disk that holds only what differs from its parent."""
     vboxmanage.change("createmedium", "disk", "--diffparent", parent, "--filename", target)
-
-
-def forget(vboxmanage: VBoxManage, path: Path) -> None:
-    """Close a medium that VirtualBox has in mind and nobody uses; the file stays."""
-    for kind, word in (("hdds", "disk"), ("dvds", "dvd")):
-        for medium in media(vboxmanage, kind):
-            if medium.location == path:
-                vboxmanage.change("closemedium", word, medium.uuid)
 
 
 def forget_below(vboxmanage: VBoxManage, *places: Path) -> None:

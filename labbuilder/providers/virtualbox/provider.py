@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from labbuilder.errors import MachineError, TransportError, WaitError
 from labbuilder.keys import LabKeys, ensure_keys
@@ -13,10 +13,10 @@ from labbuilder.parallel import for_each
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.virtualbox import hardware, media, record
-from labbuilder.providers.virtualbox.bridge import choose_bridge
+from labbuilder.providers.virtualbox.bridge import NAT, choose_bridge
 from labbuilder.providers.virtualbox.images import BaseDisks, write_identity
 from labbuilder.providers.virtualbox.record import Record
-from labbuilder.providers.virtualbox.registry import Machine, VBoxManageRegistry
+from labbuilder.providers.virtualbox.registry import INACCESSIBLE, Machine, VBoxManageRegistry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home, LabDir, remove_tree
 from labbuilder.transport import Endpoint, Shell, banner_ready
@@ -27,6 +27,7 @@ _OFF = frozenset({"poweroff", "saved", "aborted", "aborted-saved"})
 _DEAD = frozenset({"gurumeditation", *_OFF})
 _STATES = {"paused": MachineState.PAUSED} | dict.fromkeys(_OFF, MachineState.STOPPED)
 _BANNER_S = 1.0
+_KEEPER = "base-disk"
 
 
 class VirtualBoxProvider:
@@ -46,6 +47,7 @@ class VirtualBoxProvider:
         self.vboxmanage = VBoxManage()
         self.registry = VBoxManageRegistry(self.vboxmanage)
         self.images = BaseDisks(home, self.vboxmanage)
+        self._bridges: dict[str, str | None] = {}
 
     @property
     def _base_folder(self) -> Path:
@@ -67,29 +69,33 @@ class VirtualBoxProvider:
 
     def ensure_networks(self, plan: Plan) -> None:
         """Look whether there is the bridge that the spec asks for: VirtualBox makes an internal network by itself."""
-        choose_bridge(plan.virtualbox.bridged, self.registry.bridged_interfaces())
+        self._bridge(plan.virtualbox.bridged)
+
+    def _bridge(self, wanted: str) -> str | None:
+        if wanted not in self._bridges:
+            found = () if wanted == NAT else self.registry.bridged_interfaces()
+            self._bridges[wanted] = choose_bridge(wanted, found)
+        return self._bridges[wanted]
 
     def create(self, plan: Plan, machine: MachinePlan) -> None:
         """Define the machine, with a disk of its own and its identity on an ISO."""
+        there = self.registry.names()
         known = record.load(self.lab, machine.name)
-        if known is not None and known.whole and known.uuid in self.registry.names():
+        if known is not None and known.whole and known.uuid in there:
             return
-        self.destroy(machine.name)
-        self._refuse_a_clash(machine.name)
+        if known is not None:
+            self.destroy(machine.name)
+        elif self._vm_name(machine.name) in there.values():
+            raise MachineError(
+                brief=f"VirtualBox has a machine named {self._vm_name(machine.name)} that this lab did not make",
+                resolution="give the lab another name (labbuilder up --name), or rename that machine",
+            )
         folder = self.lab.machine(machine.name)
         folder.mkdir(parents=True, exist_ok=True)
         begun = Record(machine.name, str(uuid4()), free_port()).save(self.lab)
         self._define(plan, machine, begun)
         self._attach_disks(plan, machine, begun)
         begun.save(self.lab, whole=True)
-
-    def _refuse_a_clash(self, name: str) -> None:
-        wanted = self._vm_name(name)
-        if wanted in self.registry.names().values():
-            raise MachineError(
-                brief=f"VirtualBox has a machine named {wanted} that this lab did not make",
-                resolution="give the lab another name (labbuilder up --name), or rename that machine",
-            )
 
     def _disk(self, machine: str) -> Path:
         return self._base_folder / "disks" / f"{machine}.vdi"
@@ -99,18 +105,12 @@ class VirtualBoxProvider:
 
     def _define(self, plan: Plan, machine: MachinePlan, begun: Record) -> None:
         settings, change = plan.virtualbox, self.vboxmanage.change
-        # fmt: off
-        change(
-            "createvm", "--name", self._vm_name(machine.name), "--uuid", begun.uuid, "--ostype", "Debian12_64",
-            "--groups", f"/labbuilder/{self.lab.name}", "--basefolder", self._base_folder, "--register",
-        )
-        # fmt: on
-        change("setextradata", begun.uuid, MARK_KEY, self.mark)
+        self._register(begun.uuid, machine.name)
         words = hardware.modifyvm_words(
             machine,
             settings,
             network=hardware.internal_network(self.lab.name, self.mark),
-            bridge=choose_bridge(settings.bridged, self.registry.bridged_interfaces()),
+            bridge=self._bridge(settings.bridged),
             mark=self.mark,
             console=str(self.console(machine.name)),
         )
@@ -118,16 +118,46 @@ class VirtualBoxProvider:
         for key, value in settings.extradata.items():
             change("setextradata", begun.uuid, key, value)
 
+    def _register(self, uuid: str, name: str) -> None:
+        # fmt: off
+        self.vboxmanage.change(
+            "createvm", "--name", self._vm_name(name), "--uuid", uuid, "--ostype", "Debian12_64",
+            "--groups", f"/labbuilder/{self.lab.name}", "--basefolder", self._base_folder, "--register",
+        )
+        # fmt: on
+        self.vboxmanage.change("setextradata", uuid, MARK_KEY, self.mark)
+
     def _attach_disks(self, plan: Plan, machine: MachinePlan, begun: Record) -> None:
-        change, name = self.vboxmanage.change, "disks"
-        disk = self._disk(machine.name)
-        media.full_clone(self.vboxmanage, self.images.path(plan), disk)
+        disk, base = self._disk(machine.name), self.images.path(plan)
+        if plan.virtualbox.clones == "linked":
+            media.linked_clone(self.vboxmanage, self._kept_base(base), disk)
+        else:
+            media.full_clone(self.vboxmanage, base, disk)
         seed = self.lab.machine(machine.name) / "seed.iso"
         write_identity(seed, machine, ensure_keys(self.lab, [machine.name]), self.mark)
-        change("storagectl", begun.uuid, "--name", name, "--add", "sata", "--portcount", "2", "--bootable", "on")
-        for port, kind, medium in ((0, "hdd", disk), (1, "dvddrive", seed)):
-            place = ("--storagectl", name, "--port", str(port), "--device", "0", "--type", kind)
-            change("storageattach", begun.uuid, *place, "--medium", medium)
+        self._attach(begun.uuid, {"hdd": disk, "dvddrive": seed})
+
+    def _attach(self, uuid: str, found: dict[str, Path]) -> None:
+        change, controller = self.vboxmanage.change, ("--name", "disks", "--add", "sata", "--bootable", "on")
+        change("storagectl", uuid, *controller, "--portcount", str(len(found)))
+        for port, (kind, medium) in enumerate(found.items()):
+            place = ("--storagectl", "disks", "--port", str(port), "--device", "0", "--type", kind)
+            change("storageattach", uuid, *place, "--medium", medium)
+
+    def _kept_base(self, base: Path) -> Path:
+        """The lab's own copy of the base disk: a machine that never starts keeps it from going with its last child."""
+        kept, keeper = self._disk(_KEEPER), str(uuid5(NAMESPACE_OID, f"{self.mark}/{_KEEPER}"))
+        whole = self._base_folder / f"{_KEEPER}.whole"
+        if not whole.exists():
+            if keeper in self.registry.names():
+                self._unregister(keeper)
+            self._remove_files(_KEEPER)
+            self._register(keeper, _KEEPER)
+            media.full_clone(self.vboxmanage, base, kept)
+            self._attach(keeper, {"hdd": kept})
+            self.vboxmanage.change("snapshot", keeper, "take", _KEEPER)  # a disk that is in use has no other children
+            whole.touch()
+        return kept
 
     def _made(self, name: str) -> Record:
         known = record.load(self.lab, name)
@@ -280,11 +310,14 @@ class VirtualBoxProvider:
             return
         if known.uuid in self.registry.names():
             self._unregister(known.uuid)
+        self._remove_files(name)
+        remove_tree(self.lab.machine(name))
+
+    def _remove_files(self, name: str) -> None:
         disk = self._disk(name)
         media.forget_below(self.vboxmanage, disk, self.lab.machine(name))
         disk.unlink(missing_ok=True)
-        for folder in (self._base_folder / "labbuilder" / self.lab.name / self._vm_name(name), self.lab.machine(name)):
-            remove_tree(folder)
+        remove_tree(self._base_folder / "labbuilder" / self.lab.name / self._vm_name(name))
 
     def _unregister(self, uuid: str) -> None:
         """Only the machine: its media are detached first, so that VirtualBox deletes none."""
@@ -304,7 +337,7 @@ class VirtualBoxProvider:
         """UUIDs of the machines whose settings lie in the lab's folder: nobody else makes machines there."""
         begun = {found.uuid for found in record.records(self.lab)}
         for uuid, name in self.registry.names().items():
-            candidate = uuid in begun or name.startswith(f"{self.lab.name}-") or name == "<inaccessible>"
+            candidate = uuid in begun or name.startswith(f"{self.lab.name}-") or name == INACCESSIBLE
             if candidate and _is_below(self.registry.machine(uuid).settings, self.lab.path):
                 yield uuid
 

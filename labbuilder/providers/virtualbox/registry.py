@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from labbuilder.errors import MachineError
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage, parse_machine_readable
 
 _VM = re.compile(r'^"?(?P<name>.*?)"? \{(?P<uuid>[0-9a-f-]{36})\}$', re.MULTILINE)
 _MOST_ADAPTERS = 8
+_LIMITED = "The object functionality is limited"
+INACCESSIBLE = "<inaccessible>"
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,13 @@ class VBoxManageRegistry:
         return {found["uuid"]: found["name"] for found in _VM.finditer(self._vboxmanage.ask("list", "vms"))}
 
     def machine(self, uuid: str) -> Machine:
-        """By `showvminfo --machinereadable`."""
-        seen = parse_machine_readable(self._vboxmanage.ask("showvminfo", uuid, "--machinereadable"))
-        if seen.get("name") == "<inaccessible>":
-            return Machine(uuid, "<inaccessible>", "inaccessible")
+        """By `showvminfo --machinereadable`, which says nothing of a machine whose settings can't be read."""
+        try:
+            seen = parse_machine_readable(self._vboxmanage.ask("showvminfo", uuid, "--machinereadable"))
+        except MachineError as error:
+            if _LIMITED not in error.brief:
+                raise
+            return Machine(uuid, INACCESSIBLE, "inaccessible", self._settings_of_inaccessible(uuid))
         snapshots = [key for key in seen if re.fullmatch(r"SnapshotName(-\d+)*", key)]
         return Machine(
             uuid,
@@ -108,6 +114,12 @@ class VBoxManageRegistry:
             tuple(_adapter(seen, n) for n in range(1, _MOST_ADAPTERS + 1) if seen.get(f"nic{n}", "none") != "none"),
             tuple(seen[key] for key in sorted(snapshots, key=len)),
         )
+
+    def _settings_of_inaccessible(self, uuid: str) -> Path | None:
+        """The one command that tells it says `error:` for each such machine too."""
+        text = self._vboxmanage.ask("list", "vms", "--long", whatever_it_says=True)
+        found = re.search(rf"^UUID:\s+{uuid}\nConfig file:\s+(.*)$", text, re.MULTILINE)
+        return Path(found[1]) if found else None
 
     def bridged_interfaces(self) -> tuple[HostInterface, ...]:
         """By `list bridgedifs`."""

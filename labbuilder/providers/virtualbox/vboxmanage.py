@@ -111,9 +111,9 @@ class VBoxManage:
         folder = platformdirs.user_cache_path("labbuilder", ensure_exists=True)
         self._lock = FileLock(folder / f"virtualbox-{hashlib.sha256(registry.encode()).hexdigest()[:12]}.lock")
 
-    def ask(self, *argv: str | Path) -> str:
-        """Run a command that changes nothing; its output."""
-        return self._run(argv, timeout_s=60.0).stdout
+    def ask(self, *argv: str | Path, whatever_it_says: bool = False) -> str:
+        """Run a command that changes nothing; its output, with ``whatever_it_says`` even when it says `error:` too."""
+        return self._run(argv, timeout_s=60.0, whatever_it_says=whatever_it_says).stdout
 
     def change(self, *argv: str | Path, timeout_s: float = 120.0) -> str:
         """Run a command that changes something; waits for who holds the machine for a moment."""
@@ -134,7 +134,7 @@ class VBoxManage:
             return self._run(argv, timeout_s=timeout_s).stdout  # who holds it is told in VirtualBox's own words
         return outcome[0].stdout
 
-    def _run(self, argv: tuple[str | Path, ...], *, timeout_s: float) -> Result:
+    def _run(self, argv: tuple[str | Path, ...], *, timeout_s: float, whatever_it_says: bool = False) -> Result:
         if shutil.which("VBoxManage") is None:
             raise ProviderUnavailableError(
                 brief="VBoxManage is not installed",
@@ -143,7 +143,7 @@ class VBoxManage:
         with self._lock:
             done = run("VBoxManage", "-q", *argv, ok=range(256), env=self._env, timeout_s=timeout_s)
         errors = [line for line in done.stderr.splitlines() if "error:" in line]
-        if done.ok and not errors:
+        if whatever_it_says or (done.ok and not errors):
             return done
         raise _told(done)
 
