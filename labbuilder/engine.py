@@ -60,7 +60,7 @@ def brought_up(spec: LabSpec, home: Home, *, reconfigure: bool = False) -> Itera
         removed = _agree_with_what_runs(spec, home, lab, reconfigure=reconfigure)
         session = _begin(spec, home, lab)
         try:
-            started = _power_on(session)
+            started = power_on(session)
             changes = _provision(session)
             yield session, Outcome(started, removed, changes)
         finally:
@@ -125,7 +125,7 @@ def _remove_outdated(session: Session, plan: Plan) -> tuple[str, ...]:
     return tuple(outdated)
 
 
-def _power_on(session: Session) -> tuple[str, ...]:
+def power_on(session: Session) -> tuple[str, ...]:
     """Image, networks, then every machine that is not running; returns the names of those."""
     plan, provider, journal = session.plan, session.provider, session.journal
     if not provider.has_image(plan):

@@ -7,11 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from labbuilder import engine
+from labbuilder import engine, snapshots
 from labbuilder.plan import Plan, build_plan
 from labbuilder.providers.base import MachineStatus
 from labbuilder.run import Result
 from labbuilder.session import Session
+from labbuilder.snapshots import Snapshot
 from labbuilder.spec.load import dump_spec, load_spec, spec_from_values
 from labbuilder.spec.models import LabSpec
 from labbuilder.store import Home
@@ -165,6 +166,30 @@ class Lab:
     def run(self, machine: str, command: str, *, timeout_s: float = 60.0) -> Result:
         """Run a line of shell as root in a machine; its exit status is in the result."""
         return self._opened().shell(machine).run(command, timeout_s=timeout_s)
+
+    def save(self, snapshot: str) -> Snapshot:
+        """Keep the state of every machine under that name; the lab runs on."""
+        return snapshots.save(self._home, self.name, snapshot)
+
+    def restore(self, snapshot: str, *, verify: bool = True) -> Self:
+        """Bring every machine back to the state that was kept, and on, and prove it.
+
+        Raises:
+            VerificationError: It is back, but a check failed to the end: was the lab broken when it was kept?
+        """
+        self.close()
+        snapshots.restore(self._home, self.name, snapshot)
+        if verify:
+            engine.verify(self._opened(), within_s=engine.SETTLE_AFTER_REBOOT_S).raise_for_failures()
+        return self
+
+    def forget(self, snapshot: str) -> None:
+        """Delete a snapshot."""
+        snapshots.delete(self._home, self.name, snapshot)
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """What was kept, oldest first."""
+        return snapshots.snapshots(self._home, self.name)
 
     def session(self) -> Session:
         """The running lab: its provider, plan and connections, for what this class has no word for."""

@@ -47,6 +47,11 @@ class LabDir:
         """Held by the one command that changes the lab. It lies beside the folder: `down` removes the folder."""
         return self.path.with_name(f".{self.name}.lock")
 
+    @property
+    def snapshots(self) -> Path:
+        """States of the lab that were kept, one folder each."""
+        return self.path / "snapshots"
+
     def machine(self, name: str) -> Path:
         """The folder of one machine: its disk, console and sockets."""
         return self.path / "machines" / name

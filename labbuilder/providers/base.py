@@ -98,6 +98,15 @@ class Provider(Protocol):
     def console(self, name: str) -> Path:
         """The file with everything the machine's console said."""
 
+    def save_snapshot(self, name: str) -> None:
+        """Keep the state of all machines; those that run go on."""
+
+    def restore_snapshot(self, name: str) -> None:
+        """Bring all machines, which are off, to the state that was kept; `start` goes on from it."""
+
+    def delete_snapshot(self, name: str) -> None:
+        """Forget what was kept of it, if anything was."""
+
     def destroy(self, name: str) -> None:
         """Remove the machine and its disk; a machine already gone is success."""
 

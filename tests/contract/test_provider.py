@@ -190,6 +190,23 @@ def test_what_was_written_outlives_a_power_cut_a_shutdown_and_a_reboot(running: 
 
 
 @pytest.mark.boots
+def test_a_snapshot_is_gone_back_to_and_forgotten(running: Bench) -> None:
+    provider = running.provider
+    running.run("echo before >/root/note; sync")
+    provider.save_snapshot("kept")
+    assert running.run("echo after >/root/note; touch /root/new; rm -rf /var/lib/dhcp; sync").ok
+    for _ in range(2):
+        provider.kill("server1")
+        provider.restore_snapshot("kept")
+        running.again().start("server1")
+        running.again().wait_ready("server1", within_s=300)
+        assert running.run("cat /root/note; ls /root; ls -d /var/lib/dhcp").stdout == "before\nnote\n/var/lib/dhcp\n"
+    for _ in range(2):
+        provider.delete_snapshot("kept")
+    assert running.run("cat /root/note").stdout == "before\n"
+
+
+@pytest.mark.boots
 def test_a_machine_that_dies_ends_the_wait_for_it(running: Bench) -> None:
     running.provider.kill("server1")
     with pytest.raises(MachineError, match="server1 went off while it was waited for"):

@@ -280,9 +280,12 @@ class VirtualBoxProvider:
 
     def status(self) -> tuple[MachineStatus, ...]:
         """What VirtualBox says of the machines that were defined to the end; running means that SSH answers."""
-        known = [found for found in record.records(self.lab) if found.whole]
+        known = self._whole()
         there = self.registry.names() if known else {}
         return tuple(for_each([found for found in known if found.uuid in there], self._status))
+
+    def _whole(self) -> list[Record]:
+        return [found for found in record.records(self.lab) if found.whole]
 
     def _status(self, known: Record) -> MachineStatus:
         seen = self.registry.machine(known.uuid)
@@ -302,6 +305,22 @@ class VirtualBoxProvider:
     def console(self, name: str) -> Path:
         """What the serial port said since it was switched on."""
         return self.lab.machine(name) / "console.log"
+
+    def save_snapshot(self, name: str) -> None:
+        """A snapshot of each machine, of one that runs with its memory."""
+        for known in self._whole():
+            self.vboxmanage.change("snapshot", known.uuid, "take", name, timeout_s=600.0)
+
+    def restore_snapshot(self, name: str) -> None:
+        """Restore it in each; one that ran goes on from its memory when it is started."""
+        for known in self._whole():
+            self.vboxmanage.change("snapshot", known.uuid, "restore", name, timeout_s=600.0)
+
+    def delete_snapshot(self, name: str) -> None:
+        """Merge it into what came after it."""
+        for known in self._whole():
+            if name in self.registry.machine(known.uuid).snapshots:
+                self.vboxmanage.change("snapshot", known.uuid, "delete", name, timeout_s=1800.0)
 
     def destroy(self, name: str) -> None:
         """Cut the power, unregister it, remove its disk."""

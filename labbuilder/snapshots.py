@@ -1,0 +1,142 @@
+"""Snapshots of a whole lab: taken while it runs, gone back to, listed, deleted."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from labbuilder import engine, progress
+from labbuilder.errors import SpecError
+from labbuilder.parallel import for_each
+from labbuilder.providers.base import MachineState
+from labbuilder.session import Session
+from labbuilder.store import Home, locked, remove_tree, write_atomic
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,40}")
+_SPEC = "lab.yaml"  # written last: it says that the snapshot is whole
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A state of all machines of a lab.
+
+    Attributes:
+        name: Its name.
+        taken_at: Local time.
+    """
+
+    name: str
+    taken_at: str
+
+
+def save(home: Home, lab: str, name: str) -> Snapshot:
+    """Keep the state of every machine under ``name``; running machines go on.
+
+    Raises:
+        SpecError: The name is not allowed, or taken.
+        MachineError: A machine could not be kept; nothing of the snapshot is left.
+    """
+    if not _NAME.fullmatch(name):
+        raise SpecError(
+            brief=f"{name!r} can't be a snapshot's name",
+            resolution="use lower-case letters, digits, dots, hyphens and underscores, at most 41",
+        )
+    with _opened(home, lab) as session:
+        folder = _folder(session, name)
+        if (folder / _SPEC).exists():
+            raise SpecError(
+                brief=f"the lab {lab} has a snapshot {name} already",
+                resolution=f"labbuilder snapshot delete {name}, or use another name",
+            )
+        with session.journal.effect("snapshot", name=name), progress.step("snapshot"):
+            session.provider.delete_snapshot(name)  # what was cut off
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                session.provider.save_snapshot(name)
+            except BaseException:
+                session.provider.delete_snapshot(name)
+                remove_tree(folder)
+                raise
+            write_atomic(folder / _SPEC, session.lab.spec.read_text(encoding="utf-8"))
+        return _snapshot(folder)
+
+
+def restore(home: Home, lab: str, name: str) -> None:
+    """Bring every machine back to the state that was kept, and on.
+
+    Raises:
+        SpecError: There is no such snapshot, or the lab was made from another spec then.
+        MachineError: A machine did not come up.
+    """
+    with _opened(home, lab) as session:
+        folder = _known(session, name)
+        if (folder / _SPEC).read_text(encoding="utf-8") != session.lab.spec.read_text(encoding="utf-8"):
+            raise SpecError(
+                brief=f"the lab {lab} had another spec when the snapshot {name} was taken",
+                resolution=f"labbuilder up --reconfigure {folder / _SPEC} goes back to that, without the state",
+            )
+        provider, names = session.provider, [machine.name for machine in session.plan.machines]
+        with session.journal.effect("restore", name=name):
+            with progress.step("restore"):
+                for_each(names, provider.kill)
+                provider.restore_snapshot(name)
+            engine.power_on(session)
+            booting = [machine.name for machine in provider.status() if machine.state is not MachineState.RUNNING]
+            for_each(booting, lambda machine: _await(session, machine))
+
+
+def _await(session: Session, machine: str) -> None:
+    with progress.step("boot", machine):
+        session.provider.wait_ready(machine)
+
+
+def delete(home: Home, lab: str, name: str) -> None:
+    """Forget the state that was kept.
+
+    Raises:
+        SpecError: There is no such snapshot.
+    """
+    with _opened(home, lab) as session:
+        folder = _known(session, name)
+        with session.journal.effect("snapshot-delete", name=name), progress.step("delete"):
+            (folder / _SPEC).unlink()
+            session.provider.delete_snapshot(name)
+            remove_tree(folder)
+
+
+def snapshots(home: Home, lab: str) -> tuple[Snapshot, ...]:
+    """What was kept, oldest first."""
+    with Session.open(home, lab) as session:
+        found = [_snapshot(path.parent) for path in (session.lab.snapshots).glob(f"*/{_SPEC}")]
+        return tuple(sorted(found, key=lambda snapshot: (snapshot.taken_at, snapshot.name)))
+
+
+@contextmanager
+def _opened(home: Home, lab: str) -> Iterator[Session]:
+    with locked(home.lab(lab)), Session.open(home, lab) as session:
+        yield session
+
+
+def _folder(session: Session, name: str) -> Path:
+    return session.lab.snapshots / name
+
+
+def _known(session: Session, name: str) -> Path:
+    folder = _folder(session, name)
+    if not _NAME.fullmatch(name) or not (folder / _SPEC).exists():
+        names = ", ".join(snapshot.name for snapshot in snapshots(session.home, session.lab.name)) or "none"
+        raise SpecError(
+            brief=f"the lab {session.lab.name} has no snapshot {name}",
+            details=f"There are: {names}",
+            resolution="labbuilder snapshot save NAME takes one",
+        )
+    return folder
+
+
+def _snapshot(folder: Path) -> Snapshot:
+    taken = time.localtime((folder / _SPEC).stat().st_mtime)
+    return Snapshot(folder.name, time.strftime("%Y-%m-%d %H:%M:%S", taken))

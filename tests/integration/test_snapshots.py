@@ -1,0 +1,60 @@
+"""Snapshots of a whole lab that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labbuilder.errors import CommandError, SpecError
+from labbuilder.lab import Lab
+from labbuilder.providers.nspawn.provider import NspawnProvider
+from labbuilder.store import Home
+
+pytestmark = pytest.mark.needs_root
+
+
+def test_a_lab_goes_back_to_what_was_kept_and_is_proven(lab: Lab) -> None:
+    lab.save("good")
+    lab.run("server1", "echo broken >/etc/dhcp/dhcpd.conf; rm /etc/iptables/rules.v4; touch /root/later")
+    lab.run("client1", "systemctl disable networking")
+    lab.restore("good").verify().raise_for_failures()
+    assert not lab.run("server1", "test -e /root/later").ok
+    assert [kept.name for kept in lab.snapshots()] == ["good"]
+    with pytest.raises(SpecError, match="has a snapshot good already"):
+        lab.save("good")
+    lab.forget("good")
+    assert lab.snapshots() == ()
+    with pytest.raises(SpecError, match="has no snapshot good"):
+        lab.restore("good")
+
+
+def test_names_that_lead_elsewhere_are_refused(lab: Lab) -> None:
+    for name in ("../x", "", "A", ".hidden", "a/b"):
+        with pytest.raises(SpecError, match="can't be a snapshot's name"):
+            lab.save(name)
+        with pytest.raises(SpecError, match="has no snapshot"):
+            lab.forget(name)
+
+
+def test_a_snapshot_that_fails_leaves_nothing_and_the_lab_goes_on(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise CommandError(brief="cp failed", details="No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(NspawnProvider, "_copy", full)
+        with pytest.raises(CommandError):
+            lab.save("halfway")
+    assert lab.snapshots() == ()
+    assert list(lab.session().lab.snapshots.iterdir()) == []
+    lab.verify().raise_for_failures()
+
+
+def test_a_snapshot_of_another_spec_is_not_gone_back_to(home: Home) -> None:
+    with Lab("grown", home=home).add_server() as lab:
+        lab.save("small")
+        lab.add_client().up(reconfigure=True)
+        with pytest.raises(SpecError, match="had another spec"):
+            lab.restore("small")
+        lab.verify().raise_for_failures()
+        assert Path(lab.session().lab.snapshots / "small" / "lab.yaml").exists()
