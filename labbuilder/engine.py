@@ -57,6 +57,7 @@ def brought_up(spec: LabSpec, home: Home, *, reconfigure: bool = False) -> Itera
     """
     lab = home.lab(spec.name)
     with locked(lab):
+        spec = _with_provider(spec, lab)
         removed = _agree_with_what_runs(spec, home, lab, reconfigure=reconfigure)
         session = _begin(spec, home, lab)
         try:
@@ -67,10 +68,22 @@ def brought_up(spec: LabSpec, home: Home, *, reconfigure: bool = False) -> Itera
             session.close()
 
 
+def _with_provider(spec: LabSpec, lab: LabDir) -> LabSpec:
+    """The spec with "auto" decided: once for a lab."""
+    identity = lab_identity(lab)
+    if identity is not None and spec.provider == "auto":
+        kind = identity[0]
+    else:
+        kind, why = choose(spec.provider)
+        if identity is None:
+            with progress.step("provider") as step:
+                step.detail = f"{kind} ({why})"
+    return spec.model_copy(update={"provider": kind})
+
+
 def _begin(spec: LabSpec, home: Home, lab: LabDir) -> Session:
     """Make the lab's folder and give the lab its mark, unless it has one; write down what was asked for."""
-    kind, _ = choose(spec.provider)
-    identity = lab_identity(lab)
+    kind, identity = spec.provider, lab_identity(lab)
     mark = identity[1] if identity else secrets.token_hex(4)
     provider = open_provider(kind, home, lab, mark)
     if identity is None:
@@ -112,9 +125,10 @@ def _spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
 
 
 def _remove_outdated(session: Session, plan: Plan) -> tuple[str, ...]:
-    if (session.plan.image, session.plan.upstream) != (plan.image, plan.upstream):
+    before = session.plan
+    if (before.image, before.upstream, before.virtualbox) != (plan.image, plan.upstream, plan.virtualbox):
         raise SpecError(
-            brief=f"the lab {plan.lab} can't be changed in place: its image or its simulated LAN would differ",
+            brief=f"the lab {plan.lab} can't be changed in place: its image, its LAN or its hardware would differ",
             resolution=f"labbuilder down --lab {plan.lab}, then labbuilder up",
         )
     wanted = {machine.name: machine.nics for machine in plan.machines}
@@ -222,7 +236,7 @@ class Difference:
 
 def compare(spec: LabSpec, home: Home) -> Difference:
     """Look at what runs and say what `up` would do about it; changes nothing."""
-    plan = build_plan(spec)
+    plan = build_plan(_with_provider(spec, home.lab(spec.name)))
     if not home.lab(spec.name).spec.exists():
         return Difference(create=tuple(machine.name for machine in plan.machines))
     with Session.open(home, spec.name) as session:

@@ -134,7 +134,7 @@ def _existing(name: str | None) -> Lab:
 def up(
     file: FileArgument = None,
     name: Annotated[str | None, typer.Option(help="Another name for the lab.")] = None,
-    provider: Annotated[str | None, typer.Option(help="auto or nspawn.")] = None,
+    provider: Annotated[str | None, typer.Option(help="auto, nspawn or virtualbox.")] = None,
     clients: Annotated[int | None, typer.Option(help="So many clients.")] = None,
     servers: Annotated[int | None, typer.Option(help="One server, or two.")] = None,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Don't prove it at the end.")] = False,

@@ -45,6 +45,8 @@ def build_plan(spec: LabSpec) -> Plan:
         witness=WITNESS,
         witness_port=80,
         witness_name=WITNESS_NAME,
+        simulated=spec.provider != "virtualbox",
+        probe_name=spec.dns.probe,
     )
     return Plan(spec.name, spec.provider, (*servers, *clients), image_recipe(spec), upstream, spec.virtualbox)
 

@@ -115,13 +115,15 @@ class ImageRecipe:
 
 @dataclass(frozen=True)
 class Upstream:
-    """The world behind the bridged LAN, where a provider simulates one.
+    """The world behind the bridged LAN.
 
     Attributes:
         gateway: Its address in the LAN, the servers' default gateway.
         resolvers: Addresses at which it answers DNS (8.8.8.8, 8.8.4.4).
         witness: Address of a TCP service on ``witness_port`` that answers with the source address it saw.
         witness_name: A name that its DNS resolves to ``witness``.
+        simulated: The provider makes it; otherwise it is the real one, and its witness is nowhere.
+        probe_name: A name that the real one's DNS resolves.
     """
 
     gateway: IPv4Address
@@ -130,6 +132,8 @@ class Upstream:
     witness: IPv4Address
     witness_port: int
     witness_name: str
+    simulated: bool
+    probe_name: str
 
 
 @dataclass(frozen=True)

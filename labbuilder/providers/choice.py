@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labbuilder.errors import ProviderUnavailableError
@@ -11,12 +14,19 @@ from labbuilder.store import Home, LabDir
 if TYPE_CHECKING:
     from labbuilder.providers.nspawn.image import ImageStore
 
+_VBOXDRV = Path("/dev/vboxdrv")
+
 
 def choose(wanted: str) -> tuple[str, str]:
     """The provider for ``wanted`` ("auto" or a name) and why it is that one."""
-    if wanted == "auto":
-        return "nspawn", "auto: systemd-nspawn needs no hypervisor"
-    return wanted, "asked for"
+    if wanted != "auto":
+        return wanted, "asked for"
+    has_program = shutil.which("VBoxManage") is not None
+    can_start = _VBOXDRV.exists() or sys.platform != "linux"
+    if has_program and can_start:
+        return "virtualbox", "auto: VirtualBox is here and can start machines"
+    lacking = f"{_VBOXDRV} is missing, so VirtualBox can start none" if has_program else "VirtualBox is not installed"
+    return "nspawn", f"auto: {lacking}; systemd-nspawn needs no hypervisor"
 
 
 def open_provider(kind: str, home: Home, lab: LabDir, mark: str) -> Provider:

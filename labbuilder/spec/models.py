@@ -126,6 +126,8 @@ class Dns(Model):
     """The servers' own resolv.conf and BIND's forwarders; resolv.conf(5) reads three at most."""
     domain: DomainName = "lab.test"
     """The zone in which the machines' names stand (".test" is reserved for this by RFC 6761)."""
+    probe: DomainName = "deb.debian.org"
+    """A name that the forwarders resolve; the checks ask for it where the bridged LAN is a real one."""
 
 
 class Server(Model):
@@ -211,9 +213,10 @@ class LabSpec(Model):
 
     @property
     def gateway(self) -> IPv4Address:
-        """The router of the bridged LAN."""
+        """The router of the bridged LAN; VirtualBox's NAT is the second address of its network."""
         bridged = self.networks.bridged
-        return bridged.gateway or bridged.subnet.network_address + 1
+        nat = self.provider == "virtualbox" and self.virtualbox.bridged == "nat"
+        return bridged.gateway or bridged.subnet.network_address + (2 if nat else 1)
 
     @property
     def pool(self) -> AddressRange:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from ipaddress import AddressValueError, IPv4Interface
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface
 
-from labbuilder.plan.model import MachinePlan, Plan
+from labbuilder.plan.model import MachinePlan, Plan, Upstream
 from labbuilder.plan.probes import FAILOVER_STATES, NAT_RULES, nat_rule
 from labbuilder.run import Result
 from labbuilder.spec.models import LabSpec
@@ -90,8 +90,9 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
     yield check("nat.live", "NAT rule is live", NAT_RULES, says(rule))
     yield check("nat.kept", "NAT rule in /etc/iptables/rules.v4", "grep ^-A /etc/iptables/rules.v4", says(rule))
     world = plan.upstream
-    asked = f"{_DIG} @{world.resolvers[0]} {world.witness_name}"
-    yield check("names.upstream", "names resolve by the forwarder", asked, says(str(world.witness)))
+    name, known = _asked_name(world)
+    asked = f"{_DIG} @{world.resolvers[0]} {name}"
+    yield check("names.upstream", "names resolve by the forwarder", asked, _resolved(known))
 
 
 def _client_checks(plan: Plan, spec: LabSpec, client: MachinePlan) -> Iterator[Check]:
@@ -132,17 +133,58 @@ def _client_checks(plan: Plan, spec: LabSpec, client: MachinePlan) -> Iterator[C
     )
     yield check("networking.enabled", "networking is enabled", "systemctl is-enabled networking", says("enabled"))
     world = plan.upstream
-    bridged = {str(spec.internal_address(i).ip): str(spec.bridged_address(i).ip) for i in range(len(servers))}
-    through = (
-        f"ip route show default | awk '{{print $3}}'; timeout 5 nc -w 3 {world.witness} {world.witness_port} </dev/null"
-    )
-    yield check("nat", "the world is reached through the gateway's NAT", through, _translated(bridged))
+    asked_name, known = _asked_name(world)
+    title = "the world is reached through the gateway's NAT"
+    if world.simulated:  # it says which source address it saw
+        bridged = {str(spec.internal_address(i).ip): str(spec.bridged_address(i).ip) for i in range(len(servers))}
+        through, judge = f"timeout 5 nc -w 3 {world.witness} {world.witness_port} </dev/null", _translated(bridged)
+    else:  # a resolver of the world knows no way back to a private address
+        through, judge = f"{_DIG} @{world.resolvers[0]} {asked_name}", _answered(servers)
+    yield check("nat", title, f"ip route show default | awk '{{print $3}}'; {through}", judge)
     for index, server in enumerate(servers):
         name = spec.servers[index].name
         own = f"{spec.servers[0].name}.{spec.dns.domain}"
-        asked = f"{_DIG} @{server} {world.witness_name} {own}"  # one dig for both: thirty clients ask this
-        title = f"{name} resolves names of the world and of the lab"
-        yield check(f"names.{name}", title, asked, says(f"{world.witness} {servers[0]}"))
+        asked = f"{_DIG} @{server} {own} {asked_name}"  # one dig for both: thirty clients ask this
+        yield check(
+            f"names.{name}", f"{name} resolves names of the lab and of the world", asked, _resolved(known, servers[0])
+        )
+
+
+def _asked_name(world: Upstream) -> tuple[str, str | None]:
+    """The name of the world that is asked for, and its address where it is known."""
+    return (world.witness_name, str(world.witness)) if world.simulated else (world.probe_name, None)
+
+
+def _resolved(known: str | None, own: str = "") -> Judge:
+    """The lab's own address first, where one was asked for; then the known one, or at least one of any kind."""
+
+    def judge(result: Result) -> Judgement:
+        observed = _shown(result)
+        expected = f"{own} {known or 'and an address'}".strip()
+        rest = observed.removeprefix(own).split()
+        right = rest == [known] if known else bool(rest) and _is_address(rest[-1])
+        return Judgement(result.ok and observed.startswith(own) and right, expected, observed)
+
+    return judge
+
+
+def _is_address(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except AddressValueError:
+        return False
+    return True
+
+
+def _answered(servers: tuple[str, ...]) -> Judge:
+    """The first word is the client's gateway, the last an address that a resolver of the world gave."""
+
+    def judge(result: Result) -> Judgement:
+        gateway, _, answer = _shown(result).partition(" ")
+        right = result.ok and gateway in servers and bool(answer) and _is_address(answer.split()[-1])
+        return Judgement(right, f"an address from a resolver of the world, by {' or '.join(servers)}", answer)
+
+    return judge
 
 
 def _in_pool(spec: LabSpec) -> Judge:

@@ -68,7 +68,8 @@ def _wire(nic: Nic, network: str, bridge: str | None) -> Iterator[str]:
     if nic.network == "internal":
         yield from (f"--nic{slot}", "intnet", f"--intnet{slot}", network)
     elif bridge is None:
-        yield from (f"--nic{slot}", "nat")
+        assert nic.address is not None  # noqa: S101  a server's, always static
+        yield from (f"--nic{slot}", "nat", f"--nat-net{slot}", str(nic.address.network))
     else:
         yield from (f"--nic{slot}", "bridged", f"--bridge-adapter{slot}", bridge)
 
