@@ -1,15 +1,18 @@
-"""Homes and labs that tests share."""
+"""Homes, labs and a VirtualBox that tests share."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
+import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from labbuilder.lab import Lab
-from labbuilder.providers.virtualbox.media import forget_below
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home
 
@@ -34,10 +37,29 @@ def lab(home: Home) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def virtualbox_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The spec's `virtualbox:` for tests: without VT-x nothing boots, so an empty disk will do."""
-    disk = tmp_path_factory.mktemp("base") / "base.vdi"
-    vboxmanage = VBoxManage()
-    vboxmanage.change("createmedium", "disk", "--filename", disk, "--size", "8")
-    forget_below(vboxmanage, disk)
-    return {"bridged": "nat", "image": str(disk)}
+def virtualbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """A real VirtualBox with an empty registry; the spec's `virtualbox:` with which it is used.
+
+    LABBUILDER_TEST_VIRTUALBOX, JSON, says how the host's own is used, where its machines really start; said nothing,
+    it is the userland of tests/virtualbox, where nothing boots, so an empty disk will do.
+    """
+    named = os.environ.get("LABBUILDER_TEST_VIRTUALBOX")
+    if named:
+        yield json.loads(named)
+        return
+    place = Path(__file__).parent / "virtualbox/userland.py"
+    spec = importlib.util.spec_from_file_location("userland", place)
+    assert spec is not None
+    assert spec.loader is not None
+    userland = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(userland)
+    folder, socket = tmp_path_factory.mktemp("virtualbox"), f"labbuilder-{secrets.token_hex(4)}"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PATH", f"{userland.build()}:{os.environ['PATH']}")
+        patched.setenv("VBOX_USER_HOME", str(folder / "registry"))
+        patched.setenv("VBOX_IPC_SOCKETID", socket)
+        disk, vboxmanage = folder / "base.vdi", VBoxManage()
+        vboxmanage.change("createmedium", "disk", "--filename", disk, "--size", "8")
+        vboxmanage.change("closemedium", "disk", disk)
+        yield {"bridged": "nat", "image": str(disk)}
+        userland.end_services(socket)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labbuilder.errors import ProviderUnavailableError
 from labbuilder.providers.base import Finding, Provider
+from labbuilder.providers.virtualbox.host import DRIVER
 from labbuilder.store import Home, LabDir
 
 if TYPE_CHECKING:
     from labbuilder.providers.nspawn.image import ImageStore
-
-_VBOXDRV = Path("/dev/vboxdrv")
 
 
 def choose(wanted: str) -> tuple[str, str]:
@@ -22,10 +20,10 @@ def choose(wanted: str) -> tuple[str, str]:
     if wanted != "auto":
         return wanted, "asked for"
     has_program = shutil.which("VBoxManage") is not None
-    can_start = _VBOXDRV.exists() or sys.platform != "linux"
+    can_start = DRIVER.exists() or sys.platform != "linux"
     if has_program and can_start:
         return "virtualbox", "auto: VirtualBox is here and can start machines"
-    lacking = f"{_VBOXDRV} is missing, so VirtualBox can start none" if has_program else "VirtualBox is not installed"
+    lacking = f"{DRIVER} is missing, so VirtualBox can start none" if has_program else "VirtualBox is not installed"
     return "nspawn", f"auto: {lacking}; systemd-nspawn needs no hypervisor"
 
 

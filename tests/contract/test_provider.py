@@ -1,6 +1,6 @@
 """The provider's contract, the same for every kind of provider.
 
-LABBUILDER_CONTRACT names the kinds to ask. What starts machines is marked `boots`.
+LABBUILDER_CONTRACT names the kinds that can start machines here: what starts some is marked `boots`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ from labbuilder.transport import Shell
 
 pytestmark = pytest.mark.needs_root
 MARK = "c0117ac7"
-KINDS = os.environ.get("LABBUILDER_CONTRACT", "nspawn").split()
+KINDS = os.environ.get("LABBUILDER_CONTRACT", "nspawn virtualbox").split()
+BOOTING = os.environ.get("LABBUILDER_CONTRACT", "nspawn").split()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "bench" in metafunc.fixturenames:
+        boots = metafunc.definition.get_closest_marker("boots")
+        metafunc.parametrize("bench", BOOTING if boots else KINDS, indirect=True)
 
 
 @dataclass(frozen=True)
@@ -57,11 +64,11 @@ class Bench:
             shell.close()
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture
 def bench(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
     spec = Lab("contract", home=home).add_server().set(provider=request.param)
     if request.param == "virtualbox":
-        spec.set(virtualbox=request.getfixturevalue("virtualbox_settings"))
+        spec.set(virtualbox=request.getfixturevalue("virtualbox"))
     lab = home.lab("contract")
     lab.path.mkdir(parents=True)
     provider = open_provider(request.param, home, lab, MARK)

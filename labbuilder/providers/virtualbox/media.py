@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labbuilder.errors import MachineError
+from labbuilder.errors import LabError, MachineError
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 
 CLONE_LIMIT_S = 1800.0  # a disk of some gigabytes on a slow one
@@ -42,12 +42,17 @@ def full_clone(vboxmanage: VBoxManage, base: Path, target: Path) -> None:
     """
     words = ("clonemedium", "disk", base, target)
     try:
-        vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
-    except MachineError:
-        target.unlink(missing_ok=True)
+        try:
+            vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
+        except MachineError:
+            forget_below(vboxmanage, base, target)
+            target.unlink(missing_ok=True)
+            vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
+        vboxmanage.change("closemedium", "disk", base)
+    except LabError:
         forget_below(vboxmanage, base, target)
-        vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
-    vboxmanage.change("closemedium", "disk", base)
+        target.unlink(missing_ok=True)
+        raise
 
 
 def linked_clone(vboxmanage: VBoxManage, parent: Path, target: Path) -> None:
@@ -61,7 +66,11 @@ def forget_below(vboxmanage: VBoxManage, *places: Path) -> None:
         known = media(vboxmanage, kind)
         inside = [medium for medium in known if any(medium.location.is_relative_to(place) for place in places)]
         for medium in _children_first(inside):
-            vboxmanage.change("closemedium", word, medium.uuid)
+            try:
+                vboxmanage.change("closemedium", word, medium.uuid)
+            except MachineError:  # one that only an unregistered machine knew goes by itself
+                if medium.uuid in {found.uuid for found in media(vboxmanage, kind)}:
+                    raise
 
 
 def _children_first(found: list[Medium]) -> Iterator[Medium]:

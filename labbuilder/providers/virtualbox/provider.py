@@ -12,7 +12,7 @@ from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.parallel import for_each
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
-from labbuilder.providers.virtualbox import hardware, media, record
+from labbuilder.providers.virtualbox import hardware, host, media, record
 from labbuilder.providers.virtualbox.bridge import NAT, choose_bridge
 from labbuilder.providers.virtualbox.images import BaseDisks, write_identity
 from labbuilder.providers.virtualbox.record import Record
@@ -55,8 +55,6 @@ class VirtualBoxProvider:
 
     def preflight(self) -> None:
         """Raise for what is certain to fail later: VBoxManage missing, or too old."""
-        from labbuilder.providers.virtualbox import host  # noqa: PLC0415  only a new lab asks
-
         host.preflight(self.registry)
 
     def has_image(self, plan: Plan) -> bool:
@@ -170,6 +168,7 @@ class VirtualBoxProvider:
         known = self._made(name)
         if self.registry.machine(known.uuid).state not in _DEAD:
             return
+        host.require_driver()
         if not port_is_free(known.port):
             known = known.save(self.lab, port=free_port())
             slot = hardware.MANAGEMENT_SLOT
@@ -280,11 +279,12 @@ class VirtualBoxProvider:
 
     def status(self) -> tuple[MachineStatus, ...]:
         """What VirtualBox says of the machines that were defined to the end; running means that SSH answers."""
-        known = self._whole()
+        known = self.known()
         there = self.registry.names() if known else {}
         return tuple(for_each([found for found in known if found.uuid in there], self._status))
 
-    def _whole(self) -> list[Record]:
+    def known(self) -> list[Record]:
+        """The machines that were defined to the end."""
         return [found for found in record.records(self.lab) if found.whole]
 
     def _status(self, known: Record) -> MachineStatus:
@@ -308,17 +308,17 @@ class VirtualBoxProvider:
 
     def save_snapshot(self, name: str) -> None:
         """A snapshot of each machine, of one that runs with its memory."""
-        for known in self._whole():
+        for known in self.known():
             self.vboxmanage.change("snapshot", known.uuid, "take", name, timeout_s=600.0)
 
     def restore_snapshot(self, name: str) -> None:
         """Restore it in each; one that ran goes on from its memory when it is started."""
-        for known in self._whole():
+        for known in self.known():
             self.vboxmanage.change("snapshot", known.uuid, "restore", name, timeout_s=600.0)
 
     def delete_snapshot(self, name: str) -> None:
         """Merge it into what came after it."""
-        for known in self._whole():
+        for known in self.known():
             if name in self.registry.machine(known.uuid).snapshots:
                 self.vboxmanage.change("snapshot", known.uuid, "delete", name, timeout_s=1800.0)
 

@@ -17,9 +17,10 @@ from labbuilder.errors import CommandError, HostError, LabError, MachineError, P
 from labbuilder.run import Result, run
 from labbuilder.wait import wait_until
 
+_ANY_STATUS = range(-64, 256)  # below 0: ended by a signal
 BUSY_LIMIT_S = 20.0  # the GUI lets go of a machine a few seconds after its window is closed
 _REGISTRY_VARIABLES = ("VBOX_USER_HOME", "VBOX_IPC_SOCKETID", "VBOX_INSTALL_PATH", "VBOX_MSI_INSTALL_PATH")
-_BUSY = re.compile(r"already locked|VBOX_E_OBJECT_IN_USE|being (un)?locked|is not in a state|E_ACCESSDENIED.*lock")
+_BUSY = re.compile(r"already locked|being (un)?locked")
 _PROGRESS = re.compile(r"^(0%\.\.\.|\.\.\.|10%|\d+%).*$|^Progress state: .*$|^Oracle .*$|^$")
 
 
@@ -52,6 +53,12 @@ _MEANINGS = (
         "make room, or set LABBUILDER_HOME to a folder with more; labbuilder up goes on from here",
     ),
     _meaning(
+        "already exists|VERR_ALREADY_EXISTS",
+        MachineError,
+        "VirtualBox has one of that name already",
+        "labbuilder down removes what labbuilder made; --name gives the lab another name",
+    ),
+    _meaning(
         "already locked|VBOX_E_OBJECT_IN_USE",
         MachineError,
         "another program holds the machine",
@@ -77,7 +84,7 @@ _MEANINGS = (
     ),
     _meaning(
         "NS_ERROR_ABORT|NS_ERROR_CALL_FAILED|Failed to create the VirtualBox object|server (has )?died|RPC_S_|"
-        "NS_ERROR_NOT_INITIALIZED|NS_ERROR_FACTORY_NOT_REGISTERED",
+        "NS_ERROR_NOT_INITIALIZED|NS_ERROR_FACTORY_NOT_REGISTERED|VBoxXPCOM.so!",  # the last: VBoxManage itself crashed
         MachineError,
         "VirtualBox's service (VBoxSVC) went away in the middle",
         "run the command again: it goes on from where it was",
@@ -87,12 +94,6 @@ _MEANINGS = (
         MachineError,
         "VirtualBox does not know it any more",
         "labbuilder up makes it again",
-    ),
-    _meaning(
-        "already exists|VERR_ALREADY_EXISTS",
-        MachineError,
-        "VirtualBox has one of that name already",
-        "labbuilder down removes what labbuilder made; --name gives the lab another name",
     ),
 )
 
@@ -141,7 +142,7 @@ class VBoxManage:
                 resolution="install VirtualBox (Debian: contrib of sid, or virtualbox.org), or use --provider nspawn",
             )
         with self._lock:
-            done = run("VBoxManage", "-q", *argv, ok=range(256), env=self._env, timeout_s=timeout_s)
+            done = run("VBoxManage", "-q", *argv, ok=_ANY_STATUS, env=self._env, timeout_s=timeout_s)
         errors = [line for line in done.stderr.splitlines() if "error:" in line]
         if whatever_it_says or (done.ok and not errors):
             return done

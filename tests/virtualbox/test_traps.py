@@ -1,0 +1,268 @@
+"""The traps of VirtualBox, on its real VBoxManage and VBoxSVC."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labbuilder.errors import HostError, MachineError, ProviderUnavailableError
+from labbuilder.lab import Lab
+from labbuilder.plan import Plan
+from labbuilder.providers.base import MachineState
+from labbuilder.providers.virtualbox import media
+from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
+from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+from labbuilder.run import run
+from labbuilder.store import Home, remove_tree
+
+pytestmark = pytest.mark.needs_root
+MARK = "5eed1e55"
+
+
+@pytest.fixture
+def vboxmanage(virtualbox: dict[str, Any]) -> VBoxManage:
+    del virtualbox
+    return VBoxManage()
+
+
+class Trial:
+    """A lab that is defined and never starts."""
+
+    def __init__(self, home: Home, settings: dict[str, Any], name: str = "trap") -> None:
+        lab = home.lab(name)
+        lab.path.mkdir(parents=True)
+        self.provider = VirtualBoxProvider(home, lab, MARK)
+        values: dict[str, Any] = {"provider": "virtualbox", "virtualbox": settings}
+        self.plan: Plan = Lab(name, home=home).add_server().add_server().add_client().set(**values).plan()
+
+    def define(self) -> None:
+        for machine in self.plan.machines:
+            self.provider.create(self.plan, machine)
+
+
+@pytest.fixture
+def trial(virtualbox: dict[str, Any], tmp_path: Path) -> Iterator[Trial]:
+    found = Trial(Home(tmp_path / "a home with ümläuts"), virtualbox)
+    yield found
+    found.provider.destroy_all()
+    assert list(found.provider.residue()) == []
+
+
+@pytest.fixture
+def users(vboxmanage: VBoxManage, tmp_path: Path) -> Iterator[str]:
+    """A machine of the user's own, with a disk and an ISO, that nobody may touch."""
+    name = "users-own"
+    vboxmanage.change("createvm", "--name", name, "--basefolder", tmp_path / "users", "--register")
+    vboxmanage.change("storagectl", name, "--name", "s", "--add", "sata")
+    disk = tmp_path / "users/own.vdi"
+    vboxmanage.change("createmedium", "disk", "--filename", disk, "--size", "4")
+    place = ("--storagectl", "s", "--port", "0", "--type", "hdd")
+    vboxmanage.change("storageattach", name, *place, "--medium", disk)
+
+    def seen() -> list[str]:
+        return [line for line in vboxmanage.ask("showvminfo", name).splitlines() if "since" not in line]
+
+    before = seen()
+    yield name
+    assert seen() == before
+    assert disk.is_file()
+    vboxmanage.change("unregistervm", name)
+    vboxmanage.change("closemedium", "disk", disk)
+
+
+@pytest.mark.parametrize("clones", ["full", "linked"])
+def test_a_lab_is_defined_and_goes_beside_a_users_machine(
+    virtualbox: dict[str, Any], tmp_path: Path, users: str, clones: str
+) -> None:
+    del users
+    trial = Trial(Home(tmp_path / "home"), virtualbox | {"clones": clones})
+    trial.define()
+    seen = trial.provider.status()
+    assert [(m.name, m.state) for m in seen] == [(n, MachineState.STOPPED) for n in ("client1", "server1", "server2")]
+    trial.provider.destroy_all()
+    assert list(trial.provider.residue()) == []
+    assert Path(virtualbox["image"]).is_file()
+
+
+def test_the_hardware_is_the_plans(trial: Trial) -> None:
+    trial.define()
+    (known,) = [found for found in trial.provider.known() if found.machine == "server1"]
+    first, second, third = trial.provider.registry.machine(known.uuid).adapters
+    server = trial.plan.machine("server1")
+    assert (first.attachment, first.network) == ("intnet", f"labbuilder-trap-{MARK}")
+    assert first.mac == server.nic("internal").mac.replace(":", "").upper()
+    assert second.mac == server.nic("bridged").mac.replace(":", "").upper()
+    assert (second.attachment, third.attachment) == ("nat", "nat")
+    seen = trial.provider.vboxmanage.ask("showvminfo", known.uuid, "--machinereadable")
+    assert f'Forwarding(0)="ssh,tcp,127.0.0.1,{known.port},,22"' in seen
+    assert 'chipset="piix3"' in seen
+
+
+def test_a_machine_of_the_users_with_our_name_stops_us_and_stays(
+    trial: Trial, vboxmanage: VBoxManage, tmp_path: Path
+) -> None:
+    vboxmanage.change("createvm", "--name", "trap-server1", "--basefolder", tmp_path / "users", "--register")
+    try:
+        with pytest.raises(MachineError, match="trap-server1 that this lab did not make"):
+            trial.define()
+        trial.provider.destroy_all()
+        assert "trap-server1" in trial.provider.registry.names().values()
+    finally:
+        vboxmanage.change("unregistervm", "trap-server1", "--delete")
+
+
+def test_a_disk_that_the_user_attached_is_not_deleted(trial: Trial, vboxmanage: VBoxManage, tmp_path: Path) -> None:
+    trial.define()
+    disk = tmp_path / "users.vdi"
+    vboxmanage.change("createmedium", "disk", "--filename", disk, "--size", "4")
+    place = ("--storagectl", "disks", "--port", "1", "--type", "hdd")
+    vboxmanage.change("storageattach", "trap-server1", *place, "--medium", disk)
+    trial.provider.destroy_all()
+    assert disk.is_file()
+
+
+def test_the_base_of_linked_clones_outlives_its_children(virtualbox: dict[str, Any], tmp_path: Path) -> None:
+    trial = Trial(Home(tmp_path / "home"), virtualbox | {"clones": "linked"})
+    try:
+        trial.define()
+        for machine in trial.plan.machines:
+            trial.provider.destroy(machine.name)
+        trial.define()  # from the base that is still there
+        assert len(trial.provider.status()) == 3
+    finally:
+        trial.provider.destroy_all()
+    assert list(trial.provider.residue()) == []
+
+
+def test_a_folder_that_was_deleted_by_hand_leaves_nothing_in_the_registry(trial: Trial) -> None:
+    trial.define()
+    remove_tree(trial.provider.lab.path)
+    assert len(trial.provider.residue()) >= 3
+    trial.provider.destroy_all()
+    assert list(trial.provider.residue()) == []
+
+
+def test_what_was_cut_off_in_the_middle_is_made_anew(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, left = VBoxManage.change, [0]
+
+    def cut(self: VBoxManage, *argv: str | Path, timeout_s: float = 120.0) -> str:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return real(self, *argv, timeout_s=timeout_s)
+
+    for calls in range(8):
+        left[0] = calls
+        with monkeypatch.context() as patched:
+            patched.setattr(VBoxManage, "change", cut)
+            with pytest.raises(KeyboardInterrupt):
+                trial.provider.create(trial.plan, trial.plan.machine("server1"))
+    trial.define()
+    assert len(trial.provider.status()) == 3
+
+
+def test_a_base_that_was_replaced_under_its_path_is_cloned(
+    trial: Trial, vboxmanage: VBoxManage, tmp_path: Path
+) -> None:
+    base = tmp_path / "replaced.vdi"
+    for _ in range(2):  # the second has another UUID, and VirtualBox still has the first in mind
+        base.unlink(missing_ok=True)
+        vboxmanage.change("createmedium", "disk", "--filename", tmp_path / "new.vdi", "--size", "4")
+        vboxmanage.change("closemedium", "disk", tmp_path / "new.vdi")
+        (tmp_path / "new.vdi").rename(base)
+        vboxmanage.ask("showmediuminfo", "disk", base)
+        target = tmp_path / f"clone-{base.stat().st_ino}.vdi"
+        media.full_clone(vboxmanage, base, target)
+        assert target.is_file()
+        vboxmanage.change("closemedium", "disk", target)
+    assert list(trial.provider.residue()) == []
+
+
+def test_calls_from_many_threads_and_processes_wait_for_each_other(vboxmanage: VBoxManage) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(lambda n: vboxmanage.change("setextradata", "global", f"labbuilder-test/{n}", "x"), range(24))
+        )
+    assert len(answers) == 24
+    for n in range(24):
+        vboxmanage.change("setextradata", "global", f"labbuilder-test/{n}")
+
+
+def test_a_service_that_is_killed_is_told_or_survived_and_the_next_call_works(trial: Trial) -> None:
+    trial.define()
+    socket_id, over = os.environ["VBOX_IPC_SOCKETID"], threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.3):
+            for entry in Path("/proc").glob("[0-9]*"):
+                try:
+                    ours = f"VBOX_IPC_SOCKETID={socket_id}".encode() in (entry / "environ").read_bytes()
+                    if ours and (entry / "comm").read_text().strip() == "VBoxSVC":
+                        os.kill(int(entry.name), signal.SIGKILL)
+                except OSError:
+                    continue
+
+    with ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(kill)
+        try:
+            for _ in range(3):
+                try:
+                    trial.provider.status()
+                except MachineError as error:
+                    assert error.resolution  # noqa: PT017  either answer is right: in our words, or in time
+        finally:
+            over.set()
+        killing.result()
+    assert len(trial.provider.status()) == 3
+
+
+def test_no_room_for_a_clone_is_told_and_nothing_is_left(vboxmanage: VBoxManage, tmp_path: Path) -> None:
+    base, small = tmp_path / "random.vdi", tmp_path / "small"
+    (tmp_path / "raw").write_bytes(os.urandom(8 << 20))
+    vboxmanage.change("convertfromraw", tmp_path / "raw", base)
+    small.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=4M", "none", small)
+    try:
+        with pytest.raises(HostError, match="no room for a disk"):
+            media.full_clone(vboxmanage, base, small / "clone.vdi")
+        assert list(small.iterdir()) == []
+        assert not [medium for medium in media.media(vboxmanage) if medium.location.is_relative_to(tmp_path)]
+    finally:
+        run("umount", small)
+
+
+def test_the_bridge_is_looked_for_before_anything_is_made(virtualbox: dict[str, Any], tmp_path: Path) -> None:
+    trial = Trial(Home(tmp_path / "home"), virtualbox | {"bridged": "no-such0"})
+    with pytest.raises(HostError, match="can't bridge to no-such0") as told:
+        trial.provider.ensure_networks(trial.plan)
+    assert "VirtualBox can bridge to:" in (told.value.details or "")
+    assert list(trial.provider.residue()) == []
+
+
+def test_a_disk_that_is_not_there_is_told(virtualbox: dict[str, Any], tmp_path: Path) -> None:
+    trial = Trial(Home(tmp_path / "home"), virtualbox | {"image": str(tmp_path / "no.vdi")})
+    with pytest.raises(HostError, match="there is no disk"):
+        trial.provider.ensure_image(trial.plan)
+
+
+def test_without_vt_x_the_start_says_what_is_missing(trial: Trial) -> None:
+    if shutil.which("VBoxManage") == "/usr/bin/VBoxManage":
+        pytest.fail("this asks the userland alone")
+    trial.define()
+    with pytest.raises(HostError, match="kernel module is not there"):
+        trial.provider.start("server1")
+    assert {m.state for m in trial.provider.status()} == {MachineState.STOPPED}
+
+
+def test_without_vboxmanage_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ProviderUnavailableError, match="not installed"):
+        VBoxManage().ask("list", "vms")
