@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -37,7 +38,19 @@ def lab(home: Home) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def virtualbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def userland() -> ModuleType:
+    """tests/virtualbox/userland.py."""
+    place = Path(__file__).parent / "virtualbox/userland.py"
+    spec = importlib.util.spec_from_file_location("userland", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def virtualbox(tmp_path_factory: pytest.TempPathFactory, userland: ModuleType) -> Iterator[dict[str, Any]]:
     """A real VirtualBox with an empty registry; the spec's `virtualbox:` with which it is used.
 
     LABBUILDER_TEST_VIRTUALBOX, JSON, says how the host's own is used, where its machines really start; said nothing,
@@ -47,12 +60,6 @@ def virtualbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
     if named:
         yield json.loads(named)
         return
-    place = Path(__file__).parent / "virtualbox/userland.py"
-    spec = importlib.util.spec_from_file_location("userland", place)
-    assert spec is not None
-    assert spec.loader is not None
-    userland = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(userland)
     folder, socket = tmp_path_factory.mktemp("virtualbox"), f"labbuilder-{secrets.token_hex(4)}"
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PATH", f"{userland.build()}:{os.environ['PATH']}")

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -224,18 +225,26 @@ def test_a_service_that_is_killed_is_told_or_survived_and_the_next_call_works(tr
     assert len(trial.provider.status()) == 3
 
 
-def test_no_room_for_a_clone_is_told_and_nothing_is_left(vboxmanage: VBoxManage, tmp_path: Path) -> None:
+def test_no_room_for_a_clone_is_told_and_nothing_is_left(
+    virtualbox: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, userland: ModuleType
+) -> None:
+    del virtualbox
     base, small = tmp_path / "random.vdi", tmp_path / "small"
     (tmp_path / "raw").write_bytes(os.urandom(8 << 20))
-    vboxmanage.change("convertfromraw", tmp_path / "raw", base)
     small.mkdir()
     run("mount", "-t", "tmpfs", "-o", "size=4M", "none", small)
+    monkeypatch.setenv("VBOX_IPC_SOCKETID", "labbuilder-small")  # a service that starts now sees the small disk
+    monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path / "registry"))
+    vboxmanage = VBoxManage()
     try:
+        vboxmanage.change("convertfromraw", tmp_path / "raw", base)
+        vboxmanage.ask("list", "hdds")
         with pytest.raises(HostError, match="no room for a disk"):
             media.full_clone(vboxmanage, base, small / "clone.vdi")
         assert list(small.iterdir()) == []
         assert not [medium for medium in media.media(vboxmanage) if medium.location.is_relative_to(tmp_path)]
     finally:
+        userland.end_services("labbuilder-small")
         run("umount", small)
 
 

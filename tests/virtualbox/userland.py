@@ -24,7 +24,7 @@ OBSERVER = ("pyvbox==2.1.1", "virtualbox==2.1.1")
 _WRAPPER = """\
 #!/bin/sh
 # VBoxManage of the tree, on the host's own folders.
-exec unshare --mount sh -c '
+exec unshare --mount --propagation slave sh -c '
 for d in /proc /dev /sys /tmp /root /home /run; do mount --rbind $d {root}$d; done
 exec chroot {root} {program} "$@"' sh "$@"
 """
