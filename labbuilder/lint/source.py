@@ -59,8 +59,8 @@ class Config:
     def from_file(cls, path: Path) -> Self:
         """Read a file.
 
-        A file below ``DIR/etc`` is taken for one of a machine whose root is DIR: what it includes by
-        an absolute path is looked for below DIR. So `labbuilder render` output, or a copy of a server's tree, can be linted.
+        A file below ``DIR/etc`` is taken for one of a machine whose root is DIR: what it includes by an absolute path
+        is looked for below DIR. So what `labbuilder render` writes, or a copy of a server's tree, can be linted.
 
         Raises:
             LintError: It can't be read.
@@ -75,7 +75,7 @@ class Config:
 
 def machine_root(path: Path) -> Path:
     """The folder that is ``/`` of the machine whose configuration this is."""
-    parts = Path(os.path.abspath(path)).parts
+    parts = path.absolute().parts
     last = max((i for i, part in enumerate(parts[:-1]) if part == "etc"), default=1)
     return Path(*parts[:last])
 

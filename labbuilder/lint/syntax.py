@@ -1,7 +1,8 @@
 """The parser toolkit (lark), with its errors in our words: file, line, column, what was expected, the line shown.
 
-Lark, because both languages need positions and neither has a kept parser on PyPI: those of dhcpd.conf ended in 2012 to 2019,
-and the readers of JSON with comments know no lines. It is kept, typed, has no dependencies, and its LALR parser does not recurse.
+Lark, because both languages need positions and neither has a kept parser on PyPI: those of dhcpd.conf ended between
+2012 and 2019, the readers of JSON with comments know no lines. It is kept, typed, without dependencies, and LALR: no
+recursion.
 """
 
 from __future__ import annotations
