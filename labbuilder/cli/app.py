@@ -225,9 +225,7 @@ def render(folder: Path, file: FileArgument = None) -> None:
 
 @app.command(epilog=_example("labbuilder lint one/dhcpd.conf two/dhcpd.conf", "labbuilder lint a.json b.json --strict"))
 def lint(
-    files: Annotated[
-        tuple[Path, Path], typer.Argument(metavar="FILE FILE", help="dhcpd.conf, or Kea's, of each peer.")
-    ],
+    files: Annotated[tuple[Path, Path], typer.Argument(metavar="FILE FILE", help="Each peer's dhcpd.conf or Kea's.")],
     clients: Annotated[int | None, typer.Option(min=0, help="So many clients are expected.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors do.")] = False,
     as_json: JsonOption = False,

@@ -103,8 +103,8 @@ def _statements(nodes: Sequence[_Node], file: str, reader: Reader, depth: int) -
         yield (statement := Statement(node.words, block, place))
         after_key = block is not None and statement.starts("key")  # dhcpd takes one ';' there, and only there
         if block is None and statement.starts("include"):
-            name = _include_name(statement)
-            yield from _statements(_nodes(reader.open(name, place), name), printable(name), reader, depth + 1)
+            text, name = reader.open(_include_name(statement), place)
+            yield from _statements(_nodes(text, name), name, reader, depth + 1)
             reader.close()
 
 

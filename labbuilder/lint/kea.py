@@ -91,7 +91,7 @@ class _Joined:
             self._piece(text[begin : match.start()], Place(shown, line, column))
             line += text.count("\n", begin, match.end())
             self.includes.append((match[2], Place(shown, line)))
-            self.add(reader.open(*self.includes[-1]), match[2], reader)
+            self.add(*reader.open(*self.includes[-1]), reader)
             reader.close()
             begin = match.end()
         self._piece(text[begin:], Place(shown, line, begin - text.rfind("\n", 0, begin)))

@@ -16,6 +16,8 @@ MAX_BYTES = 16 * 1024 * 1024
 """All that is read for one peer, includes among it: 50,000 host declarations take 6 MB."""
 MAX_DEPTH = 64
 """How deep includes, and blocks, may be nested."""
+MAX_INCLUDES = 1000
+"""Two files that include the next one twice, and so on, are few bytes and for ever."""
 
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -54,6 +56,8 @@ class Config:
     text: str | bytes
     include: Callable[[str], str | bytes] = field(default=lambda path: _read_file(path, regular=True), compare=False)
     """Gives the text of an included file by the path that stands in the include; OSError or KeyError: there is none."""
+    shown: Callable[[str], str] = field(default=str, compare=False)
+    """What findings call an included file: both peers may include ``/etc/dhcp/hosts.conf``."""
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -70,7 +74,12 @@ class Config:
         except (OSError, ValueError) as error:
             raise _unreadable(str(path), error) from error
         root = machine_root(path)
-        return cls(str(path), text, lambda name: _read_file(_below(root, name), regular=True))
+        return cls(
+            str(path),
+            text,
+            include=lambda name: _read_file(_below(root, name), regular=True),
+            shown=lambda name: _below(root, name),
+        )
 
 
 def machine_root(path: Path) -> Path:
@@ -102,6 +111,7 @@ class Reader:
     config: Config
     _bytes: int = 0
     _open: list[str] = field(default_factory=list)
+    _included: int = 0
 
     def text(self) -> str:
         """The configuration itself.
@@ -109,10 +119,10 @@ class Reader:
         Raises:
             LintError: It is no text, or too long.
         """
-        return self._decoded(self.config.text, self.config.name)
+        return self._decoded(self.config.text, printable(self.config.name))
 
-    def open(self, name: str, place: Place) -> str:
-        """The text of an included file, which is being read until `close`.
+    def open(self, name: str, place: Place) -> tuple[str, str]:
+        """The text of an included file, which is being read until `close`, and what findings call it.
 
         Raises:
             LintError: It can't be read, is no text, is too long, or includes itself.
@@ -122,12 +132,18 @@ class Reader:
                 brief=f"{place}: includes go round: {printable(' -> '.join([*self._open[-3:], name]))}",
                 resolution="take the include out of one of these files",
             )
+        self._included += 1
+        if self._included > MAX_INCLUDES:
+            raise LintError(
+                brief=f"{place}: too many includes: more than {MAX_INCLUDES}", resolution="put the files into fewer"
+            )
         self._open.append(name)
         try:
             content = self.config.include(name)
         except (OSError, KeyError, ValueError) as error:
             raise _unreadable(repr(name), error, place) from error
-        return self._decoded(content, name)
+        shown = printable(self.config.shown(name))
+        return self._decoded(content, shown), shown
 
     def close(self) -> None:
         """The file that was opened last has been read."""

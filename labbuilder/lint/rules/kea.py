@@ -136,10 +136,8 @@ def ha_mode(pair: Pair) -> Iterator[Hit]:
 )
 def ha_roles(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
-        wrong = {end: said for end in (a, b) if (said := _wrong_roles(end))}
-        if len(set(wrong.values())) == 1 and len(wrong) == 2:  # noqa: PLR2004  said once of two equal lists
-            wrong.pop(b)
-        for end, said in wrong.items():
+        wrong = [(end, said) for end in (a, b) if (said := _wrong_roles(end))]
+        for end, said in wrong[:1] if len({said for _, said in wrong}) == 1 else wrong:  # equal lists: said once
             yield Hit(end.members[0].place if end.members else end.place, said)
 
 
