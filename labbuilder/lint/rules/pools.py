@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
@@ -141,12 +141,10 @@ def dynamic_bootp(pair: Pair) -> Iterator[Hit]:
     source=FAILOVER,
 )
 def permits_differ(pair: Pair) -> Iterator[Hit]:
-    for mine in _shared(pair.a):
-        for theirs in _shared(pair.b):
-            if merged(mine.ranges) == merged(theirs.ranges):
-                a, b = ({p.value for p in pool.permits if not p.value.startswith("range")} for pool in (mine, theirs))
-                if a != b:
-                    yield Hit(theirs.place, f"only on one of the two: {', '.join(sorted(a ^ b))}", mine.place)
+    for mine, theirs in _same_pools(_shared(pair.a), _shared(pair.b)):
+        a, b = ({p.value for p in pool.permits if not p.value.startswith("range")} for pool in (mine, theirs))
+        if a != b:
+            yield Hit(theirs.place, f"only on one of the two: {', '.join(sorted(a ^ b))}", mine.place)
 
 
 @rule(
@@ -181,10 +179,13 @@ def _common(pair: Pair) -> Iterator[tuple[Subnet, Subnet]]:
 def _levels(pair: Pair) -> Iterator[tuple[Subnet | Pool, Subnet | Pool]]:
     """Subnets and pools that both have, in pairs."""
     yield from _common(pair)
-    for mine in pair.a.pools:
-        for theirs in pair.b.pools:
-            if merged(mine.ranges) == merged(theirs.ranges):
-                yield mine, theirs
+    yield from _same_pools(pair.a.pools, pair.b.pools)
+
+
+def _same_pools(mine: Iterable[Pool], theirs: Iterable[Pool]) -> Iterator[tuple[Pool, Pool]]:
+    """Pools of the same addresses, in whatever pieces."""
+    others = {tuple(merged(pool.ranges)): pool for pool in theirs}
+    return ((pool, others[key]) for pool in mine if (key := tuple(merged(pool.ranges))) in others)
 
 
 def _different(pair: Pair, names: set[str] | None) -> Iterator[Hit]:
