@@ -39,9 +39,6 @@ class Range:
     last: int
     place: Place
 
-    def __contains__(self, address: object) -> bool:
-        return isinstance(address, IPv4Address) and self.first <= int(address) <= self.last
-
     def __str__(self) -> str:
         return span(self.first, self.last)
 
@@ -212,30 +209,3 @@ class Finding:
 def span(first: int, last: int) -> str:
     """A range of addresses, as people write it."""
     return str(IPv4Address(first)) if first == last else f"{IPv4Address(first)}-{IPv4Address(last)}"
-
-
-def merged(ranges: Iterable[Range]) -> list[tuple[int, int]]:
-    """The same addresses in as few ranges as can be."""
-    found: list[tuple[int, int]] = []
-    for first, last in sorted((r.first, r.last) for r in ranges):
-        if found and first <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
-        else:
-            found.append((first, last))
-    return found
-
-
-def without(these: Iterable[Range], those: Iterable[Range]) -> list[tuple[int, int]]:
-    """The addresses of these that are in none of those."""
-    taken = merged(those)
-    left: list[tuple[int, int]] = []
-    for begin, end in merged(these):
-        at = begin
-        for first, last in taken:
-            if last >= at and first <= end:
-                if first > at:
-                    left.append((at, first - 1))
-                at = last + 1
-        if at <= end:
-            left.append((at, end))
-    return left

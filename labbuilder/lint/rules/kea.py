@@ -94,7 +94,7 @@ def ha_peers_differ(pair: Pair) -> Iterator[Hit]:
     ERROR,
     KEA,
     why="each takes itself for the peer of this name: the same on both, and both are the same server; unknown, and Kea "
-    "does not start (kea-dhcp4 -t does not miss it)",
+    "does not start (kea-dhcp4 -t does not tell)",
     mend="write in each file the name of its own server, as in the list of peers",
     source=f"{KEA_HA}; measured with Kea 2.2.0",
 )
@@ -130,7 +130,7 @@ def ha_mode(pair: Pair) -> Iterator[Hit]:
     "ha-roles",
     ERROR,
     KEA,
-    why="a wrong role for the mode does not start (kea-dhcp4 -t does not miss it)",
+    why="a wrong role for the mode does not start (kea-dhcp4 -t does not tell)",
     mend="hot-standby: primary and standby; load-balancing: primary and secondary; passive-backup: one primary",
     source=f"{KEA_HA}; measured with Kea 2.2.0",
 )

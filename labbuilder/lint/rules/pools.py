@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
-from labbuilder.lint.model import Hit, Pair, Peer, Pool, Range, Rule, Subnet, merged, span, without
+from labbuilder.lint.model import Hit, Pair, Peer, Pool, Range, Rule, Subnet, span
 from labbuilder.lint.rules.base import BOTH, ERROR, FAILOVER, ISC, KEA_HA, NOTE, WARNING, rule
 from labbuilder.lint.source import Place
+from labbuilder.lint.space import Space, Spans, merged
 
 RULES: list[Rule] = []
 
@@ -30,7 +31,7 @@ def _ranges(pools: list[Pool] | tuple[Pool, ...]) -> list[Range]:
     return [entry for pool in pools for entry in pool.ranges]
 
 
-def _spans(spans: list[tuple[int, int]]) -> str:
+def _spans(spans: Spans) -> str:
     more = f" and {len(spans) - _SHOWN} more" if len(spans) > _SHOWN else ""
     return ", ".join(span(*ends) for ends in spans[:_SHOWN]) + more
 
@@ -46,10 +47,10 @@ def _spans(spans: list[tuple[int, int]]) -> str:
 )
 def pool_differs(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides:
-        theirs = _ranges(partner.pools)
+        theirs = Space(_ranges(partner.pools))
         for pool in _shared(peer):
             for entry in pool.ranges:
-                if lacking := without([entry], theirs):
+                if lacking := theirs.lacking(entry):
                     yield Hit(entry.place, f"the partner's pools lack {_spans(lacking)}", _nearest(pool, partner))
 
 
@@ -72,12 +73,11 @@ def _nearest(pool: Pool, partner: Peer) -> Place | None:
 )
 def pool_without_failover(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides:
-        theirs = merged(_ranges(partner.pools))
+        theirs = Space(_ranges(partner.pools))
         for pool in (pool for pool in peer.pools if not pool.relation):
             for entry in pool.ranges:
-                common = [(max(a, entry.first), min(b, entry.last)) for a, b in theirs]
-                if spans := [(a, b) for a, b in common if a <= b]:
-                    yield Hit(entry.place, f"{_spans(spans)} without failover, and the partner has them too")
+                if common := theirs.common(entry):
+                    yield Hit(entry.place, f"{_spans(common)} without failover, and the partner has them too")
 
 
 @rule(
@@ -159,9 +159,9 @@ def permits_differ(pair: Pair) -> Iterator[Hit]:
 def subnet_differs(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides:
         networks = {subnet.network for subnet in partner.subnets}
-        serving = _ranges(_shared(peer)) if peer.engine == "isc" else []
+        serving = Space(_ranges(_shared(peer)))
         for subnet in peer.subnets:
-            served = peer.engine == "kea" or any(IPv4Address(r.first) in subnet.network for r in serving)
+            served = peer.engine == "kea" or serving.begins_in(subnet.network)
             if served and subnet.network not in networks:
                 near = [s for s in partner.subnets if s.network.overlaps(subnet.network)]
                 if near and peer is pair.b:
@@ -291,9 +291,9 @@ def hosts_differ(pair: Pair) -> Iterator[Hit]:
 )
 def host_in_pool(pair: Pair) -> Iterator[Hit]:
     for peer, _ in pair.sides:
-        ranges = _ranges(peer.pools)
+        space = Space(_ranges(peer.pools))
         for host in peer.hosts:
-            for entry in (entry for entry in ranges if host.address in entry):
+            if entry := space.holding(host.address):
                 yield Hit(host.place, f"{host.address} is in {entry}", entry.place)
 
 
@@ -311,11 +311,11 @@ def router_in_pool(pair: Pair) -> Iterator[Hit]:
         levels: tuple[Subnet | Pool, ...] = (*peer.subnets, *peer.pools)
         found = [level.settings["option routers"] for level in levels if "option routers" in level.settings]
         routers = {setting.place: setting for setting in found}
+        space = Space(_ranges(peer.pools))
         for setting in routers.values():
-            for entry in _ranges(peer.pools):
-                for word in setting.value.split(","):
-                    if _address(word) in entry:
-                        yield Hit(setting.place, f"the router {word.strip()} is in {entry}", entry.place)
+            for word in setting.value.split(","):
+                if entry := space.holding(_address(word)):
+                    yield Hit(setting.place, f"the router {word.strip()} is in {entry}", entry.place)
 
 
 @rule(
@@ -329,13 +329,13 @@ def router_in_pool(pair: Pair) -> Iterator[Hit]:
 )
 def server_in_pool(pair: Pair) -> Iterator[Hit]:
     for peer, _ in pair.sides:
+        space = Space(_ranges(peer.pools))
         for relation in peer.relations:
             found = [(relation.get("address"), relation.at("address"))]
             found += [(host_of(member.values.get("url", "")), member.place) for member in relation.members]
             for text, place in found:
-                for entry in _ranges(peer.pools):
-                    if text and _address(text) in entry:
-                        yield Hit(place, f"the server's address {text} is in {entry}", entry.place)
+                if entry := space.holding(_address(text or "")):
+                    yield Hit(place, f"the server's address {text} is in {entry}", entry.place)
 
 
 def host_of(url: str) -> str:

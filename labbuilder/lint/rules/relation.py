@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from labbuilder.lint.model import Hit, Pair, Peer, Relation, Rule, Setting, merged
+from labbuilder.lint.model import Hit, Pair, Peer, Relation, Rule, Setting
 from labbuilder.lint.rules.base import DRAFT, ERROR, FAILOVER, ISC, NOTE, WARNING, rule
+from labbuilder.lint.space import merged
 
 RULES: list[Rule] = []
 
@@ -70,7 +71,7 @@ def roles(pair: Pair) -> Iterator[Hit]:
     "address-missing",
     ERROR,
     ISC,
-    why="the address is also the server's identifier in the failover protocol; dhcpd -t does not miss it",
+    why="the address is also the server's identifier in the failover protocol; dhcpd -t does not tell",
     mend="write address with this server's address, and peer address with the partner's",
     source=FAILOVER,
 )

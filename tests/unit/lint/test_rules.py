@@ -104,6 +104,7 @@ HA = [
     Case("ha-settings-differ", KEA, (S,), '"max-ack-delay": 1000', '"max-ack-delay": 2000'),
     Case("ha-settings-differ", KEA, (S,), '"max-ack-delay": 1000,', ""),
     Case("ha-delays", KEA, (P, S), '"max-response-delay": 3000', '"max-response-delay": 900'),
+    Case("ha-delays", KEA, (P, S), '"max-response-delay": 3000', '"max-response-delay": 1000'),
     Case("ha-slow-takeover", KEA, (P, S), '"max-response-delay": 3000', '"max-response-delay": 60000'),
     Case("ha-slow-takeover", KEA, (P, S), '"max-unacked-clients": 0', '"max-unacked-clients": 10'),
     Case("ha-pool-classes", KEA_LB, (P, S), ', "client-class": "HA_server1"', ""),
@@ -217,6 +218,23 @@ def test_the_same_addresses_in_other_pieces_are_the_same_pool() -> None:
     whole = "range 192.168.1.100\n          192.168.1.200;"
     pair[S] = pair[S].replace(whole, "range 192.168.1.160 192.168.1.200; range 192.168.1.159 192.168.001.100;")
     assert found_in(pair) == ()
+
+
+@pytest.mark.parametrize(
+    ("pair", "old", "new"),
+    [
+        (ISC, "max-response-delay 5", "max-response-delay 30"),
+        (ISC, "TIME 600", "TIME 60"),
+        (KEA, '"max-response-delay": 3000', '"max-response-delay": 10000'),
+        (KEA, '"max-response-delay": 3000', '"max-response-delay": 1001'),
+        (ISC, "192.168.1.50", "192.168.1.99"),
+        (ISC, "192.168.1.50", "192.168.1.201"),
+    ],
+)
+def test_a_value_at_the_edge_is_good(pair: str, old: str, new: str) -> None:
+    both = {name: text.replace(old, new) for name, text in texts(pair).items()}
+    assert both != texts(pair)
+    assert found_in(both) == ()
 
 
 def test_a_class_that_asks_for_the_servers_class_is_enough() -> None:
