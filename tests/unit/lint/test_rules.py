@@ -182,6 +182,18 @@ def test_hot_standby_wants_twice_the_clients(load: str, clients: int, rules: set
     assert {f.rule for f in found_in(pair, clients)} == rules
 
 
+def test_twice_the_clients_is_just_enough() -> None:
+    pair = {name: text.replace("192.168.1.200", "192.168.1.199") for name, text in texts(STANDBY).items()}
+    assert found_in(pair, 50) == ()
+
+
+def test_the_guides_lab_has_notes_alone() -> None:
+    """Each server hands itself out as router and resolver."""
+    machines = PAIRS.parent / "golden/guide/expected"
+    found = lint_pair(*(machines / name / "etc/dhcp/dhcpd.conf" for name in ("server1", "server2")))
+    assert {finding.rule for finding in found} == {"routers-differ"}
+
+
 def test_a_finding_names_the_line_in_both_files() -> None:
     pair = texts(ISC)
     pair[S] = pair[S].replace("peer address 192.168.1.2", "peer address 192.168.1.4")
