@@ -107,3 +107,14 @@ def test_absolute_includes_are_looked_for_in_the_machines_own_tree(tmp_path: Pat
     master = tmp_path / "two/etc/dhcp/master.conf"
     master.write_text(master.read_text().replace("192.168.1.200", "192.168.1.199"))
     assert f"there: {master}" in lint(*pair).stdout
+
+
+def test_a_relative_include_is_looked_for_in_the_folder_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x/etc").mkdir(parents=True)
+    (tmp_path / "more").write_text("authoritative;")
+    (tmp_path / "x/etc/dhcpd.conf").write_text('include "more";\n' + P.read_text())
+    said = lint("x/etc/dhcpd.conf", S)
+    assert (said.returncode, "include-relative" in said.stdout) == (0, True), said.stderr
