@@ -29,6 +29,8 @@ class Case(NamedTuple):
 RELATION = [
     Case("failover-name", ISC, (S,), '"lab"', '"lob"'),
     Case("roles", ISC, (P,), "  primary;\n", ""),
+    Case("roles", ISC, (S,), "  secondary;", "  primary; mclt 60; split 128;"),
+    Case("addresses-mirrored", ISC, (P, S), "192.168.1.3", "192.168.1.2"),
     Case("address-missing", ISC, (P,), "  address 192.168.1.2;", ""),
     Case("addresses-mirrored", ISC, (S,), "peer address 192.168.1.2", "peer address 192.168.1.4"),
     Case("addresses-mirrored", ISC, (P,), "  address 192.168.1.2;", "  address 192.168.1.4;"),
@@ -247,6 +249,25 @@ def test_a_value_at_the_edge_is_good(pair: str, old: str, new: str) -> None:
     both = {name: text.replace(old, new) for name, text in texts(pair).items()}
     assert both != texts(pair)
     assert found_in(both) == ()
+
+
+def test_a_subnet_that_one_server_alone_serves_without_failover_is_its_own_business() -> None:
+    pair = texts(ISC)
+    pair[P] += "subnet 10.0.0.0 netmask 255.0.0.0 { range 10.0.0.10 10.0.0.20; }\n"
+    assert found_in(pair) == ()
+
+
+def test_each_of_several_relations_wants_a_pool() -> None:
+    pair = texts(ISC)
+    times = "max-response-delay 5; load balance max seconds 3;"
+    for name, me, you, more in ((P, 1, 2, "mclt 9; split 1;"), (S, 2, 1, "")):
+        pair[name] += (
+            f'failover peer "b" {{ {name}; address 10.0.0.{me}; peer address 10.0.0.{you}; {times} {more} }}\n'
+        )
+    found = found_in(pair)
+    assert {(finding.rule, finding.what) for finding in found} == {
+        ("relation-unused", 'no pool refers to failover peer "b"')
+    }
 
 
 def test_a_class_that_asks_for_the_servers_class_is_enough() -> None:
