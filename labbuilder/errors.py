@@ -61,6 +61,12 @@ class SpecError(LabError):
     exit_code = 2
 
 
+class LintError(LabError):
+    """A configuration that was given to the lint can't be read, or breaks its language's grammar."""
+
+    exit_code = 2
+
+
 class HostError(LabError):
     """The host lacks something: a package, a permission, room."""
 

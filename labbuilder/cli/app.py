@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labbuilder import __version__
-from labbuilder.cli import output
+from labbuilder.cli import linting, output
 from labbuilder.errors import HostError, LabError, SpecError
 
 if TYPE_CHECKING:
@@ -223,6 +223,18 @@ def render(folder: Path, file: FileArgument = None, as_json: JsonOption = False)
     if folder.exists() and any(folder.iterdir()):
         raise SpecError(brief=f"{folder} is not empty", resolution="name a new or empty folder")
     output.print_paths(_described(file).render(folder), as_json=as_json)
+
+
+@app.command(epilog=_example("labbuilder lint one/dhcpd.conf two/dhcpd.conf", "labbuilder lint a.json b.json --strict"))
+def lint(
+    files: Annotated[tuple[Path, Path], typer.Argument(metavar="FILE FILE", help="Each peer's dhcpd.conf or Kea's.")],
+    clients: Annotated[int | None, typer.Option(min=0, help="So many clients are expected.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors do.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is wrong between two failover configurations, also ones written by hand; no lab is needed."""
+    _settings["json"] = as_json
+    raise typer.Exit(linting.run(*files, clients=clients, strict=strict, as_json=as_json))
 
 
 @app.command(epilog=_example("labbuilder schema > lab.schema.json"))

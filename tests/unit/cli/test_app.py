@@ -17,6 +17,7 @@ COMMANDS = [
     "verify",
     "plan",
     "render",
+    "lint",
     "schema",
     "init",
     "ssh",
@@ -128,7 +129,7 @@ def test_the_schema_and_the_completion_are_printed(env: dict[str, str], tmp_path
 
 
 def test_help_imports_nothing_heavy() -> None:
-    heavy = ("pydantic", "fabric", "jinja2", "yaml")
+    heavy = ("pydantic", "fabric", "jinja2", "yaml", "lark")
     code = f"import labbuilder.cli.app, sys; print([m for m in {heavy} if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"

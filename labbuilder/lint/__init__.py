@@ -1,0 +1,12 @@
+"""Cross-peer lint: what is wrong between two configurations of a failover pair, also ones written by hand.
+
+    findings = lint_pair(Path("a/dhcpd.conf"), Path("b/dhcpd.conf"), clients=100)
+
+or on text that is in no file: ``lint_pair(Config("server1", text_a), Config("server2", text_b))``.
+"""
+
+from labbuilder.lint.model import Finding, Severity
+from labbuilder.lint.pair import lint_pair
+from labbuilder.lint.source import Config, Place
+
+__all__ = ["Config", "Finding", "Place", "Severity", "lint_pair"]

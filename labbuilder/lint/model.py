@@ -1,0 +1,211 @@
+"""What the rules look at, whatever the engine, and what they find."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+from typing import Literal
+
+from labbuilder.lint.source import Place
+
+Engine = Literal["isc", "kea"]
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value as it is written, without quotes, and its place."""
+
+    value: str
+    place: Place
+
+    @property
+    def number(self) -> int | None:
+        """The value as a whole number, if it is one: dhcpd.conf takes expressions too."""
+        return int(self.value) if _NUMBER.fullmatch(self.value) else None
+
+
+Settings = Mapping[str, Setting]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Addresses from first to last, both included."""
+
+    first: int
+    last: int
+    place: Place
+
+    def __str__(self) -> str:
+        return span(self.first, self.last)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Addresses that are handed out to any client, and what holds for them."""
+
+    place: Place
+    ranges: tuple[Range, ...]
+    relation: Setting | None = None
+    """ISC: the failover peer it refers to."""
+    classes: tuple[str, ...] = ()
+    """Kea: the client classes it is for."""
+    permits: tuple[Setting, ...] = ()
+    """ISC: its allow and deny statements, and dynamic-bootp of a range."""
+    settings: Settings = field(default_factory=dict)
+    """In effect here, from wherever they are inherited: lease times by name, options as ``option NAME``."""
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A subnet, and what holds in it."""
+
+    place: Place
+    network: IPv4Network
+    settings: Settings = field(default_factory=dict)
+    """In effect here, as those of a pool."""
+    identity: Setting | None = None
+    """Kea: its id."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """An address kept for one client."""
+
+    place: Place
+    client: str
+    address: IPv4Address
+
+
+@dataclass(frozen=True)
+class Member:
+    """Kea: one entry of a relation's list of peers."""
+
+    place: Place
+    name: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A failover peer of dhcpd, or a high-availability relationship of Kea."""
+
+    name: str
+    place: Place
+    settings: Settings
+    members: tuple[Member, ...] = ()
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The value of a setting, else the default."""
+        return self.settings[name].value if name in self.settings else default
+
+    def at(self, name: str) -> Place:
+        """The setting's place, or the relation's where it is missing."""
+        return self.settings[name].place if name in self.settings else self.place
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One server's configuration."""
+
+    engine: Engine
+    place: Place
+    relations: tuple[Relation, ...]
+    subnets: tuple[Subnet, ...]
+    pools: tuple[Pool, ...]
+    hosts: tuple[Host, ...]
+    settings: Settings
+    """What holds for the whole server."""
+    keys: Settings
+    """Keys for OMAPI by name: algorithm and secret."""
+    libraries: Settings = field(default_factory=dict)
+    """Kea: hook libraries by file name."""
+    includes: tuple[Setting, ...] = ()
+
+    def at(self, name: str) -> Place:
+        """The place of a setting of the whole server, or the head of the file."""
+        return self.settings[name].place if name in self.settings else self.place
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both peers, and the relations that are two ends of the same."""
+
+    a: Peer
+    b: Peer
+    clients: int | None = None
+
+    @property
+    def sides(self) -> tuple[tuple[Peer, Peer], tuple[Peer, Peer]]:
+        """Each peer with its partner."""
+        return (self.a, self.b), (self.b, self.a)
+
+    @property
+    def relations(self) -> tuple[tuple[Relation, Relation], ...]:
+        """Relations of the same name; lone ones belong together whatever they are called."""
+        if len(self.a.relations) == len(self.b.relations) == 1:
+            return ((self.a.relations[0], self.b.relations[0]),)
+        others = {relation.name: relation for relation in self.b.relations}
+        return tuple((mine, others[mine.name]) for mine in self.a.relations if mine.name in others)
+
+    @property
+    def ends(self) -> Iterator[tuple[Peer, Relation, Relation]]:
+        """Each end of each relation: whose it is, the end, the other end."""
+        for a, b in self.relations:
+            yield self.a, a, b
+            yield self.b, b, a
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"
+    """Addresses are handed out twice, or the pair doesn't work."""
+    WARNING = "warning"
+    """It works, but not as somebody who wrote this will expect."""
+    NOTE = "note"
+    """Worth knowing; may be as it is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Where a rule is broken, and by what; `other` is the place in the partner's file."""
+
+    where: Place
+    what: str
+    other: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that can be wrong with a pair."""
+
+    id: str
+    severity: Severity
+    engines: tuple[Engine, ...]
+    why: str
+    mend: str
+    source: str
+    find: Callable[[Pair], Iterable[Hit]] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A broken rule: where, what was seen, why it matters, how to mend it."""
+
+    rule: str
+    severity: Severity
+    where: Place
+    what: str
+    why: str
+    mend: str
+    source: str
+    other: Place | None = None
+
+
+def span(first: int, last: int) -> str:
+    """A range of addresses, as people write it."""
+    return str(IPv4Address(first)) if first == last else f"{IPv4Address(first)}-{IPv4Address(last)}"

@@ -1,0 +1,70 @@
+"""Two configurations in, findings out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labbuilder.errors import LintError
+from labbuilder.lint import dhcpd_peer, kea_peer
+from labbuilder.lint.model import Engine, Finding, Hit, Pair, Peer, Rule, Severity
+from labbuilder.lint.rules import RULES
+from labbuilder.lint.source import Config, Reader, printable
+
+_ORDER = {severity: index for index, severity in enumerate(Severity)}
+
+
+def lint_pair(a: Config | Path, b: Config | Path, *, clients: int | None = None) -> tuple[Finding, ...]:
+    """Compare the configurations of two failover peers, in either order.
+
+    Args:
+        a: One peer's dhcpd.conf or Kea configuration, read or as a path.
+        b: The other peer's.
+        clients: So many clients are expected; without it the size of a hot standby's pool is only noted.
+
+    Returns:
+        Errors first, then warnings, then notes; each in the order of its place.
+
+    Raises:
+        LintError: One can't be read or parsed, or they are for different servers.
+    """
+    pair = Pair(*_peers(*(c if isinstance(c, Config) else Config.from_file(c) for c in (a, b))), clients)
+    engine = pair.a.engine
+    found = {_finding(rule, hit) for rule in RULES if engine in rule.engines for hit in rule.find(pair)}
+    return tuple(sorted(found, key=lambda f: (_ORDER[f.severity], f.where, f.rule, f.what)))
+
+
+def _peers(a: Config, b: Config) -> tuple[Peer, Peer]:
+    engines = engine_of(a), engine_of(b)
+    if engines[0] != engines[1]:
+        names = {"isc": "dhcpd (isc-dhcp-server)", "kea": "Kea"}
+        raise LintError(
+            brief=f"{printable(a.name)} is for {names[engines[0]]}, {printable(b.name)} for {names[engines[1]]}",
+            details="ISC dhcpd and Kea do not speak each other's failover protocol.",
+            resolution="name two configurations for the same server",
+        )
+    read = kea_peer.read if engines[0] == "kea" else dhcpd_peer.read
+    return read(a), read(b)
+
+
+def engine_of(config: Config) -> Engine:
+    """For which server it is: Kea's is one JSON object, and no statement of dhcpd.conf begins with a brace.
+
+    Raises:
+        LintError: It is no text.
+    """
+    lines = (line.strip() for line in Reader(config).text().splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    return "kea" if first.startswith(("{", "//", "/*", "<?include", "[")) else "isc"
+
+
+def _finding(rule: Rule, hit: Hit) -> Finding:
+    return Finding(
+        rule=rule.id,
+        severity=rule.severity,
+        where=hit.where,
+        what=printable(hit.what),
+        why=rule.why,
+        mend=rule.mend,
+        source=rule.source,
+        other=hit.other,
+    )

@@ -1,0 +1,90 @@
+"""The parser of Kea's JSON: comments, includes, places."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labbuilder.errors import LintError
+from labbuilder.lint import Config, lint_pair
+from labbuilder.lint.kea import Value, parse
+
+LEAVES = st.one_of(st.text(), st.integers(), st.booleans(), st.none(), st.floats(allow_nan=False, allow_infinity=False))
+DOCUMENTS = st.recursive(
+    LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3))
+)
+
+
+def plain(value: Value) -> object:
+    """The document without its places, all but objects and arrays as text."""
+    if isinstance(value.data, str):
+        return value.data
+    if isinstance(value.data, tuple):
+        return [plain(entry) for entry in value.data]
+    return {name: plain(entry) for name, entry in value.data.items()}
+
+
+def texts(document: object) -> object:
+    if isinstance(document, list):
+        return [texts(entry) for entry in document]
+    if isinstance(document, dict):
+        return {name: texts(entry) for name, entry in document.items()}
+    return document if isinstance(document, str) else json.dumps(document)
+
+
+@given(DOCUMENTS)
+def test_it_reads_what_json_writes(document: object) -> None:
+    value, _ = parse(Config("x", json.dumps(document, indent=1)))
+    assert plain(value) == texts(document)
+
+
+def test_comments_and_a_last_comma_are_taken() -> None:
+    text = '# one\n{"a": /* two\n */ ["//", "#", "/*", "<?include \\"b\\"?>",], // three\n}'
+    value, _ = parse(Config("x", text))
+    assert plain(value) == {"a": ["//", "#", "/*", '<?include "b"?>']}
+
+
+def test_an_include_is_any_piece_of_the_text_and_places_stay_right() -> None:
+    files = {"list": '[1,\n2,\n <?include "last"?>]', "last": "3", "member": '"c":\n 4'}
+    text = '{\n "a": <?include "list"?>, "b": 5,\n <?include "member"?>\n}'
+    value, includes = parse(Config("x", text, files.__getitem__))
+    assert plain(value) == {"a": ["1", "2", "3"], "b": "5", "c": "4"}
+    places = {
+        f"{entry.place}:{entry.place.column}" for entry in (*value.items("a"), value.get("b"), value.get("c")) if entry
+    }
+    assert places == {"list:1:2", "list:2:1", "last:1:1", "x:2:32", "member:2:2"}
+    assert [(name, str(place)) for name, place in includes] == [("list", "x:2"), ("last", "list:3"), ("member", "x:3")]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"a": 1', "x:1:8: the end of the file, where ',' or '}'"),
+        ('{"a": 1,\n "b" 2}', "x:2:6: '2', where ':'"),
+        ("{'a': 1}", 'x:1:2: "\'"'),
+        ('{"a": "b\n"}', "x:1:7: a string that does not end"),
+        ('{"a": "\\q"}', "an escape that JSON has not"),
+        ('{"a": ' * 70 + "1" + "}" * 70, "nested deeper than 64"),
+        ('{"a": <?include "none"?>}', "x:1: 'none' can't be read"),
+        ('{"a": <?include "loop"?>}', "includes go round"),
+        ('{"a": 1} }', "x:1:10: '}'"),
+        ("{}", "it holds no Dhcp4"),
+        ("[]", "it holds no Dhcp4"),
+        ('{"Dhcp4": {"subnet4": [{"subnet": "x"}]}}', "x:1:24: no subnet"),
+        ('{"Dhcp4": {"subnet4": [{"subnet": "10.0.0.0/8", "pools": [{"pool": "10.0.0.1 - x"}]}]}}', "x:1:59: no pool"),
+    ],
+)
+def test_what_is_broken_is_said_with_its_place(text: str, told: str) -> None:
+    config = Config("x", text, {"loop": '<?include "loop"?>'}.__getitem__)
+    with pytest.raises(LintError) as error:
+        lint_pair(config, config)
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize("server", ["1", "[]", '"x"', "null", '{"subnet4": 1, "hooks-libraries": [1]}'])
+def test_values_of_the_wrong_kind_are_no_traceback(server: str) -> None:
+    config = Config("x", f'{{"Dhcp4": {server}}}')
+    assert {finding.rule for finding in lint_pair(config, config)} == {"ha-missing"}
