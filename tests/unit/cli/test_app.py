@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labbuilder.cli import app
+from labbuilder.cli import app, lab
 
 COMMANDS = [
     "up",
@@ -113,7 +113,7 @@ def test_our_own_mistake_is_told_in_words_and_its_traceback_kept(
 ) -> None:
     monkeypatch.setenv("LABBUILDER_HOME", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["labbuilder", "list"])
-    monkeypatch.setattr(app, "_lab_names", lambda: 1 / 0)
+    monkeypatch.setattr(lab, "lab_names", lambda: 1 / 0)
     with pytest.raises(SystemExit) as end:
         app.main()
     said = capsys.readouterr().err

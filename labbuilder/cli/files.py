@@ -1,0 +1,60 @@
+"""Commands on files: render, lint, schema, init."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labbuilder.cli import linting, output
+from labbuilder.cli.shared import FileArgument, JsonOption, app, described, example, settings
+from labbuilder.errors import SpecError
+
+
+@app.command(epilog=example("labbuilder render out/", "labbuilder render out/ lab.yaml"))
+def render(folder: Path, file: FileArgument = None, as_json: JsonOption = False) -> None:
+    """Write all files of all machines, for who configures by hand."""
+    settings["json"] = as_json
+    if folder.exists() and any(folder.iterdir()):
+        raise SpecError(brief=f"{folder} is not empty", resolution="name a new or empty folder")
+    output.print_paths(described(file).render(folder), as_json=as_json)
+
+
+@app.command(epilog=example("labbuilder lint one/dhcpd.conf two/dhcpd.conf", "labbuilder lint a.json b.json --strict"))
+def lint(
+    files: Annotated[tuple[Path, Path], typer.Argument(metavar="FILE FILE", help="Each peer's dhcpd.conf or Kea's.")],
+    clients: Annotated[int | None, typer.Option(min=0, help="So many clients are expected.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors do.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is wrong between two failover configurations, also ones written by hand; no lab is needed."""
+    settings["json"] = as_json
+    raise typer.Exit(linting.run(*files, clients=clients, strict=strict, as_json=as_json))
+
+
+@app.command(epilog=example("labbuilder schema > lab.schema.json"))
+def schema() -> None:
+    """Print the JSON Schema of a spec file."""
+    from labbuilder.spec.load import json_schema  # noqa: PLC0415
+
+    output.print_json(json_schema())
+
+
+@app.command(epilog=example("labbuilder init", "labbuilder init class.yaml"))
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("lab.yaml"), as_json: JsonOption = False
+) -> None:
+    """Write a spec to start from; an existing file is never overwritten."""
+    from labbuilder.assets import PROVISION  # noqa: PLC0415
+
+    settings["json"] = as_json
+    try:
+        with open(file, "x", encoding="utf-8") as target:
+            target.write((PROVISION / "lab.yaml").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(brief=f"{file} can't be written: {error.strerror}", resolution="name another file") from error
+    if as_json:
+        output.print_paths([file], as_json=True)
+    else:
+        print(f"Wrote {file}. Next: labbuilder up {file}")

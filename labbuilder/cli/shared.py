@@ -1,0 +1,111 @@
+"""What the commands share: the options, which lab is meant, progress and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labbuilder.cli import output
+from labbuilder.errors import LabError, SpecError
+
+if TYPE_CHECKING:
+    from labbuilder.lab import Lab
+    from labbuilder.store import Home
+
+
+def home() -> Home:
+    """Where this user keeps labs and images."""
+    from labbuilder.store import Home  # noqa: PLC0415  --help needs no store
+
+    return Home.default()
+
+
+def lab_names() -> list[str]:
+    """For completion."""
+    return list(home().lab_names())
+
+
+def _machine_names(context: typer.Context) -> list[str]:
+    try:
+        return [machine.name for machine in existing(context.params.get("lab")).plan().machines]
+    except LabError:  # no lab, or which is not said: nothing to complete
+        return []
+
+
+NodeArgument = Annotated[str, typer.Argument(help="A machine of the lab.", autocompletion=_machine_names)]
+LabOption = Annotated[str | None, typer.Option("--lab", help="The lab's name.", autocompletion=lab_names)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+FileArgument = Annotated[Path | None, typer.Argument(help="A spec; said nothing, ./lab.yaml, else the guide's lab.")]
+settings = {"json": False, "verbose": False}
+
+app = typer.Typer(
+    help="Build a lab of real Debian machines with DHCP failover, DNS and NAT, and prove it line by line.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def example(*commands: str) -> str:
+    """The end of a command's help."""
+    return "Examples:  " + "  |  ".join(commands)
+
+
+@contextmanager
+def reporting(*, as_json: bool, lab: str | None = None) -> Iterator[None]:
+    """Show progress while the block runs; Ctrl-C says what exists."""
+    settings["json"] = as_json
+    try:
+        with output.progress_on_stderr(verbose=settings["verbose"]):
+            yield
+    except KeyboardInterrupt:
+        print("\ninterrupted.", *_what_exists(lab), sep="\n", file=sys.stderr, flush=True)
+        os._exit(130)  # threads may still wait for machines
+
+
+def _what_exists(name: str | None) -> list[str]:
+    """What an interrupted command leaves, looked up, and how to go on."""
+    from labbuilder.engine import begun  # noqa: PLC0415
+
+    return [
+        line
+        for lab in ([name] if name else home().lab_names())
+        for line in (
+            *(f"  {lab}: {what}" for what in begun(home(), lab)),
+            f"labbuilder up goes on from here; labbuilder down --lab {lab} removes it.",
+        )
+    ]
+
+
+def described(file: Path | None) -> Lab:
+    """The lab of the file, of ./lab.yaml, or the guide's."""
+    from labbuilder.lab import Lab  # noqa: PLC0415  --help needs no lab
+
+    if file is None and Path("lab.yaml").exists():
+        file = Path("lab.yaml")
+    return Lab.from_file(file) if file else Lab().add_server().add_server().add_client()
+
+
+def existing(name: str | None) -> Lab:
+    """The lab that is meant: --lab, else ./lab.yaml's, else the only one there is."""
+    from labbuilder.lab import Lab  # noqa: PLC0415
+    from labbuilder.session import no_such_lab  # noqa: PLC0415
+    from labbuilder.spec.load import load_spec  # noqa: PLC0415
+
+    names = lab_names()
+    if name is None and Path("lab.yaml").exists():
+        name = load_spec(Path("lab.yaml")).name
+    if name is None:
+        if len(names) != 1:
+            there = f"There are: {', '.join(names)}" if names else "There are none."
+            raise SpecError(brief="which lab?", details=there, resolution="name it with --lab, or run labbuilder up")
+        name = names[0]
+    if name not in names or not home().lab(name).spec.exists():
+        raise no_such_lab(home(), name)
+    return Lab.from_file(home().lab(name).spec)
