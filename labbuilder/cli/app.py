@@ -11,7 +11,12 @@ from typing import Annotated
 import typer
 
 from labbuilder import __version__
-from labbuilder.cli import files, image, lab, machine, output, snapshot  # noqa: F401  help lists them in this order
+
+# isort: off  help lists the commands in this order
+from labbuilder.cli import lab, machine, files, snapshot, image  # noqa: F401
+
+# isort: on
+from labbuilder.cli import output
 from labbuilder.cli.shared import app, home, settings
 from labbuilder.errors import HostError, LabError
 
