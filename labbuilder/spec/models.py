@@ -174,8 +174,8 @@ class VirtualBox(Model):
     """Processors of a machine."""
     clones: Literal["full", "linked"] = "full"
     """A disk of its own for each machine, or one that holds only what differs from a disk they share."""
-    image: Literal["built", "cloud"] | Path = "built"
-    """Made here by mmdebstrap, Debian's own cloud image, or a disk of yours, which is only copied."""
+    image: Literal["built"] | Path = "built"
+    """Made here by mmdebstrap, or a disk of yours, which is only copied."""
     modifyvm: tuple[str, ...] = ()
     """Words for `VBoxManage modifyvm`, after labbuilder's own."""
     extradata: dict[str, str] = {}

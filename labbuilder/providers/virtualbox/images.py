@@ -8,28 +8,31 @@ from labbuilder.errors import HostError
 from labbuilder.keys import LabKeys
 from labbuilder.plan.model import MachinePlan, Plan
 from labbuilder.providers.disks.seed import Seed, SeedNic, write_seed
+from labbuilder.providers.disks.store import DiskStore
 from labbuilder.providers.virtualbox import hardware
-from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home
 
 
 class BaseDisks:
     """The base disks of one home."""
 
-    def __init__(self, home: Home, vboxmanage: VBoxManage) -> None:
-        self.home = home
-        self._vboxmanage = vboxmanage
+    def __init__(self, home: Home) -> None:
+        self._store = DiskStore(home)
 
     def path(self, plan: Plan) -> Path:
         """Where the plan's base disk is or would be."""
-        return Path(plan.virtualbox.image).absolute()
+        image = plan.virtualbox.image
+        return self._store.built_path(plan.image) if image == "built" else Path(image).absolute()
 
     def ensure(self, plan: Plan) -> Path:
         """The base disk, made unless it is there.
 
         Raises:
-            HostError: The user's own disk is not there; no room for a new one.
+            HostError: The user's own disk is not there; no room for a new one, or a tool is missing.
+            CommandError: It could not be built.
         """
+        if plan.virtualbox.image == "built":
+            return self._store.ensure_built(plan.image)
         path = self.path(plan)
         if not path.is_file():
             raise HostError(

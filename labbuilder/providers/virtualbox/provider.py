@@ -26,7 +26,7 @@ MARK_KEY = "labbuilder/mark"
 _OFF = frozenset({"poweroff", "saved", "aborted", "aborted-saved"})
 _DEAD = frozenset({"gurumeditation", *_OFF})
 _STATES = {"paused": MachineState.PAUSED} | dict.fromkeys(_OFF, MachineState.STOPPED)
-_BANNER_S = 1.0
+_BANNER_S = 20.0  # NAT accepts long before the guest does, and each new try costs a slow guest another sshd
 _KEEPER = "base-disk"
 
 
@@ -46,7 +46,7 @@ class VirtualBoxProvider:
         self.mark = mark
         self.vboxmanage = VBoxManage()
         self.registry = VBoxManageRegistry(self.vboxmanage)
-        self.images = BaseDisks(home, self.vboxmanage)
+        self.images = BaseDisks(home)
         self._bridges: dict[str, str | None] = {}
 
     @property
@@ -136,8 +136,9 @@ class VirtualBoxProvider:
         self._attach(begun.uuid, {"hdd": disk, "dvddrive": seed})
 
     def _attach(self, uuid: str, found: dict[str, Path]) -> None:
-        change, controller = self.vboxmanage.change, ("--name", "disks", "--add", "sata", "--bootable", "on")
-        change("storagectl", uuid, *controller, "--portcount", str(len(found)))
+        change = self.vboxmanage.change
+        controller = ("--name", "disks", "--add", "virtio-scsi", "--controller", "VirtIO", "--hostiocache", "on")
+        change("storagectl", uuid, *controller, "--bootable", "on", "--portcount", str(len(found)))
         for port, (kind, medium) in enumerate(found.items()):
             place = ("--storagectl", "disks", "--port", str(port), "--device", "0", "--type", kind)
             change("storageattach", uuid, *place, "--medium", medium)

@@ -1,0 +1,17 @@
+# Runs in the guests' root tree: what the product has no reason to leave out, and emulation no time for.
+set -e
+: > /etc/fstab
+printf '[Manager]\nDefaultTimeoutStartSec=600s\nDefaultDeviceTimeoutSec=600s\nLogLevel=warning\nShowStatus=no\n' > /etc/systemd/system.conf
+printf '[Journal]\nStorage=volatile\nAudit=no\n' > /etc/systemd/journald.conf.d/testbed.conf
+for u in getty@tty1.service systemd-timesyncd.service systemd-random-seed.service systemd-pstore.service \
+  systemd-journal-flush.service sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount dev-mqueue.mount \
+  systemd-binfmt.service proc-sys-fs-binfmt_misc.automount modprobe@configfs.service modprobe@dm_mod.service \
+  modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service kmod-static-nodes.service \
+  systemd-machine-id-commit.service systemd-hwdb-update.service ldconfig.service systemd-user-sessions.service \
+  systemd-fsck-root.service; do ln -sfn /dev/null /etc/systemd/system/$u; done
+mkdir -p /etc/systemd/system-generators
+for g in systemd-getty-generator systemd-gpt-auto-generator systemd-hibernate-resume-generator systemd-rc-local-generator \
+  systemd-run-generator systemd-cryptsetup-generator systemd-veritysetup-generator systemd-integritysetup-generator \
+  systemd-debug-generator systemd-bless-boot-generator systemd-system-update-generator; do
+  ln -sfn /dev/null /etc/systemd/system-generators/$g; done
+rm -rf /var/cache/apt/* /var/lib/apt/lists/* /usr/share/locale/* /var/cache/debconf/*-old
