@@ -4,13 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux
 
-.PHONY: up test lint types imports unit bench docs clean help
+.PHONY: up test vbox-userland vbox-e2e lint types imports unit bench docs clean help
 
 up: $(VENV)/.runtime ## Bring up the guide's lab and prove it
 	$(BIN)/labbuilder up
 
 test: $(VENV)/.dev lint types imports ## All tests, the real labs among them
 	$(BIN)/pytest
+
+vbox-userland: $(VENV)/.dev ## VirtualBox's userland in a cached tree, for the tests that start no VM
+	$(BIN)/python tests/virtualbox/userland.py
+
+vbox-e2e: $(VENV)/.dev ## The lab on real VirtualBox machines that boot, in QEMU: no VT-x needed
+	bash tests/virtualbox/testbed/e2e.sh tests/virtualbox/e2e
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -58,4 +64,4 @@ clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache
 
 help: ## Show this
-	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "%-8s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "%-13s %s\n", $$1, $$2}'

@@ -137,12 +137,14 @@ def list_(as_json: JsonOption = False) -> None:
     output.print_json(names) if as_json else print("\n".join(names) or "There are no labs. labbuilder up makes one.")
 
 
-@app.command(epilog=example("labbuilder doctor"))
-def doctor(as_json: JsonOption = False) -> None:
+@app.command(epilog=example("labbuilder doctor", "labbuilder doctor --provider virtualbox"))
+def doctor(
+    provider: Annotated[str, typer.Option(help="auto, nspawn or virtualbox.")] = "auto", as_json: JsonOption = False
+) -> None:
     """Say what this host has and lacks, and what to do about it."""
     from labbuilder.providers import choice  # noqa: PLC0415
 
-    found = choice.doctor(home())
+    found = choice.doctor(home(), provider)
     if as_json:
         output.print_json([asdict(finding) for finding in found])
     else:

@@ -13,11 +13,20 @@ from labbuilder.store import Home, LabDir
 
 if TYPE_CHECKING:
     from labbuilder.providers.nspawn.image import ImageStore
+KINDS = ("nspawn", "virtualbox")
+
+
+def _no_such(kind: str) -> ProviderUnavailableError:
+    return ProviderUnavailableError(
+        brief=f"there is no provider {kind!r}", resolution=f"use auto, {' or '.join(KINDS)}"
+    )
 
 
 def choose(wanted: str) -> tuple[str, str]:
     """The provider for ``wanted`` ("auto" or a name) and why it is that one."""
     if wanted != "auto":
+        if wanted not in KINDS:
+            raise _no_such(wanted)
         return wanted, "asked for"
     has_program = shutil.which("VBoxManage") is not None
     can_start = DRIVER.exists() or sys.platform != "linux"
@@ -43,16 +52,18 @@ def open_provider(kind: str, home: Home, lab: LabDir, mark: str) -> Provider:
 
             return VirtualBoxProvider(home, lab, mark)
         case _:
-            raise ProviderUnavailableError(
-                brief=f"there is no provider {kind!r}", resolution="use nspawn, virtualbox, or auto"
-            )
+            raise _no_such(kind)
 
 
-def doctor(home: Home) -> tuple[Finding, ...]:
-    """What this host has and lacks for its providers; changes nothing."""
-    from labbuilder.providers.nspawn.host import findings  # noqa: PLC0415  Linux only
-
-    return findings(home)
+def doctor(home: Home, wanted: str = "auto") -> tuple[Finding, ...]:
+    """What this host has and lacks for a provider; changes nothing."""
+    kind, why = choose(wanted)
+    chosen = Finding("provider", True, f"{kind} ({why})")
+    if kind == "virtualbox":
+        from labbuilder.providers.virtualbox.host import findings  # noqa: PLC0415  who asks for it
+    else:
+        from labbuilder.providers.nspawn.host import findings  # noqa: PLC0415  Linux only
+    return (chosen, *findings(home))
 
 
 def images(home: Home) -> ImageStore:

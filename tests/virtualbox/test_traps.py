@@ -17,8 +17,8 @@ import pytest
 from labbuilder.errors import HostError, MachineError, ProviderUnavailableError
 from labbuilder.lab import Lab
 from labbuilder.plan import Plan
-from labbuilder.providers.base import MachineState
-from labbuilder.providers.virtualbox import media
+from labbuilder.providers.base import Finding, MachineState
+from labbuilder.providers.virtualbox import host, media
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.run import run
@@ -275,3 +275,22 @@ def test_without_vboxmanage_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ProviderUnavailableError, match="not installed"):
         VBoxManage().ask("list", "vms")
+
+
+def test_the_doctor_looks_at_the_real_one(vboxmanage: VBoxManage, tmp_path: Path) -> None:
+    def found() -> dict[str, Finding]:
+        return {finding.name: finding for finding in host.findings(Home(tmp_path))}
+
+    seen = found()
+    assert seen["VirtualBox"].ok
+    assert seen["kernel module"].ok is host.DRIVER.exists()
+    assert seen["DHCP servers"].ok
+    words = ("--network=labbuilder-x", "--server-ip=192.168.1.9", "--netmask=255.255.255.0")
+    span = ("--lower-ip=192.168.1.100", "--upper-ip=192.168.1.110", "--enable")
+    vboxmanage.change("dhcpserver", "add", *words, *span)
+    try:
+        seen = found()
+        assert not seen["DHCP servers"].ok
+        assert "VBoxManage dhcpserver remove --network=labbuilder-x" in seen["DHCP servers"].resolution
+    finally:
+        vboxmanage.change("dhcpserver", "remove", "--network=labbuilder-x")
