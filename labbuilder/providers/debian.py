@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -16,11 +17,11 @@ _SOURCES = Path("/etc/apt")
 
 
 def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> None:
-    """Build the recipe's root tree, unshifted, by mmdebstrap.
+    """Build the recipe's root tree, unshifted, by mmdebstrap; in a user namespace when we are not root.
 
     Args:
         recipe: What is in it.
-        root: The folder to make.
+        root: The folder to make, or a file whose name ends in .tar.
         note: Told how many packages were unpacked and set up.
 
     Raises:
@@ -36,6 +37,8 @@ def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> 
             note(done)
 
     with tempfile.TemporaryDirectory(prefix="labbuilder-") as scratch:
+        Path(scratch).chmod(0o755)  # in the namespace our own files are someone else's
+        mode = "root" if os.geteuid() == 0 else "unshare"
         hooks = []
         for index, file in enumerate(recipe.files):
             source = Path(scratch) / str(index)
@@ -47,7 +50,7 @@ def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> 
         preseed = "\\n".join(answers.format(version) for version in (4, 6))
         # fmt: off
         argv: list[str | Path] = [
-            "mmdebstrap", "--verbose", "--mode=root", "--variant=apt", f"--include={','.join(recipe.packages)}",
+            "mmdebstrap", "--verbose", f"--mode={mode}", "--variant=apt", f"--include={','.join(recipe.packages)}",
             "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
             "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
             '--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"',

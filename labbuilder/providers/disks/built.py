@@ -1,0 +1,116 @@
+"""A bootable disk from an image recipe: mmdebstrap, ext4, GRUB for BIOS; no mount, no loop device."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from labbuilder.errors import CommandError, HostError
+from labbuilder.plan.model import ImageRecipe
+from labbuilder.providers.debian import build_tree, no_room
+from labbuilder.run import run
+
+BUILDER = 1  # raise it when the same recipe gives another disk
+SIZE_BYTES = 4 << 30  # the guest's view; a VDI takes what is written
+_LABEL = "labroot"
+_PARTITION_SECTOR = 2048
+_SECTOR = 512
+_BOOT_CODE_BYTES = 440  # the rest of the sector is the partition table
+_GRUB = Path("/usr/lib/grub/i386-pc")
+_GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "gzio")
+
+# What GRUB 2.06 reads: newer mke2fs would add features that it takes for another file system.
+_FEATURES = (
+    "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,"
+    "sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum"
+)
+
+# net.ifnames=0: no name is taken before the seed's .link files give it, so no two NICs can be in each other's way.
+_BOOT = f"""\
+set root=(hd0,msdos1)
+linux /vmlinuz root=LABEL={_LABEL} rw net.ifnames=0 console=tty0 console=ttyS0,115200
+initrd /initrd.img
+boot
+"""
+
+
+def preflight() -> None:
+    """Raise what is certain to fail later; quick.
+
+    Raises:
+        HostError: Not an amd64 Linux, or GRUB's files are not there.
+    """
+    system, machine = platform.system(), platform.machine()
+    if (system, machine) != ("Linux", "x86_64"):
+        raise HostError(
+            brief="disks are built on amd64 Linux only",
+            details=f"This host: {system} {machine}",
+            resolution="use Debian's cloud image or a disk of your own",
+        )
+    if not (_GRUB / "boot.img").exists():
+        raise HostError(
+            brief="GRUB for BIOS is not installed",
+            details=f"Missing: {_GRUB / 'boot.img'}",
+            resolution="apt install grub-pc-bin grub-common fdisk",
+        )
+
+
+def build_raw(recipe: ImageRecipe, raw: Path, note: Callable[[int], None]) -> None:
+    """Build a raw disk, sparse, that boots by BIOS and has its console on ttyS0 too.
+
+    Args:
+        recipe: From `disk_recipe`.
+        raw: The file to make.
+        note: Told how many packages were unpacked and set up.
+
+    Raises:
+        HostError: No room, or a tool is missing.
+        CommandError: A tool failed; its last lines are in the details.
+    """
+    preflight()
+    tar = raw.with_suffix(".tar")
+    try:
+        build_tree(recipe, tar, note)
+        with open(raw, "wb") as disk:
+            disk.truncate(SIZE_BYTES)
+        run("sfdisk", "-q", raw, stdin=f"{_PARTITION_SECTOR},,L,*\n")
+        _fill(tar, raw)
+        _make_bootable(raw)
+    except CommandError as error:
+        if "No space left on device" in (error.details or ""):
+            raise no_room(raw.parent, error.details or "") from error
+        raise
+    finally:
+        tar.unlink(missing_ok=True)
+
+
+def _fill(tar: Path, raw: Path) -> None:
+    """Make the file system in the partition, with the tree in it; owners are right in a user namespace too."""
+    kib = (SIZE_BYTES - _PARTITION_SECTOR * _SECTOR) // 1024
+    # lazy_itable_init=0: else the guest's first minutes are spent on zeroing inode tables, which fills the VDI
+    options = f"offset={_PARTITION_SECTOR * _SECTOR},lazy_itable_init=0,lazy_journal_init=0,nodiscard"
+    script = (
+        'set -eu; tree=$(mktemp -d "$3/tree.XXXX"); trap \'rm -rf "$tree"\' EXIT; '
+        'tar -C "$tree" --xattrs --xattrs-include="*" --numeric-owner -xpf "$1"; rm -f "$1"; '
+        f'mke2fs -q -F -t ext4 -m 0 -L {_LABEL} -O {_FEATURES} -E {options} -d "$tree" "$2" {kib}k'
+    )
+    alone = [] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--map-auto", "--"]
+    run(*alone, "sh", "-c", script, "sh", tar, raw, raw.parent, timeout_s=1800)
+
+
+def _make_bootable(raw: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="labbuilder-") as scratch:
+        config, core = Path(scratch) / "grub.cfg", Path(scratch) / "core.img"
+        config.write_text(_BOOT, encoding="ascii")
+        run("grub-mkimage", "-O", "i386-pc", "-p", "/boot/grub", "-c", config, "-o", core, *_GRUB_MODULES)
+        image = core.read_bytes()
+    room = (_PARTITION_SECTOR - 1) * _SECTOR
+    if len(image) > room:
+        raise HostError(brief="GRUB does not fit before the partition", details=f"{len(image)} bytes of {room}")
+    with open(raw, "r+b") as disk:
+        disk.write((_GRUB / "boot.img").read_bytes()[:_BOOT_CODE_BYTES])
+        disk.seek(_SECTOR)  # where boot.img looks for it
+        disk.write(image)

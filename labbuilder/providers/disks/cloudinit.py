@@ -1,0 +1,66 @@
+"""What cloud-init is told: on a disk that the user names, and while Debian's own is prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from labbuilder.plan.model import RenderedFile
+
+
+def meta_data(instance: str, hostname: str) -> str:
+    """Which machine this is; another instance makes cloud-init start afresh."""
+    return _yaml({"instance-id": instance, "local-hostname": hostname})
+
+
+def machine_user_data(
+    *, authorized_key: str, host_private: str, host_public: str, links: Sequence[RenderedFile]
+) -> str:
+    """The same identity that our own disks take from seed.tar."""
+    return "#cloud-config\n" + _yaml(
+        {
+            "preserve_hostname": False,
+            "manage_etc_hosts": False,
+            "disable_root": False,
+            "ssh_pwauth": False,
+            "users": [{"name": "root", "lock_passwd": True, "ssh_authorized_keys": [authorized_key.strip()]}],
+            "ssh_deletekeys": True,
+            "ssh_genkeytypes": [],
+            "ssh_keys": {"ed25519_private": host_private, "ed25519_public": host_public},
+            "write_files": [written(link) for link in links],
+        }
+    )
+
+
+def network_config(lab: Mapping[str, str], management: tuple[str, str]) -> str:
+    """Names by MAC for all; an address for the management NIC alone, which takes nothing else from DHCP.
+
+    Args:
+        lab: MAC to name, for the NICs that provisioning configures.
+        management: MAC and name.
+    """
+    cards: dict[str, Any] = {
+        name: {"match": {"macaddress": mac.lower()}, "set-name": name, "optional": True} for mac, name in lab.items()
+    }
+    mac, name = management
+    refused = ("use-dns", "use-domains", "use-hostname", "use-ntp", "use-routes", "send-hostname")
+    cards[name] = {
+        "match": {"macaddress": mac.lower()},
+        "set-name": name,
+        "dhcp4": True,
+        "dhcp4-overrides": dict.fromkeys(refused, False),
+        "link-local": [],
+        "optional": True,
+    }
+    return _yaml({"version": 2, "ethernets": cards})
+
+
+def written(file: RenderedFile) -> dict[str, str]:
+    """A file as cloud-init's write_files takes it."""
+    return {"path": file.path, "content": file.text, "permissions": f"0{file.mode:o}"}
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(document), sort_keys=False, width=1000)
