@@ -1,4 +1,4 @@
-"""A bootable disk from an image recipe: mmdebstrap, ext4, GRUB for BIOS. No mount, no loop device."""
+"""A bootable disk from an image recipe: mmdebstrap, ext4, GRUB for BIOS; no mount, no loop device."""
 
 from __future__ import annotations
 

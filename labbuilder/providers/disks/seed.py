@@ -27,6 +27,7 @@ _LINK = """\
 # Written by labbuilder: the NIC's name, wherever the chipset puts it.
 [Match]
 MACAddress={mac}
+
 [Link]
 Name={name}
 """
