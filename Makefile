@@ -33,6 +33,7 @@ unit: $(VENV)/.dev ## The tests that make no machine
 
 bench: $(VENV)/.dev ## Times of up, again and down, against the hand-made floor
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/bench_virtualbox.py
 
 docs: $(VENV)/.dev ## The reference of the Python API, from its docstrings, in build/api/
 	$(BIN)/pdoc --docformat google -o build/api labbuilder.lab labbuilder.errors labbuilder.spec.models labbuilder.verify.model labbuilder.lint labbuilder.session labbuilder.providers.base

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 import os
 import socket
 import sys
@@ -17,6 +18,8 @@ from labbuilder.run import Result
 
 if TYPE_CHECKING:
     import fabric
+
+SLOW_GUEST_S = 60.0  # a virtual machine that has just booted took up to 15 s to start one sshd
 
 
 @dataclass(frozen=True)
@@ -197,12 +200,15 @@ def _connect(endpoint: Endpoint) -> fabric.Connection:
     import fabric  # noqa: PLC0415  costs 0.1 s; only who connects pays
     import paramiko  # noqa: PLC0415
 
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its threads would print tracebacks of their own
     config = fabric.Config(lazy=True)
     config.load_ssh_config = False
     options: dict[str, Any] = {
         "key_filename": str(endpoint.identity),
         "allow_agent": False,
         "look_for_keys": False,
+        "banner_timeout": SLOW_GUEST_S,
+        "auth_timeout": SLOW_GUEST_S,
         "disabled_algorithms": {"keys": ["rsa-sha2-512", "rsa-sha2-256"]},
     }
     name = endpoint.machine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import labbuilder
 from labbuilder.errors import HostError, MachineError, ProviderUnavailableError
 from labbuilder.lab import Lab
 from labbuilder.plan import Plan
@@ -294,3 +296,35 @@ def test_the_doctor_looks_at_the_real_one(vboxmanage: VBoxManage, tmp_path: Path
         assert "VBoxManage dhcpserver remove --network=labbuilder-x" in seen["DHCP servers"].resolution
     finally:
         vboxmanage.change("dhcpserver", "remove", "--network=labbuilder-x")
+
+
+def test_pyvbox_gives_the_same_answers_as_vboxmanage(
+    trial: Trial, users: str, tmp_path: Path, userland: ModuleType
+) -> None:
+    """Running, saved and paused machines are compared by what the e2e tests see; here nothing starts."""
+    del users
+    trial.define()
+    vboxmanage = trial.provider.vboxmanage
+    vboxmanage.change("snapshot", "trap-server1", "take", "one")
+    vboxmanage.change("snapshot", "trap-server1", "take", "two")
+    vboxmanage.change("modifyvm", "trap-client1", "--cable-connected1", "off")
+    vboxmanage.change("createvm", "--name", "lost", "--basefolder", tmp_path / "lost", "--register")
+    lost = next(uuid for uuid, name in trial.provider.registry.names().items() if name == "lost")
+    registry = {name: os.environ[name] for name in ("VBOX_USER_HOME", "VBOX_IPC_SOCKETID")}
+    userland.end_services(registry["VBOX_IPC_SOCKETID"])  # a service that starts now finds its settings gone
+    remove_tree(tmp_path / "lost")
+    shutil.copytree(Path(labbuilder.__file__).parent, tmp_path / "python/labbuilder")  # the tree sees /tmp
+    shutil.copy(Path(__file__).with_name("observe.py"), tmp_path / "python")
+    try:
+        visible = registry | {"PYTHONPATH": f"{tmp_path}/python:/opt/observer", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        said = run(userland.build() / "vbox-python", tmp_path / "python/observe.py", env=visible, timeout_s=120)
+        found = json.loads(said.stdout)
+        assert "Traceback" not in said.stderr
+        assert found["pyvbox"] == found["vboxmanage"]
+        assert found["chosen"] == "PyvboxRegistry"
+        states = {machine["name"]: machine["state"] for machine in found["pyvbox"]["machines"]}
+        assert states["<inaccessible>"] == "inaccessible"
+        assert states["trap-server1"] == "poweroff"
+        assert ["one", "two"] in [machine["snapshots"] for machine in found["pyvbox"]["machines"]]
+    finally:
+        vboxmanage.change("unregistervm", lost)

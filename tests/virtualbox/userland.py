@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 from filelock import FileLock
@@ -20,7 +21,7 @@ from labbuilder.providers.debian import host_mirror
 from labbuilder.run import run
 
 PACKAGES = "virtualbox,python3,python3-venv,ca-certificates"
-OBSERVER = ("pyvbox==2.1.1", "virtualbox==2.1.1")
+OBSERVER = ("pyvbox==2.1.1", "virtualbox==2.1.1", "filelock", "platformdirs")  # pure Python, for the tree's own
 _WRAPPER = """\
 #!/bin/sh
 # VBoxManage of the tree, on the host's own folders.
@@ -61,6 +62,8 @@ def _build(part: Path, folder: Path) -> None:
         f"--include={PACKAGES}", "sid", part / "root", mirror, timeout_s=1800.0,
     )
     # fmt: on
+    target = part / "root/opt/observer"
+    run(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", target, *OBSERVER, timeout_s=300.0)
     (part / "bin").mkdir()
     for name, program in (("VBoxManage", "/usr/bin/VBoxManage"), ("vbox-python", "/usr/bin/python3")):
         command = part / "bin" / name

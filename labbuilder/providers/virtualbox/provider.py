@@ -15,8 +15,9 @@ from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.virtualbox import hardware, host, media, record
 from labbuilder.providers.virtualbox.bridge import NAT, choose_bridge
 from labbuilder.providers.virtualbox.images import BaseDisks, write_identity
+from labbuilder.providers.virtualbox.observer import open_registry
 from labbuilder.providers.virtualbox.record import Record
-from labbuilder.providers.virtualbox.registry import INACCESSIBLE, Machine, VBoxManageRegistry
+from labbuilder.providers.virtualbox.registry import INACCESSIBLE, Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home, LabDir, remove_tree
 from labbuilder.transport import Endpoint, Shell, banner_ready
@@ -45,7 +46,7 @@ class VirtualBoxProvider:
         self.lab = lab
         self.mark = mark
         self.vboxmanage = VBoxManage()
-        self.registry = VBoxManageRegistry(self.vboxmanage)
+        self.registry = open_registry(self.vboxmanage)
         self.images = BaseDisks(home)
         self._bridges: dict[str, str | None] = {}
 

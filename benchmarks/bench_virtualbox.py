@@ -1,0 +1,113 @@
+"""Defining three VirtualBox machines against the bare VBoxManage calls for the same, turn by turn, in one run.
+
+It uses the userland of tests/virtualbox: nothing is started. ``python benchmarks/bench_virtualbox.py [ROUNDS]`` prints
+a table, then one JSON document.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from uuid import uuid4
+
+from labbuilder.lab import Lab
+from labbuilder.plan import Plan
+from labbuilder.providers.virtualbox import hardware
+from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
+from labbuilder.store import Home
+
+ROOT = Path(__file__).resolve().parent.parent
+DISK_BYTES = 340 << 20  # what a slim Debian takes
+
+
+def vboxmanage(*words: str | Path) -> None:
+    """One bare call."""
+    subprocess.run(["VBoxManage", "-q", *map(str, words)], check=True, capture_output=True)
+
+
+def bare_s(plan: Plan, base: Path, folder: Path) -> float:
+    """Seconds of the calls alone, as a shell script would make them; the machines are removed again."""
+    begun, ids = time.monotonic(), []
+    for machine in plan.machines:
+        uuid, disk = str(uuid4()), folder / f"{machine.name}.vdi"
+        ids.append(uuid)
+        words = hardware.modifyvm_words(
+            machine, plan.virtualbox, network="bare", bridge=None, mark="bare", console=str(folder / "console.log")
+        )
+        vboxmanage(
+            "createvm", "--name", machine.name, "--uuid", uuid, "--ostype", "Debian12_64",
+            "--groups", "/bare", "--basefolder", folder, "--register",
+        )  # fmt: skip
+        vboxmanage("setextradata", uuid, "mark", "bare")
+        vboxmanage("modifyvm", uuid, *words, *hardware.forward_words(2200 + len(ids)))
+        vboxmanage(
+            "storagectl", uuid, "--name", "d", "--add", "virtio-scsi", "--controller", "VirtIO", "--portcount", "2"
+        )
+        vboxmanage("clonemedium", "disk", base, disk)
+        vboxmanage("storageattach", uuid, "--storagectl", "d", "--port", "0", "--type", "hdd", "--medium", disk)
+        vboxmanage(
+            "storageattach", uuid, "--storagectl", "d", "--port", "1", "--type", "dvddrive", "--medium", "emptydrive"
+        )
+    vboxmanage("closemedium", "disk", base)
+    taken = time.monotonic() - begun
+    for uuid in ids:
+        vboxmanage("unregistervm", uuid, "--delete")
+    return taken
+
+
+def ours_s(plan: Plan, home: Home) -> float:
+    """Seconds of the provider for the same machines."""
+    lab = home.lab("bench")
+    lab.path.mkdir(parents=True)
+    provider = VirtualBoxProvider(home, lab, "be9c4000")
+    begun = time.monotonic()
+    provider.ensure_networks(plan)
+    for machine in plan.machines:
+        provider.create(plan, machine)
+    taken = time.monotonic() - begun
+    provider.destroy_all()
+    shutil.rmtree(lab.path)
+    return taken
+
+
+def main() -> None:
+    """Measure and print."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    spec = importlib.util.spec_from_file_location("userland", ROOT / "tests/virtualbox/userland.py")
+    assert spec is not None
+    assert spec.loader is not None
+    userland = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(userland)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        os.environ["PATH"] = f"{userland.build()}:{os.environ['PATH']}"
+        os.environ |= {"VBOX_USER_HOME": str(folder / "registry"), "VBOX_IPC_SOCKETID": "labbuilder-bench"}
+        raw, base = folder / "raw", folder / "base.vdi"
+        raw.write_bytes(os.urandom(DISK_BYTES))
+        vboxmanage("convertfromraw", raw, base)
+        raw.unlink()
+        settings = {"bridged": "nat", "image": str(base)}
+        lab = Lab("bench").add_server().add_server().add_client().set(provider="virtualbox", virtualbox=settings)
+        figures: dict[str, list[float]] = {"bare calls": [], "provider": []}
+        for _ in range(rounds):
+            figures["bare calls"].append(bare_s(lab.plan(), base, folder))
+            figures["provider"].append(ours_s(lab.plan(), Home(folder / "home")))
+        userland.end_services("labbuilder-bench")
+    medians = {name: statistics.median(found) for name, found in figures.items()}
+    ratio = medians["provider"] / medians["bare calls"]
+    for name, found in figures.items():
+        print(f"{name:12} {medians[name]:6.2f} s  ({min(found):.2f} to {max(found):.2f})")
+    print(f"provider / bare calls = {ratio:.2f} in {rounds} rounds")
+    print(json.dumps({"rounds": figures, "medians": medians, "ratio": ratio}))
+
+
+if __name__ == "__main__":
+    main()
