@@ -25,8 +25,9 @@ from labbuilder.wait import wait_until
 
 MARK_KEY = "labbuilder/mark"
 _OFF = frozenset({"poweroff", "saved", "aborted", "aborted-saved"})
-_DEAD = frozenset({"gurumeditation", *_OFF})
-_STATES = {"paused": MachineState.PAUSED} | dict.fromkeys(_OFF, MachineState.STOPPED)
+_CRASHED = "gurumeditation"  # it does nothing any more, and still holds its lock
+_DEAD = frozenset({_CRASHED, *_OFF})
+_STATES = {"paused": MachineState.PAUSED} | dict.fromkeys(_DEAD, MachineState.STOPPED)
 _BANNER_S = 20.0  # NAT accepts long before the guest does, and each new try costs a slow guest another sshd
 _KEEPER = "base-disk"
 
@@ -91,10 +92,15 @@ class VirtualBoxProvider:
             )
         folder = self.lab.machine(machine.name)
         folder.mkdir(parents=True, exist_ok=True)
-        begun = Record(machine.name, str(uuid4()), free_port()).save(self.lab)
+        begun = Record(machine.name, str(uuid4()), self._free_port()).save(self.lab)
         self._define(plan, machine, begun)
         self._attach_disks(plan, machine, begun)
         begun.save(self.lab, whole=True)
+
+    def _free_port(self) -> int:
+        """One that no machine of the lab has either: those that are off don't listen."""
+        taken = {known.port for known in record.records(self.lab)}
+        return next(port for port in iter(free_port, None) if port not in taken)
 
     def _disk(self, machine: str) -> Path:
         return self._base_folder / "disks" / f"{machine}.vdi"
@@ -168,11 +174,14 @@ class VirtualBoxProvider:
     def start(self, name: str) -> None:
         """Power it on without a window."""
         known = self._made(name)
-        if self.registry.machine(known.uuid).state not in _DEAD:
+        state = self.registry.machine(known.uuid).state
+        if state not in _DEAD:
             return
         host.require_driver()
+        if state == _CRASHED:
+            self.kill(name)
         if not port_is_free(known.port):
-            known = known.save(self.lab, port=free_port())
+            known = known.save(self.lab, port=self._free_port())
             slot = hardware.MANAGEMENT_SLOT
             self.vboxmanage.change("modifyvm", known.uuid, f"--nat-pf{slot}", "delete", hardware.SSH_RULE)
             self.vboxmanage.change("modifyvm", known.uuid, *hardware.forward_words(known.port))
