@@ -258,10 +258,12 @@ def test_the_bridge_is_looked_for_before_anything_is_made(virtualbox: dict[str, 
     assert list(trial.provider.residue()) == []
 
 
-def test_a_disk_that_is_not_there_is_told(virtualbox: dict[str, Any], tmp_path: Path) -> None:
-    trial = Trial(Home(tmp_path / "home"), virtualbox | {"image": str(tmp_path / "no.vdi")})
-    with pytest.raises(HostError, match="there is no disk"):
-        trial.provider.ensure_image(trial.plan)
+def test_a_disk_that_is_not_there_or_is_none_is_told(virtualbox: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "text.vdi").write_text("no disk")
+    for number, (name, told) in enumerate((("no.vdi", "can't be read"), ("text.vdi", "no disk of a known format"))):
+        trial = Trial(Home(tmp_path / f"home{number}"), virtualbox | {"image": str(tmp_path / name)})
+        with pytest.raises(HostError, match=told):
+            trial.provider.ensure_image(trial.plan)
 
 
 def test_without_vt_x_the_start_says_what_is_missing(trial: Trial) -> None:

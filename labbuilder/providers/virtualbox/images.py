@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labbuilder.errors import HostError
 from labbuilder.keys import LabKeys
 from labbuilder.plan.model import MachinePlan, Plan
 from labbuilder.providers.disks.seed import Seed, SeedNic, write_seed
 from labbuilder.providers.disks.store import DiskStore
+from labbuilder.providers.disks.user import user_disk
 from labbuilder.providers.virtualbox import hardware
 from labbuilder.store import Home
 
@@ -28,18 +28,12 @@ class BaseDisks:
         """The base disk, made unless it is there.
 
         Raises:
-            HostError: The user's own disk is not there; no room for a new one, or a tool is missing.
+            HostError: The user's own disk is no disk; no room for a new one, or a tool is missing.
             CommandError: It could not be built.
         """
         if plan.virtualbox.image == "built":
             return self._store.ensure_built(plan.image)
-        path = self.path(plan)
-        if not path.is_file():
-            raise HostError(
-                brief=f"there is no disk {path}",
-                resolution="name a .vdi, .vmdk or .vhd file in the spec, `virtualbox: {image: FILE}`, or say `built`",
-            )
-        return path
+        return user_disk(self.path(plan))[0]
 
 
 def write_identity(path: Path, machine: MachinePlan, keys: LabKeys, mark: str) -> None:
