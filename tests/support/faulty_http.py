@@ -76,7 +76,7 @@ def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def serving(web: Web) -> Iterator[Web]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(web))
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     web.url = f"http://127.0.0.1:{server.server_port}"
     try:
