@@ -21,6 +21,7 @@ PARAMETERS = (
     "omapi-port",
     "omapi-key",
 )
+_FLAGS = ("ping-check",)  # true and FALSE are keywords, which have no case
 _RELATION = (
     "peer address",
     "peer port",
@@ -90,7 +91,8 @@ def _settings(block: tuple[Statement, ...]) -> Iterator[tuple[str, Setting]]:
             continue
         name = words[0].lower()
         if name in PARAMETERS:
-            yield name, _setting(statement, 1)
+            said = _setting(statement, 1)
+            yield name, replace(said, value=said.value.lower()) if name in _FLAGS else said
         elif name == "option" and len(words) > 2 and words[2] != "code":  # noqa: PLR2004
             yield f"option {words[1].lower()}", _setting(statement, 2)
         elif statement.starts("not", "authoritative"):

@@ -43,8 +43,23 @@ class Range:
         return span(self.first, self.last)
 
 
+class Level:
+    """Something at which settings are said or in effect."""
+
+    place: Place
+    settings: Settings
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The value of a setting, else the default."""
+        return self.settings[name].value if name in self.settings else default
+
+    def at(self, name: str) -> Place:
+        """The setting's place, or that of the level where it is not said."""
+        return self.settings[name].place if name in self.settings else self.place
+
+
 @dataclass(frozen=True)
-class Pool:
+class Pool(Level):
     """Addresses that are handed out to any client, and what holds for them."""
 
     place: Place
@@ -60,7 +75,7 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Subnet:
+class Subnet(Level):
     """A subnet, and what holds in it."""
 
     place: Place
@@ -90,7 +105,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Relation:
+class Relation(Level):
     """A failover peer of dhcpd, or a high-availability relationship of Kea."""
 
     name: str
@@ -98,17 +113,9 @@ class Relation:
     settings: Settings
     members: tuple[Member, ...] = ()
 
-    def get(self, name: str, default: str | None = None) -> str | None:
-        """The value of a setting, else the default."""
-        return self.settings[name].value if name in self.settings else default
-
-    def at(self, name: str) -> Place:
-        """The setting's place, or the relation's where it is missing."""
-        return self.settings[name].place if name in self.settings else self.place
-
 
 @dataclass(frozen=True)
-class Peer:
+class Peer(Level):
     """One server's configuration."""
 
     engine: Engine
@@ -125,10 +132,6 @@ class Peer:
     """Kea: hook libraries by file name."""
     includes: tuple[Setting, ...] = ()
 
-    def at(self, name: str) -> Place:
-        """The place of a setting of the whole server, or the head of the file."""
-        return self.settings[name].place if name in self.settings else self.place
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -137,6 +140,11 @@ class Pair:
     a: Peer
     b: Peer
     clients: int | None = None
+
+    @property
+    def peers(self) -> tuple[Peer, Peer]:
+        """Both."""
+        return self.a, self.b
 
     @property
     def sides(self) -> tuple[tuple[Peer, Peer], tuple[Peer, Peer]]:

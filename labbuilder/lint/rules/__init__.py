@@ -2,4 +2,4 @@
 
 from labbuilder.lint.rules import kea, pools, relation, server
 
-RULES = (*relation.RULES, *pools.RULES, *server.RULES, *kea.RULES)
+RULES = (*relation.rules.found, *pools.rules.found, *server.rules.found, *kea.rules.found)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from labbuilder.lint.model import Engine, Hit, Pair, Rule, Severity
+from labbuilder.lint.model import Engine, Hit, Level, Pair, Rule, Severity
 
 BOTH: tuple[Engine, ...] = ("isc", "kea")
 ISC: tuple[Engine, ...] = ("isc",)
 KEA: tuple[Engine, ...] = ("kea",)
-ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
-MAN = "dhcpd.conf(5)"
 FAILOVER = "dhcpd.conf(5), CONFIGURING FAILOVER"
 DRAFT = "draft-ietf-dhc-failover-12"
 KEA_HA = "Kea ARM, libdhcp_ha.so: High Availability"
@@ -19,20 +18,51 @@ KEA_HA = "Kea ARM, libdhcp_ha.so: High Availability"
 Find = Callable[[Pair], Iterable[Hit]]
 
 
-def rule(
-    table: list[Rule],
-    name: str,
-    severity: Severity,
-    engines: tuple[Engine, ...],
-    *,
-    why: str,
-    mend: str,
-    source: str,
-) -> Callable[[Find], Find]:
-    """Enter a function into a table of rules."""
+class Rules:
+    """A table of rules, and what holds for those that say nothing else.
 
-    def enter(find: Find) -> Find:
-        table.append(Rule(name, severity, engines, why, mend, source, find))
-        return find
+    Args:
+        engines: For whose configurations they are.
+        source: Where they come from.
+    """
 
-    return enter
+    def __init__(self, engines: tuple[Engine, ...], source: str = "") -> None:
+        self._engines = engines
+        self._source = source
+        self.found: list[Rule] = []
+
+    def error(self, name: str, **told: Any) -> Callable[[Find], Find]:
+        """Enter a function that finds what is an error; what is told of it: `_enter`."""
+        return self._enter(name, Severity.ERROR, **told)
+
+    def warning(self, name: str, **told: Any) -> Callable[[Find], Find]:
+        """Enter a function that finds what is to be warned of."""
+        return self._enter(name, Severity.WARNING, **told)
+
+    def note(self, name: str, **told: Any) -> Callable[[Find], Find]:
+        """Enter a function that finds what is worth knowing."""
+        return self._enter(name, Severity.NOTE, **told)
+
+    def _enter(
+        self,
+        name: str,
+        severity: Severity,
+        *,
+        why: str,
+        mend: str,
+        engines: tuple[Engine, ...] | None = None,
+        source: str | None = None,
+    ) -> Callable[[Find], Find]:
+        def enter(find: Find) -> Find:
+            self.found.append(Rule(name, severity, engines or self._engines, why, mend, source or self._source, find))
+            return find
+
+        return enter
+
+
+def difference(here: Level, there: Level, name: str, default: str | None = None) -> Iterator[Hit]:
+    """A setting that is not the same at both; ``default`` is what holds where it is not said."""
+    mine, theirs = here.get(name, default), there.get(name, default)
+    if mine != theirs:
+        what = f"{name} is {mine or 'not said'} here, {theirs or 'not said'} there"
+        yield Hit(here.at(name), what, there.at(name))

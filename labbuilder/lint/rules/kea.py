@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labbuilder.lint.model import Hit, Pair, Relation, Rule, Setting
-from labbuilder.lint.rules.base import ERROR, KEA, KEA_HA, NOTE, WARNING, rule
+from labbuilder.lint.model import Hit, Pair, Relation, Setting
+from labbuilder.lint.rules.base import KEA, KEA_HA, Rules, difference
 
-RULES: list[Rule] = []
+rules = Rules(KEA, KEA_HA)
 
 _ROLES = {
     "hot-standby": ("primary", "standby"),
@@ -30,44 +30,33 @@ _SLOW_MS = 10000
 _MEMBER_DEFAULTS = {"auto-failover": "true"}
 
 
-@rule(
-    RULES,
+@rules.error(
     "ha-missing",
-    ERROR,
-    KEA,
     why="without libdhcp_ha.so and its high-availability on both, neither knows of the other's leases",
     mend="load libdhcp_ha.so on both, with the same peers",
-    source=KEA_HA,
 )
 def ha_missing(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         if not peer.relations:
             yield Hit(peer.place, "no high-availability is configured")
 
 
-@rule(
-    RULES,
+@rules.error(
     "ha-lease-cmds",
-    ERROR,
-    KEA,
     why="the partners hand each other leases by its commands: without it a server never gets beyond syncing",
     mend="load libdhcp_lease_cmds.so beside libdhcp_ha.so",
     source=f"{KEA_HA}; measured with Kea 2.2.0",
 )
 def ha_lease_cmds(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         if peer.relations and "libdhcp_lease_cmds.so" not in peer.libraries:
             yield Hit(peer.relations[0].place, "libdhcp_lease_cmds.so is not loaded")
 
 
-@rule(
-    RULES,
+@rules.error(
     "ha-peers-differ",
-    ERROR,
-    KEA,
     why="each looks for its partner where its own list says, in the role that it says there",
     mend="copy the list of peers from one file to the other, unchanged",
-    source=KEA_HA,
 )
 def ha_peers_differ(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
@@ -88,11 +77,8 @@ def ha_peers_differ(pair: Pair) -> Iterator[Hit]:
                     yield Hit(here[name].place, what, there[name].place)
 
 
-@rule(
-    RULES,
+@rules.error(
     "ha-server-name",
-    ERROR,
-    KEA,
     why="each takes itself for the peer of this name: the same on both, and both are the same server; unknown, and Kea "
     "does not start (kea-dhcp4 -t does not tell)",
     mend="write in each file the name of its own server, as in the list of peers",
@@ -108,28 +94,20 @@ def ha_server_name(pair: Pair) -> Iterator[Hit]:
                 yield Hit(end.at(name), f"{name} {end.get(name, 'is not said, and')} is none of the peers")
 
 
-@rule(
-    RULES,
+@rules.error(
     "ha-mode",
-    ERROR,
-    KEA,
     why="in different modes each expects the other to answer other clients; an unknown mode does not start",
     mend="write hot-standby, load-balancing or passive-backup: the same on both",
-    source=KEA_HA,
 )
 def ha_mode(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
-        if a.get("mode") != b.get("mode"):
-            yield Hit(b.at("mode"), f"mode is {b.get('mode')} here, {a.get('mode')} there", a.at("mode"))
-        elif b.get("mode") not in _ROLES:
+        yield from difference(b, a, "mode")
+        if a.get("mode") == b.get("mode") and b.get("mode") not in _ROLES:
             yield Hit(b.at("mode"), f"mode is {b.get('mode', 'not said')}", a.at("mode"))
 
 
-@rule(
-    RULES,
+@rules.error(
     "ha-roles",
-    ERROR,
-    KEA,
     why="a wrong role for the mode does not start (kea-dhcp4 -t does not tell)",
     mend="hot-standby: primary and standby; load-balancing: primary and secondary; passive-backup: one primary",
     source=f"{KEA_HA}; measured with Kea 2.2.0",
@@ -152,28 +130,19 @@ def _wrong_roles(end: Relation) -> str | None:
     return f"{end.get('mode')} with the roles {', '.join(roles) or 'of nobody'}"
 
 
-@rule(
-    RULES,
+@rules.warning(
     "ha-settings-differ",
-    WARNING,
-    KEA,
     why="the two judge the same outage at different times, or treat each other's leases differently",
     mend="write the same value on both",
-    source=KEA_HA,
 )
 def ha_settings_differ(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
         for name, default in _SAME.items():
-            mine, theirs = b.get(name, default), a.get(name, default)
-            if mine != theirs:
-                yield Hit(b.at(name), f"{name} is {mine} here, {theirs} there", a.at(name))
+            yield from difference(b, a, name, default)
 
 
-@rule(
-    RULES,
+@rules.error(
     "ha-delays",
-    ERROR,
-    KEA,
     why="more than 65535 does not start; and a partner counts as dead before its next heartbeat is due, if "
     "max-response-delay is not longer than heartbeat-delay",
     mend="choose heartbeat-delay 1000 and max-response-delay 3000 in a lab, 10000 and 60000 elsewhere",
@@ -193,11 +162,8 @@ def _milliseconds(end: Relation, name: str) -> int:
     return end.settings.get(name, Setting(_TIMERS[name], end.place)).number or 0
 
 
-@rule(
-    RULES,
+@rules.note(
     "ha-slow-takeover",
-    NOTE,
-    KEA,
     why="so long a dead partner's clients wait; and max-unacked-clients above 0 waits for that many clients more, "
     "which an idle network does not have",
     mend="max-response-delay 3000 and max-unacked-clients 0 in a lab",
@@ -212,11 +178,8 @@ def ha_slow_takeover(pair: Pair) -> Iterator[Hit]:
             yield Hit(end.at("max-unacked-clients"), f"max-unacked-clients is {unacked}")
 
 
-@rule(
-    RULES,
+@rules.error(
     "ha-pool-classes",
-    ERROR,
-    KEA,
     why="in load balancing both servers answer at the same time: from one pool they handed out duplicate addresses "
     "(measured: 42 leases of 36 addresses)",
     mend='split the pool in two: "client-class": "HA_NAME" with the name of one peer for one part, of the other for '
@@ -233,11 +196,8 @@ def ha_pool_classes(pair: Pair) -> Iterator[Hit]:
                 yield Hit(pool.place, f"the pool is for none, or more than one, of {', '.join(sorted(wanted))}")
 
 
-@rule(
-    RULES,
+@rules.error(
     "pool-classes-differ",
-    ERROR,
-    KEA,
     why="both servers believe to be the one that hands out this pool, or neither does",
     mend="write the same client class at the pool on both",
     source=f"{KEA_HA}, Load Balancing Configuration",
@@ -251,34 +211,25 @@ def pool_classes_differ(pair: Pair) -> Iterator[Hit]:
             yield Hit(pool.place, f"the pool is for {b} here, for {a} there", other.place)
 
 
-@rule(
-    RULES,
+@rules.error(
     "ha-multi-threading",
-    ERROR,
-    KEA,
     why="the listener for the partner is not there without multi-threading of the whole server, and nothing is said: "
     "both go to partner-down and serve everything",
     mend='write "multi-threading": {"enable-multi-threading": true} in Dhcp4 and in high-availability, on both',
     source=f"{KEA_HA}, Multi-Threaded Configuration; measured with Kea 2.2.0",
 )
 def ha_multi_threading(pair: Pair) -> Iterator[Hit]:
-    for peer, end, other in pair.ends:
-        threaded = peer.settings.get("multi-threading")
-        if end.get("multi-threading") == "true" and (threaded is None or threaded.value != "true"):
-            where = threaded.place if threaded else peer.place
-            said = threaded.value if threaded else "not said, which is false in Kea 2.2"
-            yield Hit(where, f"enable-multi-threading of Dhcp4 is {said}", end.at("multi-threading"))
-        if peer is pair.b and end.get("multi-threading") != other.get("multi-threading"):
-            here, there = (e.get("multi-threading", "not said") for e in (end, other))
-            what = f"enable-multi-threading of high-availability is {here} here, {there} there"
-            yield Hit(end.at("multi-threading"), what, other.at("multi-threading"))
+    for peer, end, _ in pair.ends:
+        threaded = peer.get("multi-threading")
+        if end.get("multi-threading") == "true" and threaded != "true":
+            said = threaded or "not said, which is false in Kea 2.2"
+            yield Hit(peer.at("multi-threading"), f"multi-threading of Dhcp4 is {said}", end.at("multi-threading"))
+    for a, b in pair.relations:
+        yield from difference(b, a, "multi-threading")
 
 
-@rule(
-    RULES,
+@rules.error(
     "subnet-id-differs",
-    ERROR,
-    KEA,
     why="the partners tell each other leases by the subnet's id: the lease is kept in the wrong subnet, or refused",
     mend="write the same id for the subnet on both",
     source="Kea ARM, IPv4 Subnet Identifier",

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
-from labbuilder.lint.model import Hit, Pair, Peer, Pool, Range, Rule, Subnet, span
-from labbuilder.lint.rules.base import BOTH, ERROR, FAILOVER, ISC, KEA_HA, NOTE, WARNING, rule
+from labbuilder.lint.model import Hit, Pair, Peer, Pool, Range, Subnet, span
+from labbuilder.lint.rules.base import BOTH, FAILOVER, ISC, KEA_HA, Rules, difference
 from labbuilder.lint.source import Place
 from labbuilder.lint.space import Space, Spans, merged
 
-RULES: list[Rule] = []
+rules = Rules(BOTH, f"{FAILOVER}; {KEA_HA}")
 
 _LEASE_TIMES = {
     "isc": ("default-lease-time", "max-lease-time", "min-lease-time"),
@@ -36,14 +36,10 @@ def _spans(spans: Spans) -> str:
     return ", ".join(span(*ends) for ends in spans[:_SHOWN]) + more
 
 
-@rule(
-    RULES,
+@rules.error(
     "pool-differs",
-    ERROR,
-    BOTH,
     why="a lease of an address that the partner does not have in its pool is lost when it takes over",
     mend="write the same ranges in both files, best in one file that both include",
-    source=f"{FAILOVER}; {KEA_HA}",
 )
 def pool_differs(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides:
@@ -62,11 +58,9 @@ def _nearest(pool: Pool, partner: Peer) -> Place | None:
     return pools[0].place if pools else None
 
 
-@rule(
-    RULES,
+@rules.error(
     "pool-without-failover",
-    ERROR,
-    ISC,
+    engines=ISC,
     why="both servers hand out these addresses, and this one does not tell the other: addresses are given twice",
     mend='write failover peer "NAME"; in the pool; a range outside of a pool must be put into one',
     source=FAILOVER,
@@ -80,62 +74,54 @@ def pool_without_failover(pair: Pair) -> Iterator[Hit]:
                     yield Hit(entry.place, f"{_spans(common)} without failover, and the partner has them too")
 
 
-@rule(
-    RULES,
+@rules.error(
     "pool-relation-unknown",
-    ERROR,
-    ISC,
+    engines=ISC,
     why="dhcpd refuses a pool whose failover peer it does not know",
     mend="refer to a failover peer that this file declares",
     source=FAILOVER,
 )
 def pool_relation_unknown(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         names = {relation.name for relation in peer.relations}
         for pool in peer.pools:
             if pool.relation and names and pool.relation.value not in names:
                 yield Hit(pool.relation.place, f'failover peer "{pool.relation.value}" is not declared')
 
 
-@rule(
-    RULES,
+@rules.error(
     "relation-unused",
-    ERROR,
-    ISC,
+    engines=ISC,
     why="dhcpd refuses a failover peer to which no pool refers, and failover would share nothing",
     mend='write failover peer "NAME"; in at least one pool',
     source=FAILOVER,
 )
 def relation_unused(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         for relation in peer.relations:
             names = {pool.relation.value for pool in peer.pools if pool.relation}
             if not names or (len(peer.relations) > 1 and relation.name not in names):
                 yield Hit(relation.place, f'no pool refers to failover peer "{relation.name}"')
 
 
-@rule(
-    RULES,
+@rules.error(
     "dynamic-bootp",
-    ERROR,
-    ISC,
+    engines=ISC,
     why="a BOOTP lease never ends, so the partner could never take it over: failover does not permit it",
     mend="take dynamic-bootp and allow dynamic bootp clients out of the pool, or give it a pool with no failover peer",
     source="dhcpd's server/confpars.c refuses it; draft-ietf-dhc-failover-12",
 )
 def dynamic_bootp(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         for pool in _shared(peer):
             for permit in pool.permits:
                 if permit.value in {"range dynamic-bootp", "allow dynamic bootp clients"}:
                     yield Hit(permit.place, permit.value)
 
 
-@rule(
-    RULES,
+@rules.warning(
     "permits-differ",
-    WARNING,
-    ISC,
+    engines=ISC,
     why="a client that one server serves is refused by the other: it loses its lease at the takeover",
     mend="write the same allow and deny statements in the pool on both",
     source=FAILOVER,
@@ -147,14 +133,10 @@ def permits_differ(pair: Pair) -> Iterator[Hit]:
             yield Hit(theirs.place, f"only on one of the two: {', '.join(sorted(a ^ b))}", mine.place)
 
 
-@rule(
-    RULES,
+@rules.error(
     "subnet-differs",
-    ERROR,
-    BOTH,
     why="a server answers clients of the networks alone that it knows, with the netmask it has there",
     mend="write the same subnet and netmask in both files",
-    source=f"{FAILOVER}; {KEA_HA}",
 )
 def subnet_differs(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides:
@@ -190,39 +172,31 @@ def _same_pools(mine: Iterable[Pool], theirs: Iterable[Pool]) -> Iterator[tuple[
 
 def _different(pair: Pair, names: set[str] | None) -> Iterator[Hit]:
     """Settings in effect that differ; each pair of places once. `names`: these alone, else all options but these."""
-    seen: set[tuple[str, Place | None, Place | None]] = set()
+    seen = set()
     for mine, theirs in _levels(pair):
         for name in sorted(mine.settings.keys() | theirs.settings.keys()):
             if (name not in names) if names is not None else (name in _OF_THE_SERVER or not name.startswith("option ")):
                 continue
-            a, b = mine.settings.get(name), theirs.settings.get(name)
-            if (a.value if a else None) == (b.value if b else None):
-                continue
-            key = (name, b.place if b else None, a.place if a else None)
-            if key not in seen:
-                seen.add(key)
-                what = f"{name} is {b.value if b else 'not said'} here, {a.value if a else 'not said'} there"
-                yield Hit(b.place if b else theirs.place, what, a.place if a else mine.place)
+            places = (
+                name,
+                *(level.settings[name].place if name in level.settings else None for level in (mine, theirs)),
+            )
+            if places not in seen:
+                seen.add(places)
+                yield from difference(theirs, mine, name)
 
 
-@rule(
-    RULES,
+@rules.warning(
     "options-differ",
-    WARNING,
-    BOTH,
     why="what a client is told depends on which server answered, and changes at the takeover",
     mend="write the same options on both",
-    source=f"{FAILOVER}; {KEA_HA}",
 )
 def options_differ(pair: Pair) -> Iterator[Hit]:
     return _different(pair, None)
 
 
-@rule(
-    RULES,
+@rules.note(
     "routers-differ",
-    NOTE,
-    BOTH,
     why="right when each server is a gateway or resolver itself; else clients lose theirs at the takeover",
     mend="nothing, if it is meant; else write the same routers and domain-name-servers on both",
     source="the guide's lab: each server hands itself out",
@@ -231,24 +205,17 @@ def routers_differ(pair: Pair) -> Iterator[Hit]:
     return _different(pair, _OF_THE_SERVER)
 
 
-@rule(
-    RULES,
+@rules.warning(
     "lease-times-differ",
-    WARNING,
-    BOTH,
     why="a client's lease gets longer or shorter with the server that answers, and outages last as long as the longer",
     mend="write the same lease times on both",
-    source=f"{FAILOVER}; {KEA_HA}",
 )
 def lease_times_differ(pair: Pair) -> Iterator[Hit]:
     return _different(pair, set(_LEASE_TIMES[pair.a.engine]))
 
 
-@rule(
-    RULES,
+@rules.warning(
     "authoritative-differs",
-    WARNING,
-    BOTH,
     why="a client from another network is told at once to ask anew (DHCPNAK) by one server, and ignored by the other",
     mend="write authoritative on both, or on neither",
     source="dhcpd.conf(5), The authoritative statement; Kea ARM, authoritative",
@@ -263,11 +230,8 @@ def authoritative_differs(pair: Pair) -> Iterator[Hit]:
         yield Hit(pair.b.at("authoritative"), f"this server {is_not} authoritative", pair.a.at("authoritative"))
 
 
-@rule(
-    RULES,
+@rules.warning(
     "hosts-differ",
-    WARNING,
-    BOTH,
     why="the client keeps its address only while the server that knows of it answers",
     mend="write the same host declarations on both, best in one file that both include",
     source="dhcpd.conf(5), The host statement; Kea ARM, Host Reservations",
@@ -280,34 +244,29 @@ def hosts_differ(pair: Pair) -> Iterator[Hit]:
                 yield Hit(host.place, f"the partner does not keep {host.address} for this client")
 
 
-@rule(
-    RULES,
+@rules.warning(
     "host-in-pool",
-    WARNING,
-    ISC,
+    engines=ISC,
     why="dhcpd does not take a fixed address out of the pool: another client may have it",
     mend="choose a fixed-address outside of every range",
     source="dhcpd.conf(5), The host statement",
 )
 def host_in_pool(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         space = Space(_ranges(peer.pools))
         for host in peer.hosts:
             if entry := space.holding(host.address):
                 yield Hit(host.place, f"{host.address} is in {entry}", entry.place)
 
 
-@rule(
-    RULES,
+@rules.error(
     "router-in-pool",
-    ERROR,
-    BOTH,
     why="a client can be given the gateway's own address, and cuts off everybody",
     mend="take the router's address out of the range",
     source="dhcpd.conf(5), The range statement",
 )
 def router_in_pool(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         levels: tuple[Subnet | Pool, ...] = (*peer.subnets, *peer.pools)
         found = [level.settings["option routers"] for level in levels if "option routers" in level.settings]
         routers = {setting.place: setting for setting in found}
@@ -318,17 +277,14 @@ def router_in_pool(pair: Pair) -> Iterator[Hit]:
                     yield Hit(setting.place, f"the router {word.strip()} is in {entry}", entry.place)
 
 
-@rule(
-    RULES,
+@rules.error(
     "server-in-pool",
-    ERROR,
-    BOTH,
     why="a client can be given a server's own address, and cuts it off from its partner",
     mend="take both servers' addresses out of the range",
     source="dhcpd.conf(5), The range statement",
 )
 def server_in_pool(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         space = Space(_ranges(peer.pools))
         for relation in peer.relations:
             found = [(relation.get("address"), relation.at("address"))]
@@ -353,17 +309,14 @@ def _address(text: str) -> IPv4Address | None:
         return None  # a name: nobody is asked for it here
 
 
-@rule(
-    RULES,
+@rules.note(
     "include-relative",
-    NOTE,
-    BOTH,
     why="the daemon looks for it in the folder in which it was started, / under systemd: not beside this file",
     mend="write the whole path",
     source="dhcpd's server/confpars.c, Kea's dhcp4_lexer.ll: the name is opened as it is",
 )
 def include_relative(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         for include in peer.includes:
             if not include.value.startswith("/"):
                 yield Hit(include.place, f"the include of {include.value} is relative")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from labbuilder.lint.model import Hit, Pair, Peer, Relation, Rule, Setting
-from labbuilder.lint.rules.base import DRAFT, ERROR, FAILOVER, ISC, NOTE, WARNING, rule
+from labbuilder.lint.model import Hit, Pair, Peer, Relation, Setting
+from labbuilder.lint.rules.base import DRAFT, FAILOVER, ISC, Rules, difference
 from labbuilder.lint.space import merged
 
-RULES: list[Rule] = []
+rules = Rules(ISC, FAILOVER)
 
 PORT = "647"  # IANA's, and dhcpd's where none is said
 _SPLIT_MAX = 256
@@ -18,29 +18,21 @@ _SLOW_S = 30
 _ALL, _NONE = {"256", ":".join(["ff"] * _HBA_BYTES)}, {"0", ":".join(["00"] * _HBA_BYTES)}
 
 
-@rule(
-    RULES,
+@rules.error(
     "failover-missing",
-    ERROR,
-    ISC,
     why="without it on both, the two servers know nothing of each other's leases",
     mend='declare failover peer "NAME" { ... } on both servers, with the same name',
-    source=FAILOVER,
 )
 def failover_missing(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         if not peer.relations:
             yield Hit(peer.place, "no failover peer is declared")
 
 
-@rule(
-    RULES,
+@rules.error(
     "failover-name",
-    ERROR,
-    ISC,
     why="each rejects the other's connection (invalid failover partner), and neither serves",
     mend="give the failover peer one name in both files, and in the pools that refer to it",
-    source=FAILOVER,
 )
 def failover_name(pair: Pair) -> Iterator[Hit]:
     a, b = pair.a.relations, pair.b.relations
@@ -48,14 +40,10 @@ def failover_name(pair: Pair) -> Iterator[Hit]:
         yield Hit(b[0].place, f'the failover peer is "{b[0].name}" here, "{a[0].name}" there', a[0].place)
 
 
-@rule(
-    RULES,
+@rules.error(
     "roles",
-    ERROR,
-    ISC,
     why="a pair is one primary and one secondary; dhcpd -t takes a declaration without a role too",
     mend="write primary; in one declaration and secondary; in the other",
-    source=FAILOVER,
 )
 def roles(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
@@ -66,14 +54,10 @@ def roles(pair: Pair) -> Iterator[Hit]:
             yield Hit(b.at("role"), f"both are {b.get('role')}", a.at("role"))
 
 
-@rule(
-    RULES,
+@rules.error(
     "address-missing",
-    ERROR,
-    ISC,
     why="the address is also the server's identifier in the failover protocol; dhcpd -t does not tell",
     mend="write address with this server's address, and peer address with the partner's",
-    source=FAILOVER,
 )
 def address_missing(pair: Pair) -> Iterator[Hit]:
     for _, end, other in pair.ends:
@@ -82,14 +66,10 @@ def address_missing(pair: Pair) -> Iterator[Hit]:
                 yield Hit(end.place, f"{name} is not said", other.place)
 
 
-@rule(
-    RULES,
+@rules.error(
     "addresses-mirrored",
-    ERROR,
-    ISC,
     why="each connects to the partner's address from its own: else they never meet, and a new pair serves nobody",
     mend="this server's address must be the partner's peer address",
-    source=FAILOVER,
 )
 def addresses_mirrored(pair: Pair) -> Iterator[Hit]:
     for _, end, other in pair.ends:
@@ -102,14 +82,10 @@ def addresses_mirrored(pair: Pair) -> Iterator[Hit]:
             yield Hit(b.at("address"), f"both have the address {b.get('address')}", a.at("address"))
 
 
-@rule(
-    RULES,
+@rules.error(
     "ports-mirrored",
-    ERROR,
-    ISC,
     why="one connects to a port where the other does not listen",
     mend="this server's port must be the partner's peer port; leave out both for 647",
-    source=FAILOVER,
 )
 def ports_mirrored(pair: Pair) -> Iterator[Hit]:
     for _, end, other in pair.ends:
@@ -123,14 +99,10 @@ def _of(pair: Pair, role: str) -> Iterator[Relation]:
     return (end for _, end, _ in pair.ends if end.get("role") == role)
 
 
-@rule(
-    RULES,
+@rules.error(
     "mclt-missing",
-    ERROR,
-    ISC,
     why="dhcpd refuses a primary without it: it bounds how far the two may differ about a lease",
     mend="write mclt SECONDS on the primary: 60 in a lab, 3600 elsewhere",
-    source=FAILOVER,
 )
 def mclt_missing(pair: Pair) -> Iterator[Hit]:
     for primary in _of(pair, "primary"):
@@ -138,14 +110,10 @@ def mclt_missing(pair: Pair) -> Iterator[Hit]:
             yield Hit(primary.at("mclt"), f"mclt is {primary.get('mclt', 'not said')} on the primary")
 
 
-@rule(
-    RULES,
+@rules.error(
     "mclt-on-secondary",
-    ERROR,
-    ISC,
     why="it may not be specified there: the secondary learns it from the primary; dhcpd -t takes it silently",
     mend="take mclt out of the secondary",
-    source=FAILOVER,
 )
 def mclt_on_secondary(pair: Pair) -> Iterator[Hit]:
     for secondary in _of(pair, "secondary"):
@@ -153,14 +121,10 @@ def mclt_on_secondary(pair: Pair) -> Iterator[Hit]:
             yield Hit(secondary.at("mclt"), "mclt is said on the secondary")
 
 
-@rule(
-    RULES,
+@rules.error(
     "split-missing",
-    ERROR,
-    ISC,
     why="dhcpd refuses a primary without it: it says which clients each server answers",
     mend="write split 128 on the primary (half and half), or split 256 (the primary serves all)",
-    source=FAILOVER,
 )
 def split_missing(pair: Pair) -> Iterator[Hit]:
     for primary in _of(pair, "primary"):
@@ -168,14 +132,10 @@ def split_missing(pair: Pair) -> Iterator[Hit]:
             yield Hit(primary.place, "neither split nor hba is said on the primary")
 
 
-@rule(
-    RULES,
+@rules.error(
     "split-on-secondary",
-    ERROR,
-    ISC,
     why="dhcpd refuses it there: the primary alone says how the load is split",
     mend="take split and hba out of the secondary",
-    source=FAILOVER,
 )
 def split_on_secondary(pair: Pair) -> Iterator[Hit]:
     for secondary in _of(pair, "secondary"):
@@ -184,14 +144,10 @@ def split_on_secondary(pair: Pair) -> Iterator[Hit]:
                 yield Hit(secondary.at(name), f"{name} is said on the secondary")
 
 
-@rule(
-    RULES,
+@rules.error(
     "split-and-hba",
-    ERROR,
-    ISC,
     why="they say the same thing in two ways, and the later wins; dhcpd -t takes both silently",
     mend="keep one of them",
-    source=FAILOVER,
 )
 def split_and_hba(pair: Pair) -> Iterator[Hit]:
     for _, end, _ in pair.ends:
@@ -199,14 +155,10 @@ def split_and_hba(pair: Pair) -> Iterator[Hit]:
             yield Hit(end.at("hba"), "both split and hba are said", end.at("split"))
 
 
-@rule(
-    RULES,
+@rules.error(
     "split-value",
-    ERROR,
-    ISC,
     why="dhcpd refuses it: there are 256 hash buckets",
     mend="split takes 0 to 256; hba takes 32 hexadecimal bytes with colons between",
-    source=FAILOVER,
 )
 def split_value(pair: Pair) -> Iterator[Hit]:
     for primary in _of(pair, "primary"):
@@ -217,14 +169,10 @@ def split_value(pair: Pair) -> Iterator[Hit]:
             yield Hit(primary.at("hba"), f"hba has {len(hba.split(':'))} parts, or one that is no byte")
 
 
-@rule(
-    RULES,
+@rules.warning(
     "load-balance-off",
-    WARNING,
-    ISC,
     why="without it, or with 0, load balancing is off: both answer every client, whatever split says",
     mend="write load balance max seconds 3 on both",
-    source=FAILOVER,
 )
 def load_balance_off(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
@@ -234,33 +182,23 @@ def load_balance_off(pair: Pair) -> Iterator[Hit]:
                 yield Hit(end.at("load balance max seconds"), "load balance max seconds is 0, or not said")
 
 
-@rule(
-    RULES,
+@rules.warning(
     "failover-timers-differ",
-    WARNING,
-    ISC,
     why="the two judge the same outage, and the same waiting client, at different times",
     mend="write the same value on both",
-    source=FAILOVER,
 )
 def failover_timers_differ(pair: Pair) -> Iterator[Hit]:
     defaults = {"max-response-delay": "60", "max-unacked-updates": "10", "auto-partner-down": "0"}
     for a, b in pair.relations:
         for name, default in defaults.items():
-            mine, theirs = a.get(name, default), b.get(name, default)
-            if mine != theirs:
-                yield Hit(b.at(name), f"{name} is {theirs} here, {mine} there", a.at(name))
+            yield from difference(b, a, name, default)
         name = "load balance max seconds"
-        mine, theirs = a.get(name, "0"), b.get(name, "0")
-        if mine != theirs and "0" not in {mine, theirs}:
-            yield Hit(b.at(name), f"{name} is {theirs} here, {mine} there", a.at(name))
+        if "0" not in {a.get(name, "0"), b.get(name, "0")}:  # else it is off: load-balance-off
+            yield from difference(b, a, name)
 
 
-@rule(
-    RULES,
+@rules.note(
     "slow-detection",
-    NOTE,
-    ISC,
     why="so long a partner whose host or cable died counts as there; measured: silence is noticed after just this time",
     mend="max-response-delay 5 in a lab, 10 to 30 elsewhere; said nowhere, it is 60",
     source=f"{FAILOVER}; measured with dhcpd 4.4.3-P1",
@@ -273,14 +211,10 @@ def slow_detection(pair: Pair) -> Iterator[Hit]:
             yield Hit(end.at("max-response-delay"), what)
 
 
-@rule(
-    RULES,
+@rules.warning(
     "auto-partner-down",
-    WARNING,
-    ISC,
     why="when only the network between the two fails, both take all addresses, and hand some out twice",
     mend="take auto-partner-down out, unless the two are joined by a cable of their own",
-    source=FAILOVER,
 )
 def auto_partner_down(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
@@ -289,11 +223,8 @@ def auto_partner_down(pair: Pair) -> Iterator[Hit]:
             yield Hit(end.at("auto-partner-down"), f"auto-partner-down is {end.get('auto-partner-down')}")
 
 
-@rule(
-    RULES,
+@rules.warning(
     "short-lease",
-    WARNING,
-    ISC,
     why="a client's first lease is mclt long anyway, and each renewal is bounded by it: a shorter lease is senseless",
     mend="make default-lease-time and max-lease-time at least as long as mclt, or mclt shorter",
     source=f"{DRAFT}, Maximum Client Lead Time",
@@ -301,7 +232,7 @@ def auto_partner_down(pair: Pair) -> Iterator[Hit]:
 def short_lease(pair: Pair) -> Iterator[Hit]:
     mclts = [end.settings["mclt"] for end in _of(pair, "primary") if "mclt" in end.settings]
     seen = set()
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         for pool in (pool for pool in peer.pools if pool.relation):
             for name in ("default-lease-time", "max-lease-time"):
                 lease = pool.settings.get(name)
@@ -313,11 +244,8 @@ def short_lease(pair: Pair) -> Iterator[Hit]:
                         yield Hit(lease.place, f"{name} is {lease.value}, mclt is {mclt.value}", mclt.place)
 
 
-@rule(
-    RULES,
+@rules.warning(
     "hot-standby-pool",
-    WARNING,
-    ISC,
     why="free addresses are shared half and half whatever split says: when the active server's half is used up, "
     "the standby serves (measured: of 200 clients on 231 addresses it served 83)",
     mend="make the pool at least twice as large as the number of clients",
@@ -333,11 +261,8 @@ def hot_standby_pool(pair: Pair) -> Iterator[Hit]:
             yield Hit(where, what, _hash(end).place)
 
 
-@rule(
-    RULES,
+@rules.note(
     "hot-standby-clients",
-    NOTE,
-    ISC,
     why="in hot standby the active server has only half of the free addresses for its clients",
     mend="say --clients N, and the pool is compared with it",
     source=f"{FAILOVER}, pool balance",

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labbuilder.lint.model import Hit, Pair, Rule
-from labbuilder.lint.rules.base import ISC, NOTE, WARNING, rule
+from labbuilder.lint.model import Hit, Pair
+from labbuilder.lint.rules.base import ISC, Rules, difference
 
-RULES: list[Rule] = []
+rules = Rules(ISC)
 
 
-@rule(
-    RULES,
+@rules.warning(
     "omapi-differs",
-    WARNING,
-    ISC,
     why="the command that declares one server dead (partner-down) works on the other server not at all",
     mend="write the same omapi-port, omapi-key and key on both",
     source="dhcpd.conf(5), omapi-port and omapi-key; omshell(1)",
 )
 def omapi_differs(pair: Pair) -> Iterator[Hit]:
     for name in ("omapi-port", "omapi-key"):
-        a, b = (peer.settings.get(name) for peer in (pair.a, pair.b))
-        if (a.value if a else None) != (b.value if b else None):
-            what = f"{name} is {b.value if b else 'not said'} here, {a.value if a else 'not said'} there"
-            yield Hit(pair.b.at(name), what, pair.a.at(name))
+        yield from difference(pair.b, pair.a, name)
 
 
-@rule(
-    RULES,
+@rules.warning(
     "keys-differ",
-    WARNING,
-    ISC,
     why="what one server's key opens, the other refuses: a script for both fails on one, and that in an emergency",
     mend="write the same algorithm and secret on both",
     source="dhcpd.conf(5), omapi-key",
@@ -48,31 +39,23 @@ def keys_differ(pair: Pair) -> Iterator[Hit]:
             yield Hit(b.place, f"key {name} has another algorithm or secret than there", a.place)
 
 
-@rule(
-    RULES,
+@rules.warning(
     "omapi-without-key",
-    WARNING,
-    ISC,
     why="dhcpd listens for OMAPI on all addresses, and answers without a key to anybody",
     mend="declare a key, and write omapi-key NAME",
     source="dhcpd.conf(5), omapi-port; measured with dhcpd 4.4.3-P1",
 )
 def omapi_without_key(pair: Pair) -> Iterator[Hit]:
-    for peer, _ in pair.sides:
+    for peer in pair.peers:
         if "omapi-port" in peer.settings and "omapi-key" not in peer.settings:
             yield Hit(peer.at("omapi-port"), "omapi-port is said without omapi-key")
 
 
-@rule(
-    RULES,
+@rules.note(
     "ping-check-differs",
-    NOTE,
-    ISC,
     why="one server asks by ICMP whether an address is free, which costs 1 s for each offer, the other does not",
     mend="write the same ping-check on both",
     source="dhcpd.conf(5), The ping-check statement",
 )
 def ping_check_differs(pair: Pair) -> Iterator[Hit]:
-    a, b = ((p.settings["ping-check"].value if "ping-check" in p.settings else "true") for p in (pair.a, pair.b))
-    if a.lower() != b.lower():
-        yield Hit(pair.b.at("ping-check"), f"ping-check is {b} here, {a} there", pair.a.at("ping-check"))
+    return difference(pair.b, pair.a, "ping-check", "true")

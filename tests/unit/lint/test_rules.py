@@ -251,6 +251,12 @@ def test_a_value_at_the_edge_is_good(pair: str, old: str, new: str) -> None:
     assert found_in(both) == ()
 
 
+def test_a_keyword_in_other_letters_is_no_difference() -> None:
+    pair = texts(ISC)
+    pair[S] = pair[S].replace("ping-check false", "ping-check FALSE")
+    assert found_in(pair) == ()
+
+
 def test_a_subnet_that_one_server_alone_serves_without_failover_is_its_own_business() -> None:
     pair = texts(ISC)
     pair[P] += "subnet 10.0.0.0 netmask 255.0.0.0 { range 10.0.0.10 10.0.0.20; }\n"
