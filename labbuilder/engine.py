@@ -293,7 +293,22 @@ def _raise_if_residue(provider: Provider, lab: LabDir) -> None:
         )
 
 
+def build_image(spec: LabSpec, home: Home) -> str | None:
+    """Make what the spec's machines start from, unless it is there; its name in the cache."""
+    plan, provider = _planned(spec, home)
+    provider.ensure_image(plan)
+    return provider.image_name(plan)
+
+
 def images_in_use(home: Home) -> frozenset[str]:
-    """The recipes' hashes of all labs that are there."""
+    """The names of the images of all labs that are there."""
     specs = (load_spec(home.lab(name).spec) for name in home.lab_names() if home.lab(name).spec.exists())
-    return frozenset(build_plan(spec).image.digest for spec in specs)
+    names = (provider.image_name(plan) for plan, provider in (_planned(spec, home) for spec in specs))
+    return frozenset(name for name in names if name)
+
+
+def _planned(spec: LabSpec, home: Home) -> tuple[Plan, Provider]:
+    """The plan of a lab that may not exist, and a provider that is asked about its image alone."""
+    lab = home.lab(spec.name)
+    whole = _with_provider(spec, lab)
+    return build_plan(whole), open_provider(whole.provider, home, lab, mark="")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from ipaddress import IPv4Address
 
 from labbuilder.plan.image import image_recipe
-from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan, Upstream
+from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan, Upstream, Witness, stable_mac
 from labbuilder.plan.services import client_services, server_services
 from labbuilder.spec.models import LabSpec
 
-WITNESS = IPv4Address("203.0.113.10")  # TEST-NET-3, RFC 5737: nobody's
+WITNESS = Witness(IPv4Address("203.0.113.10"), 80)  # TEST-NET-3, RFC 5737: nobody's
 WITNESS_NAME = "www.internet.test"
 
 
@@ -38,20 +37,17 @@ def build_plan(spec: LabSpec) -> Plan:
         )
         for client in spec.clients
     )
+    real = spec.provider == "virtualbox"
     upstream = Upstream(
         gateway=spec.gateway,
         network=bridged.subnet,
         resolvers=spec.dns.forwarders,
-        witness=WITNESS,
-        witness_port=80,
-        witness_name=WITNESS_NAME,
-        simulated=spec.provider != "virtualbox",
-        probe_name=spec.dns.probe,
+        name=spec.dns.probe if real else WITNESS_NAME,
+        witness=None if real else WITNESS,
     )
     return Plan(spec.name, spec.provider, (*servers, *clients), image_recipe(spec), upstream, spec.virtualbox)
 
 
 def mac(spec: LabSpec, machine: str, network: NetworkKind) -> str:
-    """A locally administered address, the same whenever the same lab is planned."""
-    digest = hashlib.sha256(f"{spec.name}/{machine}/{network}".encode()).digest()
-    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
+    """The same whenever the same lab is planned."""
+    return stable_mac(f"{spec.name}/{machine}/{network}")

@@ -114,26 +114,29 @@ class ImageRecipe:
 
 
 @dataclass(frozen=True)
+class Witness:
+    """A TCP service that answers with the source address it saw: the proof of NAT."""
+
+    address: IPv4Address
+    port: int
+
+
+@dataclass(frozen=True)
 class Upstream:
     """The world behind the bridged LAN.
 
     Attributes:
         gateway: Its address in the LAN, the servers' default gateway.
         resolvers: Addresses at which it answers DNS (8.8.8.8, 8.8.4.4).
-        witness: Address of a TCP service on ``witness_port`` that answers with the source address it saw.
-        witness_name: A name that its DNS resolves to ``witness``.
-        simulated: The provider makes it; otherwise it is the real one, and its witness is nowhere.
-        probe_name: A name that the real one's DNS resolves.
+        name: A name that its DNS resolves; to the witness, where there is one.
+        witness: Where the provider simulates the world; the real one has none.
     """
 
     gateway: IPv4Address
     network: IPv4Network
     resolvers: tuple[IPv4Address, ...]
-    witness: IPv4Address
-    witness_port: int
-    witness_name: str
-    simulated: bool
-    probe_name: str
+    name: str
+    witness: Witness | None
 
 
 @dataclass(frozen=True)
@@ -172,3 +175,9 @@ class Plan:
     def digest(self) -> str:
         """Same spec, same digest."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
+
+
+def stable_mac(what: str) -> str:
+    """A locally administered address, the same for the same words."""
+    digest = hashlib.sha256(what.encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))

@@ -53,6 +53,9 @@ class Provider(Protocol):
     def preflight(self) -> None:
         """Raise HostError for what is certain to fail later; quick."""
 
+    def image_name(self, plan: Plan) -> str | None:
+        """What the plan's image is called in the cache; None for one that is not kept there."""
+
     def has_image(self, plan: Plan) -> bool:
         """The image of the plan's machines is there already."""
 

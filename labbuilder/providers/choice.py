@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from typing import TYPE_CHECKING
 
 from labbuilder.errors import ProviderUnavailableError
 from labbuilder.providers.base import Finding, Provider
-from labbuilder.providers.virtualbox.host import DRIVER
 from labbuilder.store import Home, LabDir
 
-if TYPE_CHECKING:
-    from labbuilder.providers.nspawn.image import ImageStore
 KINDS = ("nspawn", "virtualbox")
 
 
@@ -28,12 +23,15 @@ def choose(wanted: str) -> tuple[str, str]:
         if wanted not in KINDS:
             raise _no_such(wanted)
         return wanted, "asked for"
-    has_program = shutil.which("VBoxManage") is not None
-    can_start = DRIVER.exists() or sys.platform != "linux"
-    if has_program and can_start:
+    if shutil.which("VBoxManage") is None:
+        why = "VirtualBox is not installed"
+    else:
+        from labbuilder.providers.virtualbox.host import driver_problem  # noqa: PLC0415  most hosts have none
+
+        why = driver_problem() or ""
+    if not why:
         return "virtualbox", "auto: VirtualBox is here and can start machines"
-    lacking = f"{DRIVER} is missing, so VirtualBox can start none" if has_program else "VirtualBox is not installed"
-    return "nspawn", f"auto: {lacking}; systemd-nspawn needs no hypervisor"
+    return "nspawn", f"auto: {why}; systemd-nspawn needs no hypervisor"
 
 
 def open_provider(kind: str, home: Home, lab: LabDir, mark: str) -> Provider:
@@ -64,10 +62,3 @@ def doctor(home: Home, wanted: str = "auto") -> tuple[Finding, ...]:
     else:
         from labbuilder.providers.nspawn.host import findings  # noqa: PLC0415  Linux only
     return (chosen, *findings(home))
-
-
-def images(home: Home) -> ImageStore:
-    """The images that are cached in this home."""
-    from labbuilder.providers.nspawn.image import ImageStore  # noqa: PLC0415  Linux only
-
-    return ImageStore(home)

@@ -8,8 +8,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from labbuilder.errors import CommandError, HostError
+from labbuilder.errors import CommandError
 from labbuilder.plan.model import ImageRecipe
+from labbuilder.providers.images import no_room
 from labbuilder.run import run_streaming
 
 DEBIAN = "http://deb.debian.org"
@@ -68,15 +69,6 @@ def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> 
             error.brief = "the image could not be built"
             error.resolution = "see what mmdebstrap said; `mirror:` in the spec names another Debian mirror"
             raise
-
-
-def no_room(folder: Path, seen: str) -> HostError:
-    """The error for an image that does not fit."""
-    return HostError(
-        brief=f"no room for the image in {folder}",
-        details=seen,
-        resolution="make room there, or set LABBUILDER_HOME to a folder with more",
-    )
 
 
 def archives(recipe: ImageRecipe, apt: Path = _SOURCES) -> tuple[str, ...]:

@@ -90,9 +90,8 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
     yield check("nat.live", "NAT rule is live", NAT_RULES, says(rule))
     yield check("nat.kept", "NAT rule in /etc/iptables/rules.v4", "grep ^-A /etc/iptables/rules.v4", says(rule))
     world = plan.upstream
-    name, known = _asked_name(world)
-    asked = f"{_DIG} @{world.resolvers[0]} {name}"
-    yield check("names.upstream", "names resolve by the forwarder", asked, _resolved(known))
+    asked = f"{_DIG} @{world.resolvers[0]} {world.name}"
+    yield check("names.upstream", "names resolve by the forwarder", asked, _resolved(world))
 
 
 def _client_checks(plan: Plan, spec: LabSpec, client: MachinePlan) -> Iterator[Check]:
@@ -133,30 +132,28 @@ def _client_checks(plan: Plan, spec: LabSpec, client: MachinePlan) -> Iterator[C
     )
     yield check("networking.enabled", "networking is enabled", "systemctl is-enabled networking", says("enabled"))
     world = plan.upstream
-    asked_name, known = _asked_name(world)
     title = "the world is reached through the gateway's NAT"
-    if world.simulated:  # it says which source address it saw
+    if world.witness is not None:
         bridged = {str(spec.internal_address(i).ip): str(spec.bridged_address(i).ip) for i in range(len(servers))}
-        through, judge = f"timeout 5 nc -w 3 {world.witness} {world.witness_port} </dev/null", _translated(bridged)
+        through, judge = (
+            f"timeout 5 nc -w 3 {world.witness.address} {world.witness.port} </dev/null",
+            _translated(bridged),
+        )
     else:  # a resolver of the world knows no way back to a private address
-        through, judge = f"{_DIG} @{world.resolvers[0]} {asked_name}", _answered(servers)
+        through, judge = f"{_DIG} @{world.resolvers[0]} {world.name}", _answered(servers)
     yield check("nat", title, f"ip route show default | awk '{{print $3}}'; {through}", judge)
     for index, server in enumerate(servers):
         name = spec.servers[index].name
         own = f"{spec.servers[0].name}.{spec.dns.domain}"
-        asked = f"{_DIG} @{server} {own} {asked_name}"  # one dig for both: thirty clients ask this
+        asked = f"{_DIG} @{server} {own} {world.name}"  # one dig for both: thirty clients ask this
         yield check(
-            f"names.{name}", f"{name} resolves names of the lab and of the world", asked, _resolved(known, servers[0])
+            f"names.{name}", f"{name} resolves names of the lab and of the world", asked, _resolved(world, servers[0])
         )
 
 
-def _asked_name(world: Upstream) -> tuple[str, str | None]:
-    """The name of the world that is asked for, and its address where it is known."""
-    return (world.witness_name, str(world.witness)) if world.simulated else (world.probe_name, None)
-
-
-def _resolved(known: str | None, own: str = "") -> Judge:
-    """The lab's own address first, where one was asked for; then the known one, or at least one of any kind."""
+def _resolved(world: Upstream, own: str = "") -> Judge:
+    """The lab's own address first, where one was asked for; then the witness's, or any where there is none."""
+    known = str(world.witness.address) if world.witness else None
 
     def judge(result: Result) -> Judgement:
         observed = _shown(result)

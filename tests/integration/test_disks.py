@@ -7,13 +7,14 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from qemu import Qemu, need_qemu, overlay
+from qemu import Qemu, need_qemu, overlay, to_vdi
 
 from labbuilder.errors import TransportError
 from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.plan.image import image_recipe
 from labbuilder.providers.disks.seed import MANAGEMENT_NIC, Seed, SeedNic, write_seed
-from labbuilder.providers.disks.store import DiskStore
+from labbuilder.providers.disks.store import ensure_disk
+from labbuilder.providers.images import ImageCache
 from labbuilder.spec.models import LabSpec
 from labbuilder.store import Home
 from labbuilder.transport import Endpoint, Shell, banner_ready
@@ -29,7 +30,7 @@ Boot = Callable[..., tuple[Qemu, Endpoint]]
 @pytest.fixture(scope="module")
 def disk(home: Home) -> Path:
     need_qemu()
-    return DiskStore(home).ensure_built(image_recipe(LabSpec()))
+    return ensure_disk(ImageCache(home), image_recipe(LabSpec()), to_vdi)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def keys(home: Home) -> LabKeys:
 def boot(tmp_path: Path, disk: Path, keys: LabKeys) -> Iterator[Boot]:
     private, public = keys.host_private("server1"), keys.host_public("server1")
     nics = tuple(SeedNic(NAMES[mac], mac) for mac in MACS[:2])
-    seed = Seed("server1", keys.authorized, private, public, nics, SeedNic(MANAGEMENT_NIC, MACS[2]))
+    seed = Seed("server1", keys.authorized, private, public, nics, MACS[2])
     write_seed(seed, tmp_path / "seed.iso")
     own = overlay(disk, tmp_path / "disk.qcow2")
 

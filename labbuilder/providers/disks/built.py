@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from labbuilder.errors import CommandError, HostError
 from labbuilder.plan.model import ImageRecipe
-from labbuilder.providers.debian import build_tree, no_room
+from labbuilder.providers.debian import build_tree
+from labbuilder.providers.images import no_room
 from labbuilder.run import run
 
 BUILDER = 1  # raise it when the same recipe gives another disk
@@ -19,6 +21,7 @@ _LABEL = "labroot"
 _PARTITION_SECTOR = 2048
 _SECTOR = 512
 _BOOT_CODE_BYTES = 440  # the rest of the sector is the partition table
+_TOOLS = ("mmdebstrap", "mke2fs", "sfdisk", "grub-mkimage")
 _GRUB = Path("/usr/lib/grub/i386-pc")
 _GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "gzio")
 
@@ -41,7 +44,7 @@ def preflight() -> None:
     """Raise what is certain to fail later; quick.
 
     Raises:
-        HostError: Not an amd64 Linux, or GRUB's files are not there.
+        HostError: Not an amd64 Linux, or a tool is not there.
     """
     system, machine = platform.system(), platform.machine()
     if (system, machine) != ("Linux", "x86_64"):
@@ -50,11 +53,14 @@ def preflight() -> None:
             details=f"This host: {system} {machine}",
             resolution="use Debian's cloud image or a disk of your own",
         )
-    if not (_GRUB / "boot.img").exists():
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    missing = [tool for tool in _TOOLS if shutil.which(tool, path=path) is None]
+    missing += [] if (_GRUB / "boot.img").exists() else [str(_GRUB / "boot.img")]
+    if missing:
         raise HostError(
-            brief="GRUB for BIOS is not installed",
-            details=f"Missing: {_GRUB / 'boot.img'}",
-            resolution="apt install grub-pc-bin grub-common fdisk",
+            brief="a tool to build disks is not installed",
+            details=f"Missing: {', '.join(missing)}",
+            resolution="apt install mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common",
         )
 
 

@@ -73,7 +73,7 @@ class Seed:
         host_private: Its SSH host key, OpenSSH's text form.
         host_public: The public half: type and key.
         nics: The NICs of the lab, without the management one.
-        management: The NIC by which labbuilder reaches it, DHCP; always called `MANAGEMENT_NIC`.
+        management_mac: Of the NIC by which labbuilder reaches it, called `MANAGEMENT_NIC`.
     """
 
     hostname: str
@@ -81,18 +81,22 @@ class Seed:
     host_private: str
     host_public: str
     nics: tuple[SeedNic, ...]
-    management: SeedNic
+    management_mac: str
+
+    @property
+    def _cards(self) -> tuple[SeedNic, ...]:
+        return (*self.nics, SeedNic(MANAGEMENT_NIC, self.management_mac))
 
     @property
     def files(self) -> tuple[RenderedFile, ...]:
         """What is unpacked over a disk of ours."""
-        links = [_link(nic) for nic in (*self.nics, self.management)]
+        links = [_link(nic) for nic in self._cards]
         return (
             RenderedFile("/etc/hostname", f"{self.hostname}\n"),
             RenderedFile("/etc/ssh/lab_host_ed25519", self.host_private, 0o600),
             RenderedFile("/etc/ssh/lab_authorized_keys", f"{self.authorized_key.strip()}\n"),
             RenderedFile(
-                "/etc/systemd/network/10-management.network", _NETWORK.format(mac=self.management.mac.lower())
+                "/etc/systemd/network/10-management.network", _NETWORK.format(mac=self.management_mac.lower())
             ),
             *links,
         )
@@ -109,9 +113,9 @@ class Seed:
                 authorized_key=self.authorized_key,
                 host_private=self.host_private,
                 host_public=self.host_public,
-                links=[_link(nic) for nic in (*self.nics, self.management)],
+                links=[_link(nic) for nic in self._cards],
             ).encode(),
-            "network-config": cloudinit.network_config(lab, (self.management.mac, self.management.name)).encode(),
+            "network-config": cloudinit.network_config(lab, (self.management_mac, MANAGEMENT_NIC)).encode(),
             "seed.tar": tar,
         }
 

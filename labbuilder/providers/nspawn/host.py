@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labbuilder.errors import HostError
 from labbuilder.providers.base import Finding
+from labbuilder.providers.images import room
 from labbuilder.providers.nspawn import cgroups
 from labbuilder.providers.nspawn.image import NEEDED_BYTES
 from labbuilder.run import run
@@ -38,7 +39,7 @@ def preflight() -> None:
 
 def findings(home: Home) -> tuple[Finding, ...]:
     """Everything that ``labbuilder doctor`` says about this host."""
-    found = [_root(), _programs(), _memory(), _disk(home), _cgroups()]
+    found = [_root(), _programs(), _memory(), room(home, NEEDED_BYTES), _cgroups()]
     if found[0].ok and found[1].ok:
         found += [_version(), _namespaces(), _overlay(home)]
         if shutil.which("nft"):  # only machines need it, and they have their own
@@ -72,15 +73,6 @@ def _memory() -> Finding:
         if line.startswith("MemAvailable")
     )
     return Finding("memory", free >= NEEDED_MEMORY_MIB, f"{free} MiB available", "end something else")
-
-
-def _disk(home: Home) -> Finding:
-    folder = home.path
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    seen = f"{free // 1_000_000} MB free in {folder}"
-    return Finding("disk", free >= NEEDED_BYTES, seen, "make room, or set LABBUILDER_HOME")
 
 
 def _cgroups() -> Finding:

@@ -18,9 +18,10 @@ from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.parallel import for_each
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
+from labbuilder.providers.images import ImageCache
 from labbuilder.providers.nspawn import cgroups, control, host
 from labbuilder.providers.nspawn.ids import UID_SHIFT
-from labbuilder.providers.nspawn.image import ImageStore
+from labbuilder.providers.nspawn.image import ensure_tree
 from labbuilder.run import run, start_daemon
 from labbuilder.store import Home, LabDir, remove_tree, write_atomic
 from labbuilder.transport import Endpoint, banner_ready
@@ -46,7 +47,7 @@ class NspawnProvider:
         self.home = home
         self.lab = lab
         self.mark = mark
-        self.images = ImageStore(home)
+        self.images = ImageCache(home)
 
     @property
     def _socket(self) -> Path:
@@ -66,17 +67,22 @@ class NspawnProvider:
         """Raise HostError for what is certain to fail later."""
         host.preflight()
 
+    def image_name(self, plan: Plan) -> str:
+        """The hash of its recipe."""
+        return plan.image.digest
+
     def has_image(self, plan: Plan) -> bool:
         """The root tree is cached."""
-        return self.images.path(plan.image).exists()
+        return self.images.path(plan.image.digest).exists()
 
     def ensure_image(self, plan: Plan) -> None:
         """Build the root tree that all machines share, unless it is there."""
-        self.images.ensure(plan.image)
+        ensure_tree(self.images, plan.image)
 
     def ensure_networks(self, plan: Plan) -> None:
         """Start the supervisor unless it lives, and the two networks in it."""
-        world = plan.upstream
+        world, witness = plan.upstream, plan.upstream.witness
+        assert witness is not None  # noqa: S101  the plan of a simulated world has one
         if control.supervisor_pid(self._socket) is None:
             self._start_supervisor(plan)
         self._ask(
@@ -84,16 +90,16 @@ class NspawnProvider:
             world={
                 "gateway": f"{world.gateway}/{world.network.prefixlen}",
                 "resolvers": [str(address) for address in world.resolvers],
-                "witness": str(world.witness),
-                "witness_port": world.witness_port,
-                "witness_name": world.witness_name,
+                "witness": str(witness.address),
+                "witness_port": witness.port,
+                "witness_name": world.name,
             },
         )
 
     def _start_supervisor(self, plan: Plan) -> None:
         cgroups.remove_lab(self.mark)  # what a killed supervisor left
         (self.lab.path / "machines").mkdir(exist_ok=True)
-        image = self.images.path(plan.image) / "root"
+        image = self.images.path(plan.image.digest) / "root"
         argv: list[str | Path] = [sys.executable, "-m", "labbuilder.providers.nspawn.supervisor"]
         argv += [self.mark, self.lab.path, image]
         if Path("/run/systemd/system").is_dir():  # systemd is PID 1: it must delegate the group to us

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Iterator
-from ipaddress import IPv4Interface
 
-from labbuilder.plan.model import MachinePlan, NetworkKind, Nic
+from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, stable_mac
 from labbuilder.spec.models import VirtualBox
 
-MANAGEMENT_NIC = "enp0s9"
 MANAGEMENT_NET = "10.0.99.0/24"
-MANAGEMENT_ADDRESS = IPv4Interface("10.0.99.15/24")  # what VirtualBox's NAT gives to its one guest
 SSH_RULE = "ssh"
 SLOTS: dict[NetworkKind, int] = {"internal": 1, "bridged": 2}
 MANAGEMENT_SLOT = 3
 
 
 def management_mac(mark: str, machine: str) -> str:
-    """The MAC of NIC 3: locally administered, the same whenever this machine is made."""
-    digest = hashlib.sha256(f"{mark}/{machine}/management".encode()).digest()
-    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
+    """The MAC of NIC 3, the same whenever this machine is made."""
+    return stable_mac(f"{mark}/{machine}/management")
 
 
 def internal_network(lab: str, mark: str) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from labbuilder.errors import HostError
 from labbuilder.providers.base import Finding
+from labbuilder.providers.disks import built
+from labbuilder.providers.images import room
 from labbuilder.providers.virtualbox.bridge import choose_bridge
 from labbuilder.providers.virtualbox.registry import Registry, VBoxManageRegistry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
@@ -19,6 +21,7 @@ from labbuilder.store import Home
 
 OLDEST = (7, 0)
 DRIVER = Path("/dev/vboxdrv")
+_LOAD_DRIVER = "sudo modprobe vboxdrv; if there is none: apt install virtualbox-dkms and the kernel's headers"
 LOADED = Path("/proc/modules")  # only Linux has it, and only one that can load modules
 KVM_FRIENDLY = (7, 2, 10)  # from here on VirtualBox shares VT-x with KVM
 KVM_EAGER_KERNEL = (6, 12)  # from here on KVM takes VT-x when its module is loaded
@@ -44,18 +47,22 @@ def preflight(registry: Registry) -> None:
     require_driver()
 
 
+def driver_problem() -> str | None:
+    """Why no machine can start; None where they can."""
+    if sys.platform == "linux" and not DRIVER.exists():
+        return f"{DRIVER} does not exist, so VirtualBox can start no machine"
+    return None
+
+
 def require_driver() -> None:
     """Raise where no machine can start; VirtualBox itself says only that it "terminated unexpectedly".
 
     Raises:
         HostError: The kernel module is not loaded.
     """
-    if sys.platform == "linux" and not DRIVER.exists():
-        raise HostError(
-            brief="VirtualBox's kernel module is not there, so no machine can start",
-            details=f"{DRIVER} does not exist",
-            resolution="sudo modprobe vboxdrv; if there is none: apt install virtualbox-dkms and the kernel's headers",
-        )
+    problem = driver_problem()
+    if problem:
+        raise HostError(brief="VirtualBox's kernel module is not there", details=problem, resolution=_LOAD_DRIVER)
 
 
 def findings(home: Home) -> tuple[Finding, ...]:
@@ -76,7 +83,8 @@ def _findings(home: Home, vboxmanage: VBoxManage) -> Iterator[Finding]:
     yield _bridge(registry)
     yield _dhcp_servers(vboxmanage)
     yield _memory(vboxmanage)
-    yield _disk(home)
+    yield room(home, NEEDED_BYTES)
+    yield _builder()
     yield _port()
 
 
@@ -85,11 +93,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _driver() -> Finding:
-    try:
-        require_driver()
-    except HostError as error:
-        return Finding("kernel module", False, error.details or "", error.resolution or "")
-    return Finding("kernel module", True, str(DRIVER) if sys.platform == "linux" else "comes with VirtualBox")
+    problem = driver_problem()
+    return Finding("kernel module", problem is None, problem or "machines can start", _LOAD_DRIVER)
 
 
 def _holder_of_vtx(version: tuple[int, ...]) -> Finding:
@@ -132,11 +137,13 @@ def _memory(vboxmanage: VBoxManage) -> Finding:
     return Finding("memory", free >= NEEDED_MEMORY_MIB, f"{free} MiB available", advice)
 
 
-def _disk(home: Home) -> Finding:
-    folder = next(path for path in (home.path, *home.path.parents) if path.exists())
-    free = shutil.disk_usage(folder).free
-    seen = f"{free // 1_000_000} MB free in {folder}"
-    return Finding("disk", free >= NEEDED_BYTES, seen, "make room, or set LABBUILDER_HOME")
+def _builder() -> Finding:
+    """What the disk is built with; a spec that names a disk of its own needs none of it."""
+    try:
+        built.preflight()
+    except HostError as error:
+        return Finding("disk builder", False, f"{error.brief}; {error.details}", error.resolution or "")
+    return Finding("disk builder", True, "mmdebstrap, e2fsprogs, fdisk and GRUB are there")
 
 
 def _port() -> Finding:

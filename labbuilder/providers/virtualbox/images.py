@@ -7,33 +7,44 @@ from pathlib import Path
 from labbuilder.keys import LabKeys
 from labbuilder.plan.model import MachinePlan, Plan
 from labbuilder.providers.disks.seed import Seed, SeedNic, write_seed
-from labbuilder.providers.disks.store import DiskStore
+from labbuilder.providers.disks.store import DISK, disk_name, ensure_disk
 from labbuilder.providers.disks.user import user_disk
-from labbuilder.providers.virtualbox import hardware
+from labbuilder.providers.images import ImageCache
+from labbuilder.providers.virtualbox import hardware, media
+from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home
 
 
 class BaseDisks:
     """The base disks of one home."""
 
-    def __init__(self, home: Home) -> None:
-        self._store = DiskStore(home)
+    def __init__(self, home: Home, vboxmanage: VBoxManage) -> None:
+        self._cache = ImageCache(home)
+        self._vboxmanage = vboxmanage
+
+    def name(self, plan: Plan) -> str | None:
+        """What the plan's base disk is called in the cache; None for the user's own."""
+        return disk_name(plan.image) if plan.virtualbox.image == "built" else None
 
     def path(self, plan: Plan) -> Path:
         """Where the plan's base disk is or would be."""
-        image = plan.virtualbox.image
-        return self._store.built_path(plan.image) if image == "built" else Path(image).absolute()
+        name = self.name(plan)
+        return self._cache.path(name) / DISK if name else Path(plan.virtualbox.image).expanduser().absolute()
 
-    def ensure(self, plan: Plan) -> Path:
-        """The base disk, made unless it is there.
+    def ensure(self, plan: Plan) -> None:
+        """Make the base disk unless it is there.
 
         Raises:
             HostError: The user's own disk is no disk; no room for a new one, or a tool is missing.
             CommandError: It could not be built.
         """
-        if plan.virtualbox.image == "built":
-            return self._store.ensure_built(plan.image)
-        return user_disk(self.path(plan))[0]
+        if self.name(plan) is None:
+            user_disk(self.path(plan))
+        else:
+            ensure_disk(self._cache, plan.image, self._to_vdi)
+
+    def _to_vdi(self, raw: Path, vdi: Path) -> None:
+        self._vboxmanage.change("convertfromraw", raw, vdi, timeout_s=media.CLONE_LIMIT_S)
 
 
 def write_identity(path: Path, machine: MachinePlan, keys: LabKeys, mark: str) -> None:
@@ -44,6 +55,6 @@ def write_identity(path: Path, machine: MachinePlan, keys: LabKeys, mark: str) -
         host_private=keys.host_private(machine.name),
         host_public=keys.host_public(machine.name),
         nics=tuple(SeedNic(nic.name, nic.mac) for nic in machine.nics),
-        management=SeedNic(hardware.MANAGEMENT_NIC, hardware.management_mac(mark, machine.name)),
+        management_mac=hardware.management_mac(mark, machine.name),
     )
     write_seed(seed, path)

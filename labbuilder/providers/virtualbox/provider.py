@@ -48,7 +48,7 @@ class VirtualBoxProvider:
         self.mark = mark
         self.vboxmanage = VBoxManage()
         self.registry = open_registry(self.vboxmanage)
-        self.images = BaseDisks(home)
+        self.images = BaseDisks(home, self.vboxmanage)
         self._bridges: dict[str, str | None] = {}
 
     @property
@@ -58,6 +58,10 @@ class VirtualBoxProvider:
     def preflight(self) -> None:
         """Raise for what is certain to fail later: VBoxManage missing, or too old."""
         host.preflight(self.registry)
+
+    def image_name(self, plan: Plan) -> str | None:
+        """That of the base disk; a disk of the user's is not kept."""
+        return self.images.name(plan)
 
     def has_image(self, plan: Plan) -> bool:
         """The base disk is there."""

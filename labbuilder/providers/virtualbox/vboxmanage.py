@@ -118,22 +118,21 @@ class VBoxManage:
 
     def change(self, *argv: str | Path, timeout_s: float = 120.0) -> str:
         """Run a command that changes something; waits for who holds the machine for a moment."""
-        outcome: list[Result] = []
 
-        def free() -> bool:
+        def unless_held() -> Result | None:
             try:
-                outcome.append(self._run(argv, timeout_s=timeout_s))
+                return self._run(argv, timeout_s=timeout_s)
             except MachineError as error:
                 if _BUSY.search(error.details or ""):
-                    return False
+                    return None
                 raise
-            return True
 
         try:
-            wait_until("VirtualBox lets go of the machine", free, within_s=BUSY_LIMIT_S, every_s=0.2)
+            done = wait_until("VirtualBox lets go of the machine", unless_held, within_s=BUSY_LIMIT_S, every_s=0.2)
         except WaitError:
-            return self._run(argv, timeout_s=timeout_s).stdout  # who holds it is told in VirtualBox's own words
-        return outcome[0].stdout
+            done = self._run(argv, timeout_s=timeout_s)  # who holds it is told in VirtualBox's own words
+        assert done is not None  # noqa: S101  wait_until ends on a true answer
+        return done.stdout
 
     def _run(self, argv: tuple[str | Path, ...], *, timeout_s: float, whatever_it_says: bool = False) -> Result:
         if shutil.which("VBoxManage") is None:
