@@ -13,10 +13,10 @@ test: $(VENV)/.dev lint types imports ## All tests, the real labs among them
 	$(BIN)/pytest
 
 vbox-userland: $(VENV)/.dev ## VirtualBox's userland in a cached tree, for the tests that start no VM
-	$(BIN)/python tests/virtualbox/userland.py
+	$(BIN)/python tests/support/userland.py
 
 vbox-e2e: $(VENV)/.dev ## The lab on real VirtualBox machines that boot, in QEMU: no VT-x needed
-	bash tests/virtualbox/testbed/e2e.sh tests/virtualbox/e2e
+	bash tests/virtualbox/testbed/e2e.sh tests/virtualbox/e2e tests/contract
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -1,12 +1,11 @@
 """Defining three VirtualBox machines against the bare VBoxManage calls for the same, turn by turn, in one run.
 
-It uses the userland of tests/virtualbox: nothing is started. ``python benchmarks/bench_virtualbox.py [ROUNDS]`` prints
+It uses the userland of tests/support: nothing is started. ``python benchmarks/bench_virtualbox.py [ROUNDS]`` prints
 a table, then one JSON document.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -24,7 +23,9 @@ from labbuilder.providers.virtualbox import hardware
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.store import Home
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/support"))
+import userland
+
 DISK_BYTES = 340 << 20  # what a slim Debian takes
 
 
@@ -81,11 +82,6 @@ def ours_s(plan: Plan, home: Home) -> float:
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    spec = importlib.util.spec_from_file_location("userland", ROOT / "tests/virtualbox/userland.py")
-    assert spec is not None
-    assert spec.loader is not None
-    userland = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(userland)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         os.environ["PATH"] = f"{userland.build()}:{os.environ['PATH']}"

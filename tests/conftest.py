@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import userland
 
 from labbuilder.lab import Lab
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
@@ -38,23 +36,11 @@ def lab(home: Home) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def userland() -> ModuleType:
-    """tests/virtualbox/userland.py."""
-    place = Path(__file__).parent / "virtualbox/userland.py"
-    spec = importlib.util.spec_from_file_location("userland", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def virtualbox(tmp_path_factory: pytest.TempPathFactory, userland: ModuleType) -> Iterator[dict[str, Any]]:
+def virtualbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """A real VirtualBox with an empty registry; the spec's `virtualbox:` with which it is used.
 
     LABBUILDER_TEST_VIRTUALBOX, JSON, says how the host's own is used, where its machines really start; said nothing,
-    it is the userland of tests/virtualbox, where nothing boots, so an empty disk will do.
+    it is the userland of tests/support, where nothing boots, so an empty disk will do.
     """
     named = os.environ.get("LABBUILDER_TEST_VIRTUALBOX")
     if named:

@@ -16,7 +16,7 @@ from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSRecord, DNSSer
 from labbuilder.providers.nspawn import linux, wires
 
 
-class _Names(BaseResolver):  # type: ignore[misc]  # dnslib has no types
+class Names(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     """Knows one name and says NXDOMAIN to all others."""
 
     def __init__(self, name: str, address: str) -> None:
@@ -24,6 +24,7 @@ class _Names(BaseResolver):  # type: ignore[misc]  # dnslib has no types
         self.address = address
 
     def resolve(self, request: DNSRecord, handler: DNSHandler) -> DNSRecord:
+        """Answer one question (dnslib's interface)."""
         del handler
         reply = request.reply()
         if request.q.qname == self.name:
@@ -88,7 +89,7 @@ def _serve(world: dict[str, Any], say_ready: int) -> None:
         f"addr add {world['gateway']} dev lan0",
         *(f"addr add {address}/32 dev lo" for address in addresses),
     )
-    names = _Names(world["witness_name"], world["witness"])
+    names = Names(world["witness_name"], world["witness"])
     for address in dict.fromkeys(world["resolvers"]):
         for tcp in (False, True):
             server = DNSServer(names, address=address, port=53, tcp=tcp, logger=DNSLogger("-request,-reply"))

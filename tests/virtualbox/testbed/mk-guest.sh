@@ -28,7 +28,7 @@ $NICE mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=1,nod
 echo '2048,,L,*' | sfdisk -q "$W/d"
 cat > "$W/cfg" <<C
 set root=(hd0,msdos1)
-linux /boot/k root=${ROOTDEV:-/dev/sda1} rw quiet loglevel=3 mitigations=off nokaslr audit=0 apparmor=0 selinux=0 nowatchdog nosmap nosmep panic=-1 oops=panic no_timer_check tsc=reliable random.trust_cpu=on random.trust_bootloader=on cryptomgr.notests rcupdate.rcu_expedited=1 noresume 8250.nr_uarts=1 i8042.noaux i8042.nopnp i8042.dumbkbd ${GUEST_CMDLINE:-}
+linux /boot/k root=${ROOTDEV:-/dev/sda1} rw console=tty0 console=ttyS0,115200 quiet loglevel=3 mitigations=off nokaslr audit=0 apparmor=0 selinux=0 nowatchdog nosmap nosmep panic=-1 oops=panic no_timer_check tsc=reliable random.trust_cpu=on random.trust_bootloader=on cryptomgr.notests rcupdate.rcu_expedited=1 noresume 8250.nr_uarts=1 i8042.noaux i8042.nopnp i8042.dumbkbd ${GUEST_CMDLINE:-}
 initrd /boot/i
 boot
 C

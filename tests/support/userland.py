@@ -3,7 +3,7 @@
 VBoxManage and VBoxSVC do everything but start a machine. Each call runs in a mount namespace of its own, with the
 host's folders at their own paths, so nothing is mounted on the host. Run as a program, it builds the tree:
 
-    python tests/virtualbox/userland.py
+    python tests/support/userland.py
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def cache() -> Path:
 
 def build() -> Path:
     """The tree, built unless it is there: two minutes, 900 MB. Returns the folder with the commands for PATH."""
-    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    recipe = hashlib.sha256(repr((PACKAGES, OBSERVER, _WRAPPER)).encode()).hexdigest()[:12]
     folder = cache() / f"userland-{recipe}"
     cache().mkdir(parents=True, exist_ok=True)
     with FileLock(cache() / ".userland.lock"):
