@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
@@ -83,13 +84,12 @@ class VirtualBoxProvider:
 
     def create(self, plan: Plan, machine: MachinePlan) -> None:
         """Define the machine, with a disk of its own and its identity on an ISO."""
-        there = self.registry.names()
         known = record.load(self.lab, machine.name)
-        if known is not None and known.whole and known.uuid in there:
+        if known is not None and known.whole and known.uuid in self.registry.names():
             return
         if known is not None:
             self.destroy(machine.name)
-        elif self._vm_name(machine.name) in there.values():
+        elif self._vm_name(machine.name) in self._names_of_others:
             raise MachineError(
                 brief=f"VirtualBox has a machine named {self._vm_name(machine.name)} that this lab did not make",
                 resolution="give the lab another name (labbuilder up --name), or rename that machine",
@@ -100,6 +100,12 @@ class VirtualBoxProvider:
         self._define(plan, machine, begun)
         self._attach_disks(plan, machine, begun)
         begun.save(self.lab, whole=True)
+
+    @cached_property
+    def _names_of_others(self) -> frozenset[str]:
+        """Of machines that this lab did not make; asked once, since a question costs as much as a change."""
+        ours = {known.uuid for known in record.records(self.lab)}
+        return frozenset(name for uuid, name in self.registry.names().items() if uuid not in ours)
 
     def _free_port(self) -> int:
         """One that no machine of the lab has either: those that are off don't listen."""
