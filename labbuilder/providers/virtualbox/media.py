@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labbuilder.errors import LabError, MachineError
+from labbuilder.errors import MachineError
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 
 CLONE_LIMIT_S = 1800.0  # a disk of some gigabytes on a slow one
@@ -45,14 +45,10 @@ def full_clone(vboxmanage: VBoxManage, base: Path, target: Path) -> None:
         try:
             vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
         except MachineError:
-            forget_below(vboxmanage, base, target)
-            target.unlink(missing_ok=True)
+            forget_below(vboxmanage, base)
             vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
-        vboxmanage.change("closemedium", "disk", base)
-    except LabError:
-        forget_below(vboxmanage, base, target)
-        target.unlink(missing_ok=True)
-        raise
+    finally:
+        forget(vboxmanage, "disk", base)
 
 
 def linked_clone(vboxmanage: VBoxManage, parent: Path, target: Path) -> None:
@@ -66,11 +62,17 @@ def forget_below(vboxmanage: VBoxManage, *places: Path) -> None:
         known = media(vboxmanage, kind)
         inside = [medium for medium in known if any(medium.location.is_relative_to(place) for place in places)]
         for medium in _children_first(inside):
-            try:
-                vboxmanage.change("closemedium", word, medium.uuid)
-            except MachineError:  # one that only an unregistered machine knew goes by itself
-                if medium.uuid in {found.uuid for found in media(vboxmanage, kind)}:
-                    raise
+            forget(vboxmanage, word, medium.uuid)
+
+
+def forget(vboxmanage: VBoxManage, word: str, medium: str | Path) -> None:
+    """Close one; the file stays. Media that only an unregistered machine knew may have gone by themselves."""
+    try:
+        vboxmanage.change("closemedium", word, medium)
+    except MachineError:
+        kind = {"disk": "hdds", "dvd": "dvds"}[word]
+        if any(medium in (known.uuid, known.location) for known in media(vboxmanage, kind)):
+            raise
 
 
 def _children_first(found: list[Medium]) -> Iterator[Medium]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 
 from labbuilder.errors import MachineError
 from labbuilder.providers.base import MachineState
-from labbuilder.providers.virtualbox import host, provider
+from labbuilder.providers.virtualbox import host, media, provider
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.providers.virtualbox.record import Record
 from labbuilder.providers.virtualbox.registry import Machine
+from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home
 
 UUID = "11111111-2222-3333-4444-555555555555"
@@ -81,3 +83,20 @@ def test_no_two_machines_get_one_port(
     ports = iter([1, 1, 2])
     monkeypatch.setattr(provider, "free_port", lambda: next(ports))
     assert one[0]._free_port() == 2
+
+
+def disk(uuid: str) -> str:
+    return f"UUID:           {uuid}\nParent UUID:    base\nLocation:       /x/a.vdi\n"
+
+
+@pytest.mark.parametrize("still_there", [False, True])
+def test_a_medium_that_went_by_itself_is_forgotten_and_one_that_stays_is_told(*, still_there: bool) -> None:
+    class Registry(VBoxManage):
+        def change(self, *_: object, timeout_s: float = 0.0) -> str:
+            raise MachineError(brief=f"not fully qualified, {timeout_s}")
+
+        def ask(self, *_: object, whatever_it_says: bool = False) -> str:
+            return disk(UUID) if still_there or whatever_it_says else ""
+
+    with pytest.raises(MachineError) if still_there else nullcontext():
+        media.forget(Registry(), "disk", UUID)
