@@ -221,7 +221,7 @@ def _connect(endpoint: Endpoint) -> fabric.Connection:
             user=endpoint.user,
             port=endpoint.port,
             connect_kwargs=options,
-            connect_timeout=10,
+            connect_timeout=SLOW_GUEST_S,  # the key exchange too must end within it
             config=config,
         )
         kind, key = endpoint.host_key.split()
