@@ -1,0 +1,1 @@
+"""Breaks a running lab on purpose and measures what its clients felt."""
