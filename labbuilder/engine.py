@@ -116,7 +116,7 @@ def _agree_with_what_runs(spec: LabSpec, home: Home, lab: LabDir, *, reconfigure
             "--name gives this one another name",
         )
     with Session.open(home, lab.name) as session:
-        return _remove_outdated(session, build_plan(spec))
+        return _remove_outdated(session, spec)
 
 
 def _spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
@@ -124,15 +124,17 @@ def _spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
     return [f"{key}: {old[key]} is there, {new[key]} is asked for" for key in new if old[key] != new[key]]
 
 
-def _remove_outdated(session: Session, plan: Plan) -> tuple[str, ...]:
-    before = session.plan
+def _remove_outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:
+    before, plan = session.plan, build_plan(spec)
     if (before.image, before.upstream, before.virtualbox) != (plan.image, plan.upstream, plan.virtualbox):
         raise SpecError(
             brief=f"the lab {plan.lab} can't be changed in place: its image, its LAN or its hardware would differ",
             resolution=f"labbuilder down --lab {plan.lab}, then labbuilder up",
         )
     wanted = {machine.name: machine.nics for machine in plan.machines}
-    outdated = [m.name for m in session.plan.machines if wanted.get(m.name) != m.nics]
+    ways = [(s.dhcp.failover.engine, s.dhcp.failover.mode) for s in (session.spec, spec)]
+    other = ways[0] != ways[1]  # one engine can't read the other's leases, nor one mode another's shares of the pool
+    outdated = [m.name for m in session.plan.machines if other or wanted.get(m.name) != m.nics]
     for name in outdated:
         with session.journal.effect("remove", name), progress.step("remove", name):
             session.provider.destroy(name)

@@ -14,7 +14,7 @@ from labbuilder.run import Result
 from labbuilder.session import Session
 from labbuilder.snapshots import Snapshot
 from labbuilder.spec.load import dump_spec, load_spec, spec_from_values
-from labbuilder.spec.models import LabSpec
+from labbuilder.spec.models import Dhcp, LabSpec
 from labbuilder.store import Home
 from labbuilder.verify import Verification
 
@@ -81,6 +81,14 @@ class Lab:
         for _ in range(count):
             self.add_client()
         return self
+
+    def failover(self, **settings: Any) -> Self:
+        """Say how two servers share the pool, by the spec's names: ``failover(mode="hot-standby", engine="kea")``."""
+        if not settings:
+            return self
+        dhcp = self._values.get("dhcp") or {}
+        dhcp = dhcp.model_dump(exclude_unset=True) if isinstance(dhcp, Dhcp) else dict(dhcp)
+        return self._change(dhcp={**dhcp, "failover": {**(dhcp.get("failover") or {}), **settings}})
 
     def set(self, **sections: Mapping[str, Any] | str | None) -> Self:
         """Set sections of the spec by their YAML names: ``set(dhcp={"default_lease_s": 120})``."""

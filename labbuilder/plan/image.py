@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from labbuilder.assets import IMAGE_FILES
+from labbuilder.plan.dhcp_isc import dhcpd_unit
 from labbuilder.plan.model import ImageRecipe, RenderedFile
-from labbuilder.plan.services import dhcpd_unit
 from labbuilder.spec.models import LabSpec
 
 PACKAGES = (
@@ -18,6 +18,8 @@ PACKAGES = (
     "iputils-ping",
     "isc-dhcp-client",
     "isc-dhcp-server",
+    "kea-admin",
+    "kea-dhcp4-server",
     "kmod",
     "netbase",
     "netcat-openbsd",
@@ -27,6 +29,7 @@ PACKAGES = (
     "systemd-sysv",
     "tcpdump",
     "udev",
+    "udhcpc",
 )
 
 _FILES = {

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from labbuilder.plan.dhcp_isc import isc_services
+from labbuilder.plan.dhcp_kea import kea_services
 from labbuilder.plan.model import RenderedFile, Service
-from labbuilder.plan.probes import FAILOVER_STATES, NAT_RULES, nat_rule
+from labbuilder.plan.probes import NAT_RULES, nat_rule
+from labbuilder.plan.systemd import ENABLE
 from labbuilder.render import render
 from labbuilder.spec.models import LabSpec
-
-# Debian's init scripts of the same names would be switched on too, by Perl, which takes a tenth of a second for each.
-_ENABLE = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q enable --no-reload"
-_RELOAD = '[ "$(systemctl show -P NeedDaemonReload {})" = no ] || systemctl daemon-reload'
-_FAILOVER_LIMIT_S = 60.0  # a pair that missed each other retries each 5 s; seen to take 10 s under load
 
 
 def server_services(spec: LabSpec, index: int) -> tuple[Service, ...]:
@@ -24,14 +22,12 @@ def server_services(spec: LabSpec, index: int) -> tuple[Service, ...]:
         "gateway": spec.gateway,
         "me": spec.internal_address(index).ip,
         "peer": spec.internal_address(1 - index).ip if len(spec.servers) > 1 else None,
-        "role": ("primary", "secondary")[index],
     }
-    failover = (_failover(spec, index),) if len(spec.servers) > 1 else ()
+    isc = spec.dhcp.failover.engine == "isc"
     return (
         _identity(values),
         _server_network(values),
-        _dhcp(spec, index, values),
-        *failover,
+        *(isc_services(spec, index, values) if isc else kea_services(spec, values)),
         _resolver(values),
         _forwarding(values),
         _nat(values),
@@ -43,7 +39,7 @@ def client_services(spec: LabSpec, name: str) -> tuple[Service, ...]:
     """The services of a client: it asks for an address when those who answer are ready."""
     values = _values(spec, name)
     nic = values["internal_nic"]
-    ready = "failover" if len(spec.servers) > 1 else "dhcp"
+    ready = "failover" if len(spec.servers) > 1 and not spec.dhcp.failover.cold_standby else "dhcp"
     answering = tuple(f"{server.name}:{ready}" for server in spec.servers)
     network = Service(
         name="network",
@@ -54,7 +50,7 @@ def client_services(spec: LabSpec, name: str) -> tuple[Service, ...]:
         ),
         holds=f"ip -4 -o addr show dev {nic} | grep -q dynamic && ip route show default | grep -q {nic} && "
         "systemctl -q is-enabled networking",
-        apply=f"{_ENABLE} networking; {_bring_up(nic)}",
+        apply=f"{ENABLE} networking; {_bring_up(nic)}",
         settle_s=30.0,
         after=answering,
     )
@@ -97,7 +93,7 @@ def _server_network(values: dict[str, Any]) -> Service:
         files=(RenderedFile("/etc/network/interfaces", render("interfaces-server", **values)),),
         holds=f"{addresses} && ip route show default | grep -q 'via {values['gateway']} ' && "
         "systemctl -q is-enabled networking",
-        apply=f"{_ENABLE} networking; {_bring_up(*(nic for nic, _ in pairs))}",
+        apply=f"{ENABLE} networking; {_bring_up(*(nic for nic, _ in pairs))}",
     )
 
 
@@ -121,43 +117,6 @@ def _resolver(values: dict[str, Any]) -> Service:
     )
 
 
-def _dhcp(spec: LabSpec, index: int, values: dict[str, Any]) -> Service:
-    conf = "/etc/dhcp/dhcpd.conf"
-    listens = "[ -n \"$(ss -Hltn 'sport = :647')\" ]" if len(spec.servers) > 1 else "true"
-    primary = f"{spec.servers[0].name}:dhcp"
-    return Service(
-        name="dhcp",
-        title="DHCP server (isc-dhcp-server)",
-        files=(
-            RenderedFile(conf, render("dhcpd.conf", **values)),
-            RenderedFile("/etc/default/isc-dhcp-server", render("isc-dhcp-server.default", **values)),
-            dhcpd_unit(),
-        ),
-        validate=((conf, "dhcpd -4 -t -cf {new}"),),
-        holds=f"systemctl -q is-active isc-dhcp-server && systemctl -q is-enabled isc-dhcp-server && {listens}",
-        apply=f"{_ENABLE} isc-dhcp-server; {_RELOAD.format('isc-dhcp-server')}; systemctl restart isc-dhcp-server",
-        after=(primary,) if index else (),
-    )
-
-
-def dhcpd_unit() -> RenderedFile:
-    """The native unit of isc-dhcp-server; the image has it too, so that its first start needs no reload of systemd."""
-    return RenderedFile("/etc/systemd/system/isc-dhcp-server.service", render("isc-dhcp-server.service"))
-
-
-def _failover(spec: LabSpec, index: int) -> Service:
-    """Both peers in state normal. Two dhcpd that missed each other try again only after 5 s: hence the nudge."""
-    return Service(
-        name="failover",
-        title="DHCP failover, both peers normal",
-        holds=f'[ "$({FAILOVER_STATES})" = normal/normal ]',
-        apply="true",
-        settle_s=_FAILOVER_LIMIT_S,
-        nudge="systemctl restart isc-dhcp-server" if index else None,
-        after=tuple(f"{server.name}:dhcp" for server in spec.servers),
-    )
-
-
 def _forwarding(values: dict[str, Any]) -> Service:
     path = "/etc/sysctl.d/90-labbuilder.conf"
     return Service(
@@ -178,7 +137,7 @@ def _nat(values: dict[str, Any]) -> Service:
         files=(RenderedFile(path, render("rules.v4", rule=rule, **values)),),
         validate=((path, "iptables-restore --test {new}"),),
         holds=f'[ "$({NAT_RULES})" = "{rule}" ] && systemctl -q is-enabled netfilter-persistent',
-        apply=f"{_ENABLE} netfilter-persistent; iptables-restore {path}",
+        apply=f"{ENABLE} netfilter-persistent; iptables-restore {path}",
     )
 
 
@@ -199,7 +158,7 @@ def _dns(values: dict[str, Any]) -> Service:
         ),
         holds="systemctl -q is-active named && systemctl -q is-enabled named && "
         f"dig +short +time=1 +tries=1 @{values['me']} {values['domain']} SOA | grep -q .",
-        apply=f"{_ENABLE} named; systemctl restart named",
+        apply=f"{ENABLE} named; systemctl restart named",
         settle_s=30.0,
         after=(f"{values['machine']}:dhcp",),  # clients wait for DHCP, and BIND is slow to start
     )

@@ -10,7 +10,15 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 LabName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 HostName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$")]
@@ -86,21 +94,68 @@ class AddressRange(Model):
         return f"{self.start}-{self.end}"
 
 
-class Failover(Model):
-    """How two servers share the pool (dhcpd.conf(5), "CONFIGURING FAILOVER")."""
+Engine = Literal["isc", "kea"]
+Mode = Literal["load-balancing", "hot-standby", "round-robin", "manual"]
+BUCKETS = 256  # RFC 3074: the hash of a client's identifier falls into one of them
 
-    engine: Literal["isc"] = "isc"
-    """The DHCP server: isc (isc-dhcp-server)."""
-    mode: Literal["load-balancing"] = "load-balancing"
-    """How the peers share the work: load-balancing."""
+
+def _buckets(value: object) -> object:
+    if isinstance(value, str) and value.endswith("%"):
+        share = float(value[:-1])
+        if not 0 <= share <= 100:  # noqa: PLR2004  per cent
+            raise ValueError(f"{value}; allowed: 0% to 100%")
+        return round(share * BUCKETS / 100)
+    return value
+
+
+class Failover(Model):
+    """How two servers share the pool: docs/failover.md tells what each mode really is on each engine."""
+
+    engine: Engine = "isc"
+    """The DHCP server: isc (isc-dhcp-server) or kea (kea-dhcp4-server)."""
+    mode: Mode = "load-balancing"
+    """How the peers share the work: load-balancing, hot-standby, round-robin or manual."""
     mclt_s: int = Field(default=60, ge=1, le=86400)
-    """Maximum client lead time in seconds: the length of a client's first lease."""
-    split: int = Field(default=128, ge=0, le=256)
-    """Of 256 hash buckets, those that the primary serves."""
-    max_response_delay_s: int = Field(default=5, ge=1, le=3600)
-    """Seconds of silence after which the partner counts as unreachable."""
+    """ISC: maximum client lead time in seconds: the length of a client's first lease."""
+    split: int | None = Field(default=None, ge=0, le=BUCKETS)
+    """ISC, load-balancing: of 256 hash buckets those of the primary, or a share such as 70%; said nothing, 128."""
+    max_response_delay_s: int | None = Field(default=None, ge=1, le=65)
+    """Seconds of silence after which the partner counts as unreachable; said nothing, 5 (ISC) or 2 (Kea)."""
     load_balance_max_s: int = Field(default=3, ge=1, le=255)
-    """A client whose ``secs`` is above this is answered by either server."""
+    """ISC: a client whose ``secs`` is above this is answered by either server."""
+    heartbeat_s: int = Field(default=1, ge=1, le=65)
+    """Kea: seconds between two heartbeats."""
+    max_unacked_clients: int = Field(default=0, ge=0, le=10000)
+    """Kea: so many clients must have waited in vain before a silent partner counts as dead."""
+
+    @field_validator("split", mode="before")
+    @classmethod
+    def _percent(cls, value: object) -> object:
+        return _buckets(value)
+
+    @property
+    def primary_buckets(self) -> int:
+        """ISC's split: hot standby is the primary alone."""
+        if self.split is not None:
+            return self.split
+        return BUCKETS if self.mode == "hot-standby" else BUCKETS // 2
+
+    @property
+    def silence_s(self) -> int:
+        """Seconds after which a silent partner counts as unreachable."""
+        return self.max_response_delay_s or (5 if self.engine == "isc" else 2)
+
+    @property
+    def cold_standby(self) -> bool:
+        """ISC's failover always takes over by itself, so a manual second server is one that is off."""
+        return self.engine == "isc" and self.mode == "manual"
+
+    def problems(self) -> Iterator[Problem]:
+        """What can't be together; places are relative to this section."""
+        if self.split is not None and self.engine == "kea":
+            yield ("split",), f"{self.split}: Kea has no split, its pools are shared out evenly"
+        elif self.split is not None and self.mode != "load-balancing":
+            yield ("split",), f"{self.split} with {self.mode}; allowed: split with load-balancing alone"
 
 
 class Dhcp(Model):
@@ -239,7 +294,12 @@ class LabSpec(Model):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*self._network_problems(), *self._address_problems(), *self._pool_problems()]
+        problems = [
+            *self._network_problems(),
+            *self._address_problems(),
+            *self._pool_problems(),
+            *self._failover_problems(),
+        ]
         if problems:
             raise CrossCheckError(problems)
         return self
@@ -302,6 +362,19 @@ class LabSpec(Model):
         needed = max(len(self.clients), len(self.servers))
         if len(pool) < needed:
             yield where, f"{pool} has {len(pool)} addresses; needed: {needed}"
+
+    def _failover_problems(self) -> Iterator[Problem]:
+        failover = self.dhcp.failover
+        for place, text in failover.problems():
+            yield ("dhcp", "failover", *place), text
+        if len(self.servers) == 1:
+            if "mode" in failover.model_fields_set:
+                yield ("dhcp", "failover", "mode"), f"{failover.mode} needs two servers; there is one"
+        elif failover.engine == "isc" and not failover.cold_standby and self.dhcp.default_lease_s < failover.mclt_s:
+            yield (
+                ("dhcp", "default_lease_s"),
+                f"{self.dhcp.default_lease_s} is shorter than the MCLT, {failover.mclt_s} (dhcp.failover.mclt_s)",
+            )
 
 
 Place = tuple[str | int, ...]

@@ -11,7 +11,7 @@ rm -f "$root"/etc/hostname "$root"/etc/ssh/ssh_host_* "$root"/etc/resolv.conf
 
 # Services are off until provisioning switches them on.
 rm -f "$root"/etc/rc?.d/[SK]*isc-dhcp-server
-for unit in named.service ssh.service netfilter-persistent.service networking.service; do
+for unit in kea-dhcp4-server.service named.service ssh.service netfilter-persistent.service networking.service; do
     rm -f "$units"/*.wants/"$unit"
 done
 rm -f "$units/bind9.service" "$units/iptables.service" "$units/sshd.service"

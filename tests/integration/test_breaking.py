@@ -21,7 +21,7 @@ BREAKS = {
     "dhcpd stopped": (
         "server2",
         "systemctl stop isc-dhcp-server",
-        {"isc-dhcp-server.active", "dhcpd.listens", "failover"},
+        {"isc-dhcp-server.active", "dhcp.listens", "failover"},
     ),
     "dhcpd disabled": ("server1", "systemctl -q disable isc-dhcp-server", {"isc-dhcp-server.enabled"}),
     "mirror": (

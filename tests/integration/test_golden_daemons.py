@@ -14,6 +14,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 # The file's name, and what reads it without acting on it; {} is where it lies in the machine.
 READERS = {
     "dhcpd.conf": "dhcpd -4 -t -cf {}",
+    "kea-dhcp4.conf": "kea-dhcp4 -t {}",
     "named.conf.options": "named-checkconf {}",
     "named.conf.local": "named-checkconf {}",
     "db.lab": "named-checkzone -i local {domain} {}",

@@ -1,0 +1,105 @@
+"""isc-dhcp-server: alone, in failover, or as a cold standby (dhcpd.conf(5), "CONFIGURING FAILOVER")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labbuilder.plan.model import RenderedFile, Service
+from labbuilder.plan.probes import FAILOVER_STATES
+from labbuilder.plan.systemd import ENABLE, RELOAD, off
+from labbuilder.render import render
+from labbuilder.spec.models import LabSpec
+
+UNIT = "isc-dhcp-server"
+CONF = "/etc/dhcp/dhcpd.conf"
+_OTHER = "kea-dhcp4-server"
+_LIMIT_S = 60.0  # a pair that missed each other retries each 5 s; seen to take 10 s under load
+
+# The key never leaves the machine: omshell runs beside dhcpd.
+_OMAPI = (
+    "[ -s /etc/dhcp/omapi.conf ] || ( umask 077; k=$(head -c 32 /dev/urandom | base64 -w0); "
+    'echo "key omapi { algorithm hmac-sha256; secret \\"$k\\"; }; omapi-key omapi; omapi-port 7911;" '
+    ">/etc/dhcp/omapi.conf )"
+)
+
+
+def isc_services(spec: LabSpec, index: int, values: dict[str, Any]) -> tuple[Service, ...]:
+    """What makes one server serve DHCP by dhcpd."""
+    pair = len(spec.servers) > 1
+    cold = spec.dhcp.failover.cold_standby and pair
+    values = values | {
+        "pair": pair and not cold,
+        "cold_standby": cold,
+        "failover": spec.dhcp.failover,
+        "role": ("primary", "secondary")[index],
+    }
+    if cold:
+        return _standby(spec, index, values)
+    return (_dhcp(spec, index, values), _failover(spec, index)) if pair else (_dhcp(spec, index, values),)
+
+
+def dhcpd_unit() -> RenderedFile:
+    """The native unit of isc-dhcp-server; the image has it too, so that its first start needs no reload of systemd."""
+    return RenderedFile("/etc/systemd/system/isc-dhcp-server.service", render("isc-dhcp-server.service"))
+
+
+def _files(values: dict[str, Any]) -> tuple[RenderedFile, ...]:
+    return (
+        RenderedFile(CONF, render("dhcpd.conf", **values)),
+        RenderedFile("/etc/default/isc-dhcp-server", render("isc-dhcp-server.default", **values)),
+        dhcpd_unit(),
+    )
+
+
+def _dhcp(spec: LabSpec, index: int, values: dict[str, Any]) -> Service:
+    listens = "[ -n \"$(ss -Hltn 'sport = :647')\" ]" if values["pair"] else "true"
+    primary = f"{spec.servers[0].name}:dhcp"
+    return Service(
+        name="dhcp",
+        title="DHCP server (isc-dhcp-server)",
+        files=_files(values),
+        validate=((CONF, f"{_OMAPI}; dhcpd -4 -t -cf {{new}}"),),
+        holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && {listens} && "
+        f"! systemctl -q is-active {_OTHER}",
+        apply=f"{off(_OTHER)}; {ENABLE} {UNIT}; {RELOAD.format(UNIT)}; systemctl restart {UNIT}",
+        after=(primary,) if index and values["pair"] else (),
+    )
+
+
+def _failover(spec: LabSpec, index: int) -> Service:
+    """Both peers in state normal. Two dhcpd that missed each other try again only after 5 s: hence the nudge."""
+    return Service(
+        name="failover",
+        title="DHCP failover, both peers normal",
+        holds=f'[ "$({FAILOVER_STATES["isc"]})" = normal/normal ]',
+        apply="true",
+        settle_s=_LIMIT_S,
+        nudge=f"systemctl restart {UNIT}" if index else None,
+        after=tuple(f"{server.name}:dhcp" for server in spec.servers),
+    )
+
+
+def _standby(spec: LabSpec, index: int, values: dict[str, Any]) -> tuple[Service, ...]:
+    """Manual mode: the first server serves and sends its leases; the second is ready and off."""
+    names = ("lab-leases.socket", "lab-leases@.service") if index else ("lab-leases.path", "lab-leases.service")
+    units = tuple(RenderedFile(f"/etc/systemd/system/{name}", render(name, **values)) for name in names)
+    copy = Service(
+        name="standby",
+        title="leases are copied to the second server",
+        files=units,
+        holds=f"systemctl -q is-active {names[0]} && systemctl -q is-enabled {names[0]}",
+        apply=f"systemctl daemon-reload; {ENABLE} {names[0]}; systemctl restart {names[0]}"
+        + ("" if index else "; systemctl start lab-leases"),
+        after=() if index else (f"{spec.servers[1].name}:standby",),
+    )
+    if index == 0:
+        return _dhcp(spec, index, values), copy
+    ready = Service(
+        name="dhcp",
+        title="DHCP server, off until the operator says so (isc-dhcp-server)",
+        files=_files(values),
+        validate=((CONF, "dhcpd -4 -t -cf {new}"),),
+        holds=f"! systemctl -q is-active {UNIT} && ! systemctl -q is-enabled {UNIT}",
+        apply=off(_OTHER, UNIT),
+    )
+    return ready, copy

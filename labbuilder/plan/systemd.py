@@ -1,0 +1,16 @@
+"""Words to systemctl that several services say."""
+
+from __future__ import annotations
+
+# Debian's init scripts of the same names would be switched on too, by Perl, which takes a tenth of a second for each.
+ENABLE = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q enable --no-reload"
+RELOAD = '[ "$(systemctl show -P NeedDaemonReload {})" = no ] || systemctl daemon-reload'
+
+
+def off(*units: str) -> str:
+    """Shell that stops units now and at boot; quick where they are off already."""
+    return "; ".join(
+        f"! systemctl -q is-active {unit} || systemctl stop {unit}; "
+        f"! systemctl -q is-enabled {unit} 2>/dev/null || SYSTEMCTL_SKIP_SYSV=1 systemctl -q disable {unit}"
+        for unit in units
+    )
