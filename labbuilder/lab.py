@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +16,7 @@ from labbuilder.session import Session
 from labbuilder.snapshots import Snapshot
 from labbuilder.spec.load import dump_spec, load_spec, spec_from_values
 from labbuilder.spec.models import Dhcp, LabSpec
-from labbuilder.store import Home
+from labbuilder.store import Home, locked
 from labbuilder.verify import Verification
 
 
@@ -198,6 +199,12 @@ class Lab:
     def snapshots(self) -> tuple[Snapshot, ...]:
         """What was kept, oldest first."""
         return snapshots.snapshots(self._home, self.name)
+
+    @contextmanager
+    def locked_session(self) -> Iterator[Session]:
+        """The running lab, for what changes it: no other labbuilder does meanwhile."""
+        with locked(self._home.lab(self.name)), Session.open(self._home, self.name) as session:
+            yield session
 
     def session(self) -> Session:
         """The running lab: its provider, plan and connections, for what this class has no word for."""

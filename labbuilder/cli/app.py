@@ -14,7 +14,7 @@ from labbuilder import __version__
 
 # isort: off  help lists the commands in this order
 # isort: on
-from labbuilder.cli import files, image, lab, machine, output, snapshot  # noqa: F401
+from labbuilder.cli import failover, files, image, lab, machine, output, snapshot  # noqa: F401
 from labbuilder.cli.shared import app, home, settings
 from labbuilder.errors import HostError, LabError
 

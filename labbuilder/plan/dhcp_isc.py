@@ -12,6 +12,8 @@ from labbuilder.spec.models import LabSpec
 
 UNIT = "isc-dhcp-server"
 CONF = "/etc/dhcp/dhcpd.conf"
+TAKEN_OVER = "/var/lib/lab-taken-over"  # on the cold standby: the operator lets it serve
+FENCED = "/run/lab-fenced"  # on its primary: it came back and found the standby serving
 _OTHER = "kea-dhcp4-server"
 _LIMIT_S = 60.0  # a pair that missed each other retries each 5 s; seen to take 10 s under load
 
@@ -52,17 +54,26 @@ def _files(values: dict[str, Any]) -> tuple[RenderedFile, ...]:
 
 
 def _dhcp(spec: LabSpec, index: int, values: dict[str, Any]) -> Service:
+    cold = values["cold_standby"]
     listens = "[ -n \"$(ss -Hltn 'sport = :647')\" ]" if values["pair"] else "true"
     primary = f"{spec.servers[0].name}:dhcp"
     return Service(
         name="dhcp",
         title="DHCP server (isc-dhcp-server)",
-        files=_files(values),
+        files=(*_files(values), *((_fence(values),) if cold else ())),
         validate=((CONF, f"{_OMAPI}; dhcpd -4 -t -cf {{new}}"),),
         holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && {listens} && "
-        f"! systemctl -q is-active {_OTHER}",
+        f"! systemctl -q is-active {_OTHER}{f' || [ -e {FENCED} ]' if cold else ''}",
         apply=f"{off(_OTHER)}; {ENABLE} {UNIT}; {RELOAD.format(UNIT)}; systemctl restart {UNIT}",
-        after=(primary,) if index and values["pair"] else (),
+        after=(f"{spec.servers[1].name}:standby",) if cold else (primary,) if index and values["pair"] else (),
+    )
+
+
+def _fence(values: dict[str, Any]) -> RenderedFile:
+    """The primary of a cold standby serves only while its partner waits for leases: one that serves refuses them."""
+    return RenderedFile(
+        "/etc/systemd/system/isc-dhcp-server.service.d/standby.conf",
+        render("standby.conf", fenced=FENCED, **values),
     )
 
 
@@ -82,15 +93,16 @@ def _failover(spec: LabSpec, index: int) -> Service:
 def _standby(spec: LabSpec, index: int, values: dict[str, Any]) -> tuple[Service, ...]:
     """Manual mode: the first server serves and sends its leases; the second is ready and off."""
     names = ("lab-leases.socket", "lab-leases@.service") if index else ("lab-leases.path", "lab-leases.service")
+    marker = TAKEN_OVER if index else FENCED
     units = tuple(RenderedFile(f"/etc/systemd/system/{name}", render(name, **values)) for name in names)
     copy = Service(
         name="standby",
         title="leases are copied to the second server",
         files=units,
-        holds=f"systemctl -q is-active {names[0]} && systemctl -q is-enabled {names[0]}",
+        holds=f"systemctl -q is-active {names[0]} && systemctl -q is-enabled {names[0]} || [ -e {marker} ]",
         apply=f"systemctl daemon-reload; {ENABLE} {names[0]}; systemctl restart {names[0]}"
         + ("" if index else "; systemctl start lab-leases"),
-        after=() if index else (f"{spec.servers[1].name}:standby",),
+        after=() if index else (f"{spec.servers[0].name}:dhcp", f"{spec.servers[1].name}:standby"),
     )
     if index == 0:
         return _dhcp(spec, index, values), copy
@@ -99,7 +111,7 @@ def _standby(spec: LabSpec, index: int, values: dict[str, Any]) -> tuple[Service
         title="DHCP server, off until the operator says so (isc-dhcp-server)",
         files=_files(values),
         validate=((CONF, "dhcpd -4 -t -cf {new}"),),
-        holds=f"! systemctl -q is-active {UNIT} && ! systemctl -q is-enabled {UNIT}",
+        holds=f"[ -e {TAKEN_OVER} ] || ! systemctl -q is-active {UNIT} && ! systemctl -q is-enabled {UNIT}",
         apply=off(_OTHER, UNIT),
     )
     return ready, copy

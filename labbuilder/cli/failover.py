@@ -1,0 +1,69 @@
+"""Commands of a failover pair's operator: failover status, takeover, giveback, partner-down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labbuilder.cli import output
+from labbuilder.cli.shared import JsonOption, LabOption, NodeArgument, app, example, existing, reporting
+
+if TYPE_CHECKING:
+    from labbuilder.failover import PeerStatus
+
+failover = typer.Typer(help="What the operator of a failover pair sees and says.", no_args_is_help=True)
+app.add_typer(failover, name="failover")
+ForceOption = Annotated[bool, typer.Option("--force", help="Even while the partner still answers.")]
+
+
+@failover.command(epilog=example("labbuilder failover status"))
+def status(lab: LabOption = None, as_json: JsonOption = False) -> None:
+    """Show both servers: role, state, what each knows of its partner, who serves."""
+    from labbuilder.failover import status  # noqa: PLC0415
+
+    with reporting(as_json=as_json), existing(lab).session() as session:
+        _show(status(session), as_json=as_json)
+
+
+@failover.command(
+    epilog=example("labbuilder failover takeover server2", "labbuilder failover takeover server2 --force")
+)
+def takeover(
+    node: NodeArgument, lab: LabOption = None, force: ForceOption = False, as_json: JsonOption = False
+) -> None:
+    """Manual mode: let the second server serve."""
+    from labbuilder.failover import takeover  # noqa: PLC0415
+
+    with reporting(as_json=as_json), existing(lab).locked_session() as session:
+        _show([takeover(session, node, force=force)], as_json=as_json)
+
+
+@failover.command(epilog=example("labbuilder failover giveback"))
+def giveback(lab: LabOption = None, as_json: JsonOption = False) -> None:
+    """Manual mode: let the primary serve again, with the leases that were given meanwhile."""
+    from labbuilder.failover import giveback  # noqa: PLC0415
+
+    with reporting(as_json=as_json), existing(lab).locked_session() as session:
+        _show([giveback(session)], as_json=as_json)
+
+
+@failover.command("partner-down", epilog=example("labbuilder failover partner-down server2"))
+def partner_down(
+    node: NodeArgument, lab: LabOption = None, force: ForceOption = False, as_json: JsonOption = False
+) -> None:
+    """Automatic modes: tell a server that its partner is gone for good."""
+    from labbuilder.failover import partner_down  # noqa: PLC0415
+
+    with reporting(as_json=as_json), existing(lab).locked_session() as session:
+        _show([partner_down(session, node, force=force)], as_json=as_json)
+
+
+def _show(peers: Sequence[PeerStatus], *, as_json: bool) -> None:
+    if as_json:
+        output.print_json([asdict(peer) for peer in peers])
+        return
+    rows = [(p.machine, p.role, p.state, p.partner or "-", "yes" if p.serving else "no") for p in peers]
+    print(output.table(("machine", "role", "state", "partner", "serves"), rows))

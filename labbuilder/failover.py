@@ -1,0 +1,287 @@
+"""What the operator of a failover pair sees and says: its state, takeover, giveback, partner-down."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from labbuilder import progress
+from labbuilder.errors import MachineError, SpecError, TransportError
+from labbuilder.plan.dhcp_isc import FENCED, TAKEN_OVER
+from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
+from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
+from labbuilder.plan.dhcp_kea import ha_mode
+from labbuilder.plan.probes import FAILOVER_STATES, KEA
+from labbuilder.session import Session
+from labbuilder.wait import wait_until
+
+_LEASES = "/var/lib/dhcp/dhcpd.leases"
+_ON = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q enable --now"
+_OFF = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q disable --now"
+_PARTNER_DOWN = 4  # local-state of dhcpd's failover-state object
+_SETTLE_S = 20.0
+
+
+@dataclass(frozen=True)
+class PeerStatus:
+    """One server of the pair, as it sees itself.
+
+    Attributes:
+        role: primary or secondary.
+        state: The failover state in the engine's own word; of a cold standby, "serving" or "standby"; "down" when its
+            daemon does not run, "unreachable" when the machine does not answer.
+        partner: The partner's last state that it knows of; empty where there is none.
+        serving: It answers new clients, all of them or its share.
+    """
+
+    machine: str
+    role: str
+    state: str
+    partner: str
+    serving: bool
+
+
+def status(session: Session) -> tuple[PeerStatus, ...]:
+    """Both servers, primary first.
+
+    Raises:
+        SpecError: The lab has one server.
+    """
+    _pair(session)
+    return tuple(_peer(session, index) for index in range(2))
+
+
+def _pair(session: Session) -> None:
+    if len(session.plan.servers) == 1:
+        raise SpecError(
+            brief=f"the lab {session.lab.name} has one server, so there is no failover",
+            resolution="labbuilder up --servers 2 --reconfigure gives it a partner",
+        )
+
+
+def _peer(session: Session, index: int) -> PeerStatus:
+    name, role = session.plan.servers[index].name, ("primary", "secondary")[index]
+    failover = session.spec.dhcp.failover
+    unit = ISC_UNIT if failover.engine == "isc" else KEA_UNIT
+    try:
+        active = session.shell(name).run(f"systemctl -q is-active {unit}").ok
+        if not active:
+            off = "standby" if failover.cold_standby else "down"
+            return PeerStatus(name, role, off, "", serving=False)
+        if failover.cold_standby:
+            return PeerStatus(name, role, "serving", "", serving=True)
+        if failover.engine == "kea":
+            return _kea_peer(session, name, role)
+        said = session.shell(name).run(FAILOVER_STATES["isc"]).stdout.strip()
+    except TransportError:
+        session.drop(name)
+        return PeerStatus(name, role, "unreachable", "", serving=False)
+    state, _, partner = said.partition("/")
+    return PeerStatus(
+        name, role, state, partner, serving=state in ("normal", "communications-interrupted", "partner-down")
+    )
+
+
+def _kea_peer(session: Session, name: str, role: str) -> PeerStatus:
+    (pair,) = _tell_kea(session, name, "status-get")["high-availability"]
+    local, remote = pair["ha-servers"]["local"], pair["ha-servers"]["remote"]
+    return PeerStatus(name, role, local["state"], remote.get("last-state", ""), serving=bool(local["scopes"]))
+
+
+def _tell_kea(session: Session, machine: str, command: str, **arguments: Any) -> dict[str, Any]:
+    """One command on Kea's control socket.
+
+    Raises:
+        MachineError: Kea did not answer, or refused.
+    """
+    asked = json.dumps({"command": command} | ({"arguments": arguments} if arguments else {}))
+    said = session.shell(machine).run(f"echo {shlex.quote(asked)} | {KEA}")
+    try:
+        answer = json.loads(said.stdout)
+    except json.JSONDecodeError as error:
+        raise MachineError(
+            brief=f"Kea on {machine} does not answer on its control socket",
+            details=said.stdout + said.stderr,
+            resolution=f"labbuilder logs {machine} {KEA_UNIT} shows why",
+        ) from error
+    if answer["result"] != 0:
+        raise MachineError(brief=f"Kea on {machine} refuses {command}", details=answer.get("text"))
+    found: dict[str, Any] = answer.get("arguments", {})
+    return found
+
+
+def takeover(session: Session, machine: str, *, force: bool = False) -> PeerStatus:
+    """Manual mode: let the second server serve.
+
+    Args:
+        session: The running lab.
+        machine: The second server.
+        force: Even while the partner answers; it is told to be silent first.
+
+    Raises:
+        SpecError: The mode is another one, or the machine is not the second server.
+        MachineError: The partner still answers, and ``force`` is not set.
+    """
+    index = _server(session, machine)
+    if session.spec.dhcp.failover.mode != "manual":
+        raise SpecError(
+            brief=f"the lab {session.lab.name} takes over by itself: its mode is {session.spec.dhcp.failover.mode}",
+            resolution=f"labbuilder failover partner-down {machine} says for good that the partner is gone",
+        )
+    if index == 0:
+        raise SpecError(
+            brief=f"{machine} is the primary: it serves by itself", resolution="labbuilder failover giveback"
+        )
+    alive = _answers(session, 0, seen_by=1)
+    if alive and not force:
+        raise _still_answers(session, 0, alive, "takeover")
+    with session.journal.effect("takeover", machine), progress.step("takeover", machine):
+        if session.spec.dhcp.failover.engine == "kea":
+            _move_scopes(session, source=0 if alive else None, target=1)
+        else:
+            _start_standby(session)
+    return _peer(session, 1)
+
+
+def _start_standby(session: Session) -> None:
+    primary, second = (server.name for server in session.plan.servers)
+    try:
+        _sure(session, primary, f"touch {FENCED}; {_OFF} {ISC_UNIT}; systemctl stop lab-leases.path")
+    except TransportError:
+        session.drop(primary)  # it asks its partner before it serves again
+    _sure(session, second, f"touch {TAKEN_OVER}; systemctl stop lab-leases.socket; {_ON} {ISC_UNIT}")
+
+
+def _move_scopes(session: Session, *, source: int | None, target: int) -> None:
+    names = [server.name for server in session.plan.servers]
+    if source is not None:
+        _tell_kea(session, names[source], "ha-scopes", scopes=[])
+    _tell_kea(session, names[target], "ha-scopes", scopes=[names[0]])
+
+
+def giveback(session: Session) -> PeerStatus:
+    """Manual mode: the primary serves again, with the leases that the second server gave meanwhile.
+
+    Raises:
+        SpecError: The mode is another one.
+        MachineError: The primary can't.
+    """
+    _pair(session)
+    failover = session.spec.dhcp.failover
+    if failover.mode != "manual":
+        raise SpecError(
+            brief=f"in mode {failover.mode} the primary comes back by itself",
+            resolution="labbuilder failover status shows it",
+        )
+    primary, second = (server.name for server in session.plan.servers)
+    with session.journal.effect("giveback"), progress.step("giveback", primary):
+        if failover.engine == "kea":
+            _await_pair(session)
+            if not _peer(session, 0).serving:
+                _move_scopes(session, source=1, target=0)
+        elif _peer(session, 1).serving:
+            session.shell(primary).run("true")  # the primary must be there before the second falls silent
+            _sure(session, second, f"{_OFF} {ISC_UNIT}")
+            leases = session.shell(second).run(f"base64 -w0 {_LEASES}").stdout
+            session.shell(primary).put(base64.b64decode(leases), _LEASES)
+            _sure(session, second, f"rm -f {TAKEN_OVER}; systemctl start lab-leases.socket")
+            _sure(session, primary, f"rm -f {FENCED}; {_ON} {ISC_UNIT}; systemctl start lab-leases.path")
+    return _peer(session, 0)
+
+
+def partner_down(session: Session, machine: str, *, force: bool = False) -> PeerStatus:
+    """Automatic modes: tell a server that its partner is gone for good, so that it uses the whole pool.
+
+    Args:
+        session: The running lab.
+        machine: The server that stays.
+        force: Even while the partner answers.
+
+    Raises:
+        SpecError: The mode is manual, or the machine is no server.
+        MachineError: The partner still answers and ``force`` is not set, or the engine refused.
+        WaitError: The server did not say of itself that it is in that state.
+    """
+    index = _server(session, machine)
+    failover = session.spec.dhcp.failover
+    if failover.mode == "manual":
+        raise SpecError(
+            brief="in manual mode nothing is told to the engine", resolution=f"labbuilder failover takeover {machine}"
+        )
+    alive = _answers(session, 1 - index, seen_by=index)
+    if alive and not force:
+        raise _still_answers(session, 1 - index, alive, "partner-down")
+    with session.journal.effect("partner-down", machine), progress.step("partner-down", machine):
+        if failover.engine == "kea":
+            _tell_kea(session, machine, "ha-maintenance-start")
+        else:
+            _tell_dhcpd(session, machine)
+        states = ("partner-down", "partner-in-maintenance")
+        wait_until(
+            f"{machine} says of itself that its partner is down",
+            lambda: _peer(session, index).state in states,
+            within_s=_SETTLE_S,
+            every_s=0.1,
+        )
+    return _peer(session, index)
+
+
+def _tell_dhcpd(session: Session, machine: str) -> None:
+    """Set local-state by OMAPI and read it back: omshell's exit status tells nothing."""
+    words = (
+        "server 127.0.0.1\nport 7911\nkey-algorithm hmac-sha256\nkey omapi $k\nconnect\nnew failover-state\n"
+        'set name = \\"lab\\"\nopen\n'
+    )
+    key = 'k=$(sed -n \'s/.*secret "\\([^"]*\\)".*/\\1/p\' /etc/dhcp/omapi.conf)'
+    tell = f'printf "{words}set local-state = {_PARTNER_DOWN}\\nupdate\\n" | omshell'
+    read = f'printf "{words}" | omshell | grep local-state'
+    said = session.shell(machine).run(f"{key}; {tell} >/dev/null; {read}".replace("\n", "\\n"))
+    if f"{_PARTNER_DOWN:02x}" not in said.stdout.split(":")[-1]:
+        raise MachineError(brief=f"dhcpd on {machine} did not go to partner-down", details=said.stdout + said.stderr)
+
+
+def _answers(session: Session, index: int, *, seen_by: int) -> str:
+    """Why the server counts as alive; empty when it does not: its daemon is down, or its partner can't reach it."""
+    name, asker = session.plan.servers[index].name, session.plan.servers[seen_by].name
+    address = session.spec.internal_address(index).ip
+    if not session.shell(asker).run(f"ping -q -c 1 -W 1 {address}").ok:
+        return ""
+    state = _peer(session, index).state
+    return "" if state in ("down", "standby") else f"{name} answers {asker}'s ping at {address} and is {state}"
+
+
+def _still_answers(session: Session, index: int, seen: str, command: str) -> MachineError:
+    name = session.plan.servers[index].name
+    return MachineError(
+        brief=f"{command} refused: {name} still answers",
+        details=f"{seen}\nTwo servers that don't know of each other hand out the same addresses.",
+        resolution=f"stop {name} first, or say --force",
+    )
+
+
+def _server(session: Session, machine: str) -> int:
+    _pair(session)
+    names = [server.name for server in session.plan.servers]
+    if machine not in names:
+        raise SpecError(brief=f"{machine} is no server of the lab", resolution=f"use one of: {', '.join(names)}")
+    return names.index(machine)
+
+
+def _await_pair(session: Session) -> None:
+    well = ha_mode(session.spec)
+    wait_until(
+        f"both peers are in state {well}",
+        lambda: all(peer.state == well for peer in status(session)),
+        within_s=_SETTLE_S,
+        every_s=0.1,
+        resolution="labbuilder failover status shows both; labbuilder up starts what is off",
+    )
+
+
+def _sure(session: Session, machine: str, script: str) -> None:
+    done = session.shell(machine).run(f"set -e\n{script}")
+    if not done.ok:
+        raise MachineError(brief=f"{machine} refused", details=f"{script}\n{done.stderr}")
