@@ -182,7 +182,7 @@ def giveback(session: Session) -> PeerStatus:
             _await_pair(session)
             if not _peer(session, 0).serving:
                 _move_scopes(session, source=1, target=0)
-        elif _peer(session, 1).serving:
+        elif _peer(session, 1).serving or not _peer(session, 0).serving:
             session.shell(primary).run("true")  # the primary must be there before the second falls silent
             _sure(session, second, f"{_OFF} {ISC_UNIT}")
             leases = session.shell(second).run(f"base64 -w0 {_LEASES}").stdout

@@ -111,7 +111,7 @@ def _standby(spec: LabSpec, index: int, values: dict[str, Any]) -> tuple[Service
         title="DHCP server, off until the operator says so (isc-dhcp-server)",
         files=_files(values),
         validate=((CONF, "dhcpd -4 -t -cf {new}"),),
-        holds=f"[ -e {TAKEN_OVER} ] || ! systemctl -q is-active {UNIT} && ! systemctl -q is-enabled {UNIT}",
+        holds=f"[ -e {TAKEN_OVER} ] || {{ ! systemctl -q is-active {UNIT} && ! systemctl -q is-enabled {UNIT}; }}",
         apply=off(_OTHER, UNIT),
     )
     return ready, copy
