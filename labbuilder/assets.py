@@ -11,3 +11,4 @@ ROOT = _INSTALLED if _INSTALLED.is_dir() else _HERE.parent
 PROVISION = ROOT / "provision"
 TEMPLATES = PROVISION / "templates"
 IMAGE_FILES = PROVISION / "image"
+DRILL_FILES = PROVISION / "drill"

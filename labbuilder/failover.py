@@ -51,7 +51,7 @@ def status(session: Session) -> tuple[PeerStatus, ...]:
         SpecError: The lab has one server.
     """
     _pair(session)
-    return tuple(_peer(session, index) for index in range(2))
+    return tuple(peer(session, index) for index in range(2))
 
 
 def _pair(session: Session) -> None:
@@ -62,7 +62,8 @@ def _pair(session: Session) -> None:
         )
 
 
-def _peer(session: Session, index: int) -> PeerStatus:
+def peer(session: Session, index: int) -> PeerStatus:
+    """One server of the pair: 0 is the primary."""
     name, role = session.plan.servers[index].name, ("primary", "secondary")[index]
     failover = session.spec.dhcp.failover
     unit = ISC_UNIT if failover.engine == "isc" else KEA_UNIT
@@ -143,7 +144,7 @@ def takeover(session: Session, machine: str, *, force: bool = False) -> PeerStat
             _move_scopes(session, source=0 if alive else None, target=1)
         else:
             _start_standby(session)
-    return _peer(session, 1)
+    return peer(session, 1)
 
 
 def _start_standby(session: Session) -> None:
@@ -179,17 +180,17 @@ def giveback(session: Session) -> PeerStatus:
     primary, second = (server.name for server in session.plan.servers)
     with session.journal.effect("giveback"), progress.step("giveback", primary):
         if failover.engine == "kea":
-            _await_pair(session)
-            if not _peer(session, 0).serving:
+            await_well(session)
+            if not peer(session, 0).serving:
                 _move_scopes(session, source=1, target=0)
-        elif _peer(session, 1).serving or not _peer(session, 0).serving:
+        elif peer(session, 1).serving or not peer(session, 0).serving:
             session.shell(primary).run("true")  # the primary must be there before the second falls silent
             _sure(session, second, f"{_OFF} {ISC_UNIT}")
             leases = session.shell(second).run(f"base64 -w0 {_LEASES}").stdout
             session.shell(primary).put(base64.b64decode(leases), _LEASES)
             _sure(session, second, f"rm -f {TAKEN_OVER}; systemctl start lab-leases.socket")
             _sure(session, primary, f"rm -f {FENCED}; {_ON} {ISC_UNIT}; systemctl start lab-leases.path")
-    return _peer(session, 0)
+    return peer(session, 0)
 
 
 def partner_down(session: Session, machine: str, *, force: bool = False) -> PeerStatus:
@@ -222,11 +223,11 @@ def partner_down(session: Session, machine: str, *, force: bool = False) -> Peer
         states = ("partner-down", "partner-in-maintenance")
         wait_until(
             f"{machine} says of itself that its partner is down",
-            lambda: _peer(session, index).state in states,
+            lambda: peer(session, index).state in states,
             within_s=_SETTLE_S,
             every_s=0.1,
         )
-    return _peer(session, index)
+    return peer(session, index)
 
 
 def _tell_dhcpd(session: Session, machine: str) -> None:
@@ -249,7 +250,7 @@ def _answers(session: Session, index: int, *, seen_by: int) -> str:
     address = session.spec.internal_address(index).ip
     if not session.shell(asker).run(f"ping -q -c 1 -W 1 {address}").ok:
         return ""
-    state = _peer(session, index).state
+    state = peer(session, index).state
     return "" if state in ("down", "standby") else f"{name} answers {asker}'s ping at {address} and is {state}"
 
 
@@ -270,15 +271,32 @@ def _server(session: Session, machine: str) -> int:
     return names.index(machine)
 
 
-def _await_pair(session: Session) -> None:
-    well = ha_mode(session.spec)
+def is_well(session: Session) -> bool:
+    """Both peers are in the state in which all is well."""
+    return tuple(server.state for server in status(session)) == _well(session)
+
+
+def await_well(session: Session, *, within_s: float = _SETTLE_S) -> None:
+    """Return when both peers are in the state in which all is well.
+
+    Raises:
+        WaitError: They were not within the limit.
+    """
     wait_until(
-        f"both peers are in state {well}",
-        lambda: all(peer.state == well for peer in status(session)),
-        within_s=_SETTLE_S,
+        f"the peers are {' and '.join(_well(session))}",
+        lambda: is_well(session),
+        within_s=within_s,
         every_s=0.1,
         resolution="labbuilder failover status shows both; labbuilder up starts what is off",
     )
+
+
+def _well(session: Session) -> tuple[str, str]:
+    failover = session.spec.dhcp.failover
+    if failover.cold_standby:
+        return "serving", "standby"
+    well = "normal" if failover.engine == "isc" else ha_mode(session.spec)
+    return well, well
 
 
 def _sure(session: Session, machine: str, script: str) -> None:

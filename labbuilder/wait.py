@@ -64,3 +64,16 @@ def wait_until(
                 resolution=resolution,
             )
         time.sleep(min(every_s, deadline.remaining_s))
+
+
+def pause_until(end_s: float, look: Callable[[], None], *, every_s: float) -> None:
+    """Let time pass while something is measured, and look around meanwhile.
+
+    Args:
+        end_s: Moment of monotonic time.
+        look: Called every ``every_s``, at once the first time.
+        every_s: Seconds between two looks.
+    """
+    while time.monotonic() < end_s:
+        look()
+        time.sleep(max(0.0, min(every_s, end_s - time.monotonic())))

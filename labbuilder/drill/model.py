@@ -28,6 +28,9 @@ class Message:
         secs: What the client says of its waiting, in seconds.
         server: The machine that sent it; of what a client sent, the one it names or is addressed to.
         address: The one that is offered, acknowledged, asked for or renewed.
+        renewing: A REQUEST of a client that has this address (ciaddr): RENEWING, or REBINDING when broadcast.
+        broadcast: It went to everyone.
+        lease_s: The lease time that a server gives.
     """
 
     at_s: float
@@ -37,6 +40,9 @@ class Message:
     secs: int
     server: str | None
     address: str | None
+    renewing: bool = False
+    broadcast: bool = False
+    lease_s: int | None = None
 
     @property
     def from_server(self) -> bool:

@@ -1,0 +1,195 @@
+"""The faults: each breaks one thing of the primary on purpose, and mends it. Every method may be called again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from labbuilder.errors import MachineError
+from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
+from labbuilder.plan.dhcp_kea import HA_PORT
+from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
+from labbuilder.providers.base import MachineState
+from labbuilder.session import Session
+
+Act = Callable[[Session], None]
+_LEASES = {"isc": "/var/lib/dhcp", "kea": "/var/lib/kea"}
+
+
+def _nothing(session: Session) -> None:
+    del session
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to break a lab.
+
+    Attributes:
+        title: What it does, in words.
+        break_it: Does it, at once.
+        mend: Undoes it, wholly, also when it was never done.
+        prepare: Done before the baseline, where the fault needs it.
+        silent: No RST tells the partner: it finds out by silence.
+        takes_over: The primary stops serving, so in manual mode the operator is needed.
+        crowd: So many addresses of the pool are left free by clients that come with the fault; None: no crowd.
+        mended_early: The repair is part of what is measured: it comes a few seconds after the fault.
+        after_takeover: The primary is down from the start, and its return is what is measured.
+    """
+
+    title: str
+    break_it: Act
+    mend: Act
+    prepare: Act = _nothing
+    silent: bool = False
+    takes_over: bool = True
+    crowd: int | None = None
+    mended_early: bool = False
+    after_takeover: bool = False
+
+
+def unit(session: Session) -> str:
+    """The engine's unit."""
+    return ISC_UNIT if session.spec.dhcp.failover.engine == "isc" else KEA_UNIT
+
+
+def _primary(session: Session) -> str:
+    return session.plan.servers[0].name
+
+
+def _sure(session: Session, machine: str, script: str) -> None:
+    done = session.shell(machine).run(f"set -e\n{script}")
+    if not done.ok:
+        raise MachineError(brief=f"{machine} refused a step of the drill", details=f"{script}\n{done.stderr}")
+
+
+def _crash(session: Session, index: int = 0) -> None:
+    """SIGKILL; systemd, which would start it again after a second, is told not to."""
+    name = unit(session)
+    _sure(session, session.plan.servers[index].name, f"systemctl kill -s KILL {name} || true; systemctl stop {name}")
+
+
+def _stop(session: Session) -> None:
+    _sure(session, _primary(session), f"systemctl stop {unit(session)}")
+
+
+def _start(session: Session, index: int = 0) -> None:
+    """Start the daemon, unless it is meant to be off."""
+    name = unit(session)
+    start = f"! systemctl -q is-enabled {name} || systemctl start {name}"
+    _sure(session, session.plan.servers[index].name, f"systemctl reset-failed {name} 2>/dev/null || true; {start}")
+
+
+def _crash_both(session: Session) -> None:
+    for index in range(2):
+        _crash(session, index)
+
+
+def _start_both(session: Session) -> None:
+    for index in range(2):
+        _start(session, index)
+
+
+def _cut_power(session: Session) -> None:
+    session.drop(_primary(session))
+    session.provider.kill(_primary(session))
+
+
+def _power_on(session: Session) -> None:
+    states = {machine.name: machine.state for machine in session.provider.status()}
+    if states[_primary(session)] is MachineState.STOPPED:
+        session.drop(_primary(session))
+        session.provider.start(_primary(session))
+    session.provider.wait_ready(_primary(session))
+
+
+def _pause(session: Session) -> None:
+    session.provider.pause(_primary(session))
+
+
+def _resume(session: Session) -> None:
+    session.provider.resume(_primary(session))
+
+
+def _cut_link(session: Session) -> None:
+    session.provider.set_link(_primary(session), "internal", up=False)
+
+
+def _plug_link(session: Session) -> None:
+    session.provider.set_link(_primary(session), "internal", up=True)
+
+
+def _rules(session: Session) -> tuple[str, ...]:
+    port = 647 if session.spec.dhcp.failover.engine == "isc" else HA_PORT
+    return tuple(
+        f"{chain} -p tcp --{end} {port} -m comment --comment lab-drill -j DROP"
+        for chain in ("INPUT", "OUTPUT")
+        for end in ("sport", "dport")
+    )
+
+
+def _part_servers(session: Session) -> None:
+    _sure(session, _primary(session), "\n".join(f"iptables -I {rule}" for rule in _rules(session)))
+
+
+def _join_servers(session: Session) -> None:
+    script = "\n".join(f"while iptables -D {rule} 2>/dev/null; do :; done" for rule in _rules(session))
+    _sure(session, _primary(session), script)
+
+
+def _small_disk(session: Session) -> None:
+    """The leases onto a file system of their own, so that it alone is filled."""
+    folder, name = _LEASES[session.spec.dhcp.failover.engine], unit(session)
+    _sure(
+        session,
+        _primary(session),
+        f"systemctl stop {name}; mkdir -p /run/lab-leases; cp -a {folder}/. /run/lab-leases/\n"
+        f"mount -t tmpfs -o size=512k,mode=755 lab-drill {folder}; chown --reference=/run/lab-leases {folder}\n"
+        f"cp -a /run/lab-leases/. {folder}/; rm -r /run/lab-leases; systemctl start {name}",
+    )
+
+
+def _fill_disk(session: Session) -> None:
+    folder = _LEASES[session.spec.dhcp.failover.engine]
+    _sure(session, _primary(session), f"dd if=/dev/zero of={folder}/lab-drill bs=1k 2>/dev/null || true")
+
+
+def _free_disk(session: Session) -> None:
+    folder, name = _LEASES[session.spec.dhcp.failover.engine], unit(session)
+    _sure(
+        session,
+        _primary(session),
+        f"findmnt -n -t tmpfs {folder} >/dev/null || exit 0\n"
+        f"systemctl stop {name}; rm -f {folder}/lab-drill; mkdir -p /run/lab-leases\n"
+        f"cp -a {folder}/. /run/lab-leases/; umount {folder}\n"
+        f"cp -a /run/lab-leases/. {folder}/; rm -r /run/lab-leases; systemctl start {name}",
+    )
+
+
+FAULTS = {
+    "crash-primary": Fault("the primary's DHCP daemon is killed (SIGKILL)", _crash, _start),
+    "stop-primary": Fault("the primary's DHCP service is stopped in order", _stop, _start),
+    "power-cut": Fault("the primary's power is cut", _cut_power, _power_on, silent=True),
+    "pause-primary": Fault("the primary is frozen", _pause, _resume, silent=True),
+    "cut-link": Fault("the primary's cable to the internal network is unplugged", _cut_link, _plug_link, silent=True),
+    "split-brain": Fault(
+        "only the failover connection is blocked: both live and can't talk",
+        _part_servers,
+        _join_servers,
+        silent=True,
+        takes_over=False,
+    ),
+    "both-down": Fault(
+        "both DHCP daemons are killed, then started again",
+        _crash_both,
+        _start_both,
+        takes_over=False,
+        mended_early=True,
+    ),
+    "failback": Fault(
+        "the primary comes back after a takeover", _start, _start, prepare=_crash, takes_over=False, after_takeover=True
+    ),
+    "disk-full": Fault(
+        "the file system of the primary's leases is full", _fill_disk, _free_disk, prepare=_small_disk, takes_over=False
+    ),
+    "pool-exhausted": Fault("a crowd takes all addresses but a few", _nothing, _nothing, takes_over=False, crowd=4),
+}

@@ -1,0 +1,104 @@
+"""What a capture says: exchanges, outages, addresses given twice, leases forgotten. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from labbuilder.drill.model import Exchange, Kind, Message, Outage
+
+
+def exchanges(messages: Iterable[Message]) -> tuple[Exchange, ...]:
+    """Every wish with its answer. A client that asks in another way has given up its wish before."""
+    done: list[Exchange] = []
+    pending: dict[str, Exchange] = {}
+    for message in messages:
+        kind = _wish(message)
+        open_ = pending.get(message.client)
+        if kind is not None:
+            if open_ is None or open_.kind is not kind:
+                done += [open_] if open_ else []
+                pending[message.client] = Exchange(kind, message.client, message.at_s)
+        elif message.type == "ACK" and open_ is not None:
+            answer = replace(open_, answered_at_s=message.at_s, server=message.server, address=message.address)
+            done.append(answer)
+            del pending[message.client]
+    return tuple(sorted([*done, *pending.values()], key=lambda exchange: exchange.asked_at_s))
+
+
+def _wish(message: Message) -> Kind | None:
+    if message.type == "DISCOVER":
+        return Kind.NEW
+    if message.renewing:
+        return Kind.REBIND if message.broadcast else Kind.RENEW
+    return None
+
+
+def outages(found: Sequence[Exchange], *, repaired_at_s: float) -> tuple[Outage, ...]:
+    """What each kind of client felt from the fault, at 0, to the repair."""
+    return tuple(_outage(kind, [e for e in found if e.kind is kind], repaired_at_s) for kind in Kind)
+
+
+def _outage(kind: Kind, found: Sequence[Exchange], repaired_at_s: float) -> Outage:
+    answers = sorted(e.answered_at_s for e in found if e.answered_at_s is not None)
+    before = [at for at in answers if at <= 0]
+    after = [at for at in answers if 0 < at < repaired_at_s]
+    asked = [e for e in found if 0 <= e.asked_at_s < repaired_at_s]
+    served = [e for e in asked if e.answered_at_s is not None and e.answered_at_s < repaired_at_s]
+    waits = [e.answered_at_s - e.asked_at_s for e in served if e.answered_at_s is not None]
+    return Outage(
+        kind=kind,
+        asked=len(asked),
+        answered=len(served),
+        seconds=after[0] - before[-1] if before and after else None,
+        longest_wait_s=max(waits, default=None),
+        resolution_s=max((b - a for a, b in pairwise(before)), default=0.0),
+    )
+
+
+@dataclass(frozen=True)
+class _Lease:
+    client: str
+    until_s: float
+
+
+def duplicates(messages: Iterable[Message], held: Mapping[str, str]) -> tuple[str, ...]:
+    """Addresses that two clients held at one time, with both.
+
+    Args:
+        messages: The capture.
+        held: Addresses that were leased before it began, with their clients' MACs.
+    """
+    leases = {address: _Lease(client, float("inf")) for address, client in held.items()}
+    found = []
+    for message in messages:
+        address = message.address
+        if address is None:
+            continue
+        lease = leases.get(address)
+        if message.type == "RELEASE" and lease is not None and lease.client == message.client:
+            del leases[address]
+        elif message.type == "ACK":
+            if lease is not None and lease.client != message.client and message.at_s < lease.until_s:
+                found.append(f"{address}: {lease.client} and {message.client}")
+            leases[address] = _Lease(message.client, message.at_s + (message.lease_s or 0))
+    return tuple(found)
+
+
+def lost_leases(messages: Iterable[Message]) -> tuple[str, ...]:
+    """Leases that were acknowledged and then refused, or replaced by another address, while they ran."""
+    holds: dict[str, tuple[str, float]] = {}
+    found = []
+    for message in messages:
+        address, until = holds.get(message.client, ("", float("-inf")))
+        if message.type == "RELEASE":
+            holds.pop(message.client, None)
+        elif message.type == "NAK" and message.at_s < until:
+            found.append(f"{message.client}: {address} was refused by {message.server}")
+            holds.pop(message.client)
+        elif message.type == "ACK" and message.address:
+            if message.at_s < until and message.address != address:
+                found.append(f"{message.client}: {address} became {message.address}, by {message.server}")
+            holds[message.client] = (message.address, message.at_s + (message.lease_s or 0))
+    return tuple(found)

@@ -1,0 +1,291 @@
+"""A drill: baseline, fault, measurement, repair, back to normal, proof. Whatever happens, it is repaired."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface
+
+from labbuilder import engine, failover, progress
+from labbuilder.drill.capture import read_capture
+from labbuilder.drill.faults import FAULTS, Fault, unit
+from labbuilder.drill.measure import duplicates, exchanges, lost_leases, outages
+from labbuilder.drill.model import DrillResult, Event, Kind
+from labbuilder.drill.traffic import Traffic, client_macs, traffic
+from labbuilder.errors import LabError, MachineError, SpecError, VerificationError
+from labbuilder.session import Session
+from labbuilder.wait import pause_until, wait_until
+
+HOLDERS = 12
+BASELINE_S = 4.0
+_AFTER_S = 2.0
+_MANUAL_S = 4.0  # so long nobody is served before the operator acts
+_WATCH_EVERY_S = 0.2
+_NORMAL_WITHIN_S = 60.0
+_PROOF_WITHIN_S = 15.0
+# Longer than the engine takes to find out (docs/failover.md): after a RST, after silence.
+_WINDOW_S = {"isc": (6.0, 10.0), "kea": (8.0, 16.0)}
+
+
+def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
+    """Break the lab in the way called ``name``, and measure what its clients felt.
+
+    Args:
+        session: The running lab, locked by who calls.
+        name: One of FAULTS.
+        seed: Of the clients' MACs.
+
+    Raises:
+        SpecError: There is no such drill, or the lab has no pair or no client.
+        VerificationError: The lab fails a check before anything is broken; nothing was touched.
+        MachineError: It could not be carried out, or repaired: then it says what is left.
+    """
+    fault = _known(session, name)
+    begun, started_at = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%S")
+    _repair_what_was_left(session)
+    _refuse_unless_proven(session, name)
+    versions = _versions(session)
+    held = _held(session)
+    client = session.plan.clients[0]
+    run = _Run(session, name, fault)
+    with _broken(session, name, fault) as mended:
+        run.prepare()
+        with traffic(session.shell(client.name), client.nic("internal").name, seed=seed, holders=HOLDERS) as clients:
+            run.watch(clients, seed)
+            mended()
+            run.await_normal()
+            capture = clients.capture()
+    servers = {session.spec.internal_address(i).ip: server.name for i, server in enumerate(session.plan.servers)}
+    messages = tuple(read_capture(capture, servers, zero_s=run.zero_s))
+    found = exchanges(messages)
+    until = float("inf") if fault.mended_early else run.repaired_at_s
+    felt = outages(found, repaired_at_s=until)
+    if not any(e.kind is Kind.NEW and e.answered_at_s is not None and e.answered_at_s <= 0 for e in found):
+        raise MachineError(
+            brief=f"the drill {name} measured nothing: no new client was served before the fault",
+            resolution="labbuilder verify says whether the lab is well",
+        )
+    proof = engine.verify(session, within_s=_PROOF_WITHIN_S)
+    settings = session.spec.dhcp.failover
+    return DrillResult(
+        drill=name,
+        title=fault.title,
+        lab=session.lab.name,
+        mode=settings.mode,
+        engine=settings.engine,
+        provider=session.provider.kind,
+        versions=versions,
+        started_at=started_at,
+        seconds=time.monotonic() - begun,
+        seed=seed,
+        outages=felt,
+        exchanges=found,
+        messages=messages,
+        events=tuple(sorted(run.events, key=lambda event: event.at_s)),
+        duplicates=duplicates(messages, held),
+        lost=lost_leases(messages),
+        verification=proof,
+    )
+
+
+@dataclass
+class _Run:
+    """The running drill: its clock starts with the fault."""
+
+    session: Session
+    name: str
+    fault: Fault
+    zero_s: float = 0.0
+    repaired_at_s: float = 0.0
+    events: list[Event] = field(default_factory=list)
+    _clients: Traffic | None = None
+    _states: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def _manual(self) -> bool:
+        return self.session.spec.dhcp.failover.mode == "manual"
+
+    @property
+    def _second(self) -> str:
+        return self.session.plan.servers[1].name
+
+    def prepare(self) -> None:
+        """What must be so before the baseline."""
+        with progress.step("prepare"):
+            self.fault.prepare(self.session)
+            if self.fault.after_takeover and self._manual:
+                failover.takeover(self.session, self._second)
+            elif self.fault.after_takeover:
+                wait_until(
+                    f"{self._second} has taken over",
+                    lambda: failover.peer(self.session, 1).state in ("communications-interrupted", "partner-down"),
+                    within_s=_NORMAL_WITHIN_S,
+                    every_s=0.1,
+                )
+            elif self.fault.prepare is FAULTS["disk-full"].prepare:
+                failover.await_well(self.session, within_s=_NORMAL_WITHIN_S)
+
+    def watch(self, clients: Traffic, seed: int) -> None:
+        """Baseline, fault, and what follows until the repair."""
+        self._clients = clients
+        with progress.step("baseline"):
+            self._look_for(BASELINE_S, both=not self.fault.after_takeover)
+        self.zero_s = clients.now_s
+        with progress.step("fault") as step:
+            step.detail = self.fault.title
+            self._note("fault", self.fault.title)
+            self.fault.break_it(self.session)
+            if self.fault.after_takeover and self._manual:
+                failover.giveback(self.session)
+            if self.fault.crowd is not None:
+                free = len(self.session.spec.pool) - HOLDERS - len(self.session.plan.clients)
+                clients.crowd(client_macs(seed, "crowd", free - self.fault.crowd))
+        with progress.step("measure"):
+            self._measure()
+        self._note("repair", "the fault is mended")
+        self.repaired_at_s = clients.now_s - self.zero_s
+        if self.fault.crowd is not None:
+            clients.disperse()
+
+    def _measure(self) -> None:
+        after_rst, after_silence = _WINDOW_S[self.session.spec.dhcp.failover.engine]
+        dark = self.fault.silent and self.name not in ("split-brain", "cut-link")
+        if self._manual and self.fault.takes_over:
+            self._look_for(_MANUAL_S, both=not dark)
+            self._note("takeover", "the operator lets the second server serve", self._second)
+            failover.takeover(self.session, self._second, force=dark)
+            self._look_for(_MANUAL_S, both=not dark)
+        elif self.fault.mended_early:
+            self._look_for(_AFTER_S, both=True)
+        else:
+            self._look_for(after_silence if self.fault.silent else after_rst, both=not dark)
+
+    def await_normal(self) -> None:
+        """Until both peers are as they should be, and a little longer, for the clients."""
+        with progress.step("normal"):
+            wait_until(
+                "the pair is well again",
+                self._well_again,
+                within_s=_NORMAL_WITHIN_S,
+                every_s=_WATCH_EVERY_S,
+                resolution="labbuilder failover status shows both servers; labbuilder up goes on from there",
+            )
+            self._note("normal", "both servers are as they should be")
+            self._look_for(_AFTER_S, both=True)
+
+    def _well_again(self) -> bool:
+        self._look(both=True)
+        return failover.is_well(self.session)
+
+    def _look_for(self, seconds: float, *, both: bool) -> None:
+        pause_until(time.monotonic() + seconds, lambda: self._look(both=both), every_s=_WATCH_EVERY_S)
+
+    def _look(self, *, both: bool) -> None:
+        """Note each server whose state has changed; one that can't answer is not asked: it would hold us up."""
+        for index in (0, 1) if both else (1,):
+            seen = failover.peer(self.session, index)
+            if self._states.get(seen.machine) != seen.state:
+                self._states[seen.machine] = seen.state
+                self._note("state", seen.state, seen.machine)
+
+    def _note(self, what: str, text: str, machine: str | None = None) -> None:
+        assert self._clients is not None  # noqa: S101  events are noted while there are clients
+        at_s = self._clients.now_s - self.zero_s if self.zero_s else -BASELINE_S
+        self.events.append(Event(round(at_s, 3), what, text, machine))
+
+
+@contextmanager
+def _broken(session: Session, name: str, fault: Fault) -> Iterator[Mend]:
+    """Journal the fault before it happens; mend it at the latest at the block's end."""
+    mend = Mend(session, name, fault)
+    with session.journal.effect("fault", name=name):
+        try:
+            yield mend
+        finally:
+            mend()
+
+
+class Mend:
+    """Mends the fault once."""
+
+    def __init__(self, session: Session, name: str, fault: Fault) -> None:
+        self._session, self._name, self._fault, self._done = session, name, fault, False
+
+    def __call__(self) -> None:
+        """Mend it, unless it was.
+
+        Raises:
+            MachineError: What is left broken, and how to mend it.
+        """
+        if self._done:
+            return
+        with progress.step("repair"):
+            try:
+                self._fault.mend(self._session)
+                if self._session.spec.dhcp.failover.mode == "manual":
+                    failover.giveback(self._session)
+            except LabError as error:
+                raise MachineError(
+                    brief=f"the repair of {self._name} failed: {self._fault.title}, and still is so",
+                    details=str(error),
+                    resolution=f"labbuilder drill {self._name} --repair tries again; labbuilder up goes on from there",
+                ) from error
+        self._done = True
+
+
+def repair(session: Session, name: str) -> None:
+    """Undo what a drill that was killed has left.
+
+    Raises:
+        SpecError: There is no such drill.
+        MachineError: What is left broken.
+    """
+    fault = _known(session, name)
+    with session.journal.effect("fault", name=name):
+        Mend(session, name, fault)()
+
+
+def _repair_what_was_left(session: Session) -> None:
+    for record in session.journal.unfinished():
+        if record.effect == "fault" and record.data["name"] in FAULTS:
+            repair(session, record.data["name"])
+
+
+def _known(session: Session, name: str) -> Fault:
+    if name not in FAULTS:
+        raise SpecError(brief=f"there is no drill {name!r}", resolution=f"use one of: {', '.join(FAULTS)}")
+    if len(session.plan.servers) == 1 or not session.plan.clients:
+        raise SpecError(
+            brief="a drill needs two servers and a client",
+            details=f"The lab {session.lab.name} has {len(session.plan.servers)} and {len(session.plan.clients)}.",
+            resolution="labbuilder up --servers 2 --clients 1 --reconfigure",
+        )
+    return FAULTS[name]
+
+
+def _refuse_unless_proven(session: Session, name: str) -> None:
+    found = engine.verify(session)
+    if not found.passed:
+        failed = ", ".join(f"{o.machine}: {o.title}" for o in found.failures[:5])
+        raise VerificationError(
+            brief=f"the drill {name} is refused: {len(found.failures)} of {len(found.outcomes)} checks fail already",
+            details=failed,
+            resolution="labbuilder up mends the lab; labbuilder verify shows the evidence",
+        )
+
+
+def _versions(session: Session) -> dict[str, str]:
+    said = session.shell(session.plan.servers[0].name).run(f"dpkg-query -W -f '${{Version}}' {unit(session)}")
+    return {unit(session): said.stdout.strip()}
+
+
+def _held(session: Session) -> dict[str, str]:
+    """Addresses that the lab's own clients hold, with their MACs."""
+    found: dict[str, str] = {}
+    for client in session.plan.clients:
+        nic = client.nic("internal")
+        said = session.shell(client.name).run(f"ip -4 -o address show dev {nic.name} | awk '{{print $4}}'").stdout
+        found |= {str(IPv4Interface(word).ip): nic.mac for word in said.split()}
+    return found
