@@ -32,7 +32,7 @@ class PeerStatus:
     Attributes:
         role: primary or secondary.
         state: The failover state in the engine's own word; of a cold standby, "serving" or "standby"; "down" when its
-            daemon does not run, "unreachable" when the machine does not answer.
+            daemon does not run, "silent" when it runs and does not answer, "unreachable" when the machine does not.
         partner: The partner's last state that it knows of; empty where there is none.
         serving: It answers new clients, all of them or its share.
     """
@@ -87,7 +87,10 @@ def peer(session: Session, index: int) -> PeerStatus:
 
 
 def _kea_peer(session: Session, name: str, role: str) -> PeerStatus:
-    (pair,) = _tell_kea(session, name, "status-get")["high-availability"]
+    try:
+        (pair,) = _tell_kea(session, name, "status-get")["high-availability"]
+    except MachineError:  # it starts, or ends
+        return PeerStatus(name, role, "silent", "", serving=False)
     local, remote = pair["ha-servers"]["local"], pair["ha-servers"]["remote"]
     return PeerStatus(name, role, local["state"], remote.get("last-state", ""), serving=bool(local["scopes"]))
 
@@ -251,7 +254,9 @@ def _answers(session: Session, index: int, *, seen_by: int) -> str:
     if not session.shell(asker).run(f"ping -q -c 1 -W 1 {address}").ok:
         return ""
     state = peer(session, index).state
-    return "" if state in ("down", "standby") else f"{name} answers {asker}'s ping at {address} and is {state}"
+    return (
+        "" if state in ("down", "standby", "silent") else f"{name} answers {asker}'s ping at {address} and is {state}"
+    )
 
 
 def _still_answers(session: Session, index: int, seen: str, command: str) -> MachineError:

@@ -34,6 +34,8 @@ class Fault:
         crowd: So many addresses of the pool are left free by clients that come with the fault; None: no crowd.
         mended_early: The repair is part of what is measured: it comes a few seconds after the fault.
         after_takeover: The primary is down from the start, and its return is what is measured.
+        load: perfdhcp asks beside the clients, from the baseline on.
+        needs_link: It is about the connection between the servers, so there must be one.
     """
 
     title: str
@@ -45,6 +47,8 @@ class Fault:
     crowd: int | None = None
     mended_early: bool = False
     after_takeover: bool = False
+    load: bool = False
+    needs_link: bool = False
 
 
 def unit(session: Session) -> str:
@@ -177,6 +181,7 @@ FAULTS = {
         _join_servers,
         silent=True,
         takes_over=False,
+        needs_link=True,
     ),
     "both-down": Fault(
         "both DHCP daemons are killed, then started again",
@@ -191,5 +196,6 @@ FAULTS = {
     "disk-full": Fault(
         "the file system of the primary's leases is full", _fill_disk, _free_disk, prepare=_small_disk, takes_over=False
     ),
+    "crash-under-load": Fault("the primary's DHCP daemon is killed under load (perfdhcp)", _crash, _start, load=True),
     "pool-exhausted": Fault("a crowd takes all addresses but a few", _nothing, _nothing, takes_over=False, crowd=4),
 }

@@ -10,7 +10,10 @@ from labbuilder.drill.model import Exchange, Kind, Message, Outage
 
 
 def exchanges(messages: Iterable[Message]) -> tuple[Exchange, ...]:
-    """Every wish with its answer. A client that asks in another way has given up its wish before."""
+    """Every wish with its answer. A client that asks in another way has given up its wish before.
+
+    A rebind begins with the renewal that had no answer: from then on the holder waits.
+    """
     done: list[Exchange] = []
     pending: dict[str, Exchange] = {}
     for message in messages:
@@ -19,7 +22,9 @@ def exchanges(messages: Iterable[Message]) -> tuple[Exchange, ...]:
         if kind is not None:
             if open_ is None or open_.kind is not kind:
                 done += [open_] if open_ else []
-                pending[message.client] = Exchange(kind, message.client, message.at_s)
+                unheard = open_ is not None and (open_.kind, kind) == (Kind.RENEW, Kind.REBIND)
+                since = open_.asked_at_s if open_ is not None and unheard else message.at_s
+                pending[message.client] = Exchange(kind, message.client, since)
         elif message.type == "ACK" and open_ is not None:
             answer = replace(open_, answered_at_s=message.at_s, server=message.server, address=message.address)
             done.append(answer)
@@ -37,14 +42,17 @@ def _wish(message: Message) -> Kind | None:
 
 def outages(found: Sequence[Exchange], *, repaired_at_s: float) -> tuple[Outage, ...]:
     """What each kind of client felt from the fault, at 0, to the repair."""
-    return tuple(_outage(kind, [e for e in found if e.kind is kind], repaired_at_s) for kind in Kind)
+    return tuple(_outage(kind, found, repaired_at_s) for kind in Kind)
 
 
 def _outage(kind: Kind, found: Sequence[Exchange], repaired_at_s: float) -> Outage:
-    answers = sorted(e.answered_at_s for e in found if e.answered_at_s is not None)
-    before = [at for at in answers if at <= 0]
-    after = [at for at in answers if 0 < at < repaired_at_s]
-    asked = [e for e in found if 0 <= e.asked_at_s < repaired_at_s]
+    """Holders rebind only when their renewals are not answered: the last answer before a rebind is one to a renewal."""
+    holders = (Kind.RENEW, Kind.REBIND)
+    same = {Kind.NEW: (Kind.NEW,), Kind.RENEW: (Kind.RENEW,), Kind.REBIND: holders}[kind]
+    answers = sorted((e.answered_at_s, e.kind) for e in found if e.answered_at_s is not None and e.kind in same)
+    before = [at for at, _ in answers if at <= 0]
+    after = [at for at, answered in answers if 0 < at < repaired_at_s and answered is kind]
+    asked = [e for e in found if e.kind is kind and 0 <= e.asked_at_s < repaired_at_s]
     served = [e for e in asked if e.answered_at_s is not None and e.answered_at_s < repaired_at_s]
     waits = [e.answered_at_s - e.asked_at_s for e in served if e.answered_at_s is not None]
     return Outage(

@@ -118,6 +118,7 @@ class DrillResult:
         duplicates: Addresses that two clients held at one time; must be none.
         lost: Leases that were acknowledged and that a server forgot; must be none.
         verification: Of the lab after the repair.
+        load: What perfdhcp said, where it ran.
     """
 
     drill: str
@@ -137,6 +138,7 @@ class DrillResult:
     duplicates: tuple[str, ...]
     lost: tuple[str, ...]
     verification: Verification
+    load: str = ""
 
     @property
     def outage(self) -> float | None:

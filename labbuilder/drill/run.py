@@ -18,8 +18,9 @@ from labbuilder.errors import LabError, MachineError, SpecError, VerificationErr
 from labbuilder.session import Session
 from labbuilder.wait import pause_until, wait_until
 
-HOLDERS = 12
+HOLDERS, NEWCOMERS = 16, 24  # together less than half a pool: in hot standby that is all the primary has
 BASELINE_S = 4.0
+LOAD_EXCHANGES, LOAD_PER_S = 2000, 100
 _AFTER_S = 2.0
 _MANUAL_S = 4.0  # so long nobody is served before the operator acts
 _WATCH_EVERY_S = 0.2
@@ -49,14 +50,16 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
     versions = _versions(session)
     held = _held(session)
     client = session.plan.clients[0]
-    run = _Run(session, name, fault)
+    run = _Run(session, name, fault, seed)
+    nic, pool = client.nic("internal").name, len(session.spec.pool)
     with _broken(session, name, fault) as mended:
         run.prepare()
-        with traffic(session.shell(client.name), client.nic("internal").name, seed=seed, holders=HOLDERS) as clients:
-            run.watch(clients, seed)
+        holders, newcomers = min(HOLDERS, pool // 6), min(NEWCOMERS, pool // 4)
+        with traffic(session.shell(client.name), nic, seed=seed, holders=holders, newcomers=newcomers) as clients:
+            run.watch(clients)
             mended()
             run.await_normal()
-            capture = clients.capture()
+            capture, load = clients.capture(), clients.load_report if fault.load else ""
     servers = {session.spec.internal_address(i).ip: server.name for i, server in enumerate(session.plan.servers)}
     messages = tuple(read_capture(capture, servers, zero_s=run.zero_s))
     found = exchanges(messages)
@@ -87,6 +90,7 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
         duplicates=duplicates(messages, held),
         lost=lost_leases(messages),
         verification=proof,
+        load=load,
     )
 
 
@@ -97,6 +101,7 @@ class _Run:
     session: Session
     name: str
     fault: Fault
+    seed: int
     zero_s: float = 0.0
     repaired_at_s: float = 0.0
     events: list[Event] = field(default_factory=list)
@@ -127,10 +132,13 @@ class _Run:
             elif self.fault.prepare is FAULTS["disk-full"].prepare:
                 failover.await_well(self.session, within_s=_NORMAL_WITHIN_S)
 
-    def watch(self, clients: Traffic, seed: int) -> None:
+    def watch(self, clients: Traffic) -> None:
         """Baseline, fault, and what follows until the repair."""
         self._clients = clients
         with progress.step("baseline"):
+            if self.fault.load:
+                few = len(self.session.spec.pool) // 6
+                clients.load(exchanges=LOAD_EXCHANGES, per_second=LOAD_PER_S, clients=few, seed=self.seed)
             self._look_for(BASELINE_S, both=not self.fault.after_takeover)
         self.zero_s = clients.now_s
         with progress.step("fault") as step:
@@ -141,7 +149,7 @@ class _Run:
                 failover.giveback(self.session)
             if self.fault.crowd is not None:
                 free = len(self.session.spec.pool) - HOLDERS - len(self.session.plan.clients)
-                clients.crowd(client_macs(seed, "crowd", free - self.fault.crowd))
+                clients.crowd(client_macs(self.seed, "crowd", free - self.fault.crowd))
         with progress.step("measure"):
             self._measure()
         self._note("repair", "the fault is mended")
@@ -161,6 +169,16 @@ class _Run:
             self._look_for(_AFTER_S, both=True)
         else:
             self._look_for(after_silence if self.fault.silent else after_rst, both=not dark)
+        if self.fault.load:
+            self._await_load()
+
+    def _await_load(self) -> None:
+        def ended() -> bool:
+            self._look(both=True)
+            return self._clients is not None and not self._clients.loading
+
+        within_s = 2.0 * LOAD_EXCHANGES / LOAD_PER_S
+        wait_until("perfdhcp has ended", ended, within_s=within_s, every_s=_WATCH_EVERY_S)
 
     def await_normal(self) -> None:
         """Until both peers are as they should be, and a little longer, for the clients."""
@@ -261,6 +279,11 @@ def _known(session: Session, name: str) -> Fault:
             brief="a drill needs two servers and a client",
             details=f"The lab {session.lab.name} has {len(session.plan.servers)} and {len(session.plan.clients)}.",
             resolution="labbuilder up --servers 2 --clients 1 --reconfigure",
+        )
+    if FAULTS[name].needs_link and session.spec.dhcp.failover.cold_standby:
+        raise SpecError(
+            brief=f"there is no drill {name} in manual mode on ISC: its servers have no failover connection",
+            resolution="labbuilder drill cut-link takes the primary's cable; docs/failover.md tells what the mode is",
         )
     return FAULTS[name]
 

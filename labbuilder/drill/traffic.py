@@ -17,9 +17,10 @@ from labbuilder.wait import wait_until
 
 _FOLDER = "/run/lab-drill"
 _UNIT = "lab-drill"
-NEWCOMER_EVERY_S = 0.25
-RENEWAL_EVERY_S = 0.5
-_MOST_NEWCOMERS = 400  # at four a second: more than a minute and a half
+NEWCOMER_EVERY_S = 0.1
+RENEWAL_EVERY_S = 0.25
+_CLIENTS_WITHIN_S = 60.0
+_LOAD_TAIL_US = 2_000_000  # perfdhcp waits so long for the last answers
 
 
 def client_macs(seed: int, kind: str, count: int) -> tuple[str, ...]:
@@ -33,10 +34,13 @@ class Traffic:
     """Clients that ask, and the capture of all they say.
 
     Attributes:
-        offset_s: The client's clock minus this host's.
+        shell: Of the machine in which they live.
+        nic: Its NIC on the internal network.
+        offset_s: The machine's clock minus this host's.
     """
 
     shell: Shell
+    nic: str
     offset_s: float
 
     @property
@@ -53,13 +57,37 @@ class Traffic:
             for n, mac in enumerate(macs)
         )
         self.shell.put(f"nic=$1\n{lines}\nwait\n".encode(), f"{_FOLDER}/crowd.sh")
-        nic = self.shell.run(f"cat {_FOLDER}/nic").stdout.strip()
-        self.shell.run(f"systemd-run --quiet --collect --unit={_UNIT}-crowd sh {_FOLDER}/crowd.sh {nic}")
+        self.shell.run(f"systemd-run --quiet --collect --unit={_UNIT}-crowd sh {_FOLDER}/crowd.sh {self.nic}")
 
     def disperse(self) -> None:
         """The crowd gives its addresses back and goes."""
         self.shell.run("pkill -USR2 -f 'udhcpc -i x' && sleep 0.5; true")
         self.shell.run(f"systemctl stop {_UNIT}-crowd 2>/dev/null; true")
+
+    def load(self, *, exchanges: int, per_second: int, clients: int, seed: int) -> None:
+        """Start perfdhcp beside them: so many clients, who ask again and again, until so many exchanges were begun.
+
+        It acts as a relay with the machine's own address, so its answers come there (perfdhcp(8)).
+        """
+        words = ["perfdhcp", "-4", "-l", self.nic, "-r", per_second, "-n", exchanges, "-R", clients, "-s", seed]
+        words += ["-W", _LOAD_TAIL_US, "-b", f"mac={client_macs(seed, 'load', 1)[0]}"]
+        command = f"{shlex.join(map(str, words))} >{_FOLDER}/load 2>&1; : >{_FOLDER}/load-done"
+        self.shell.run(f"systemd-run --quiet --collect --unit={_UNIT}-load sh -c {shlex.quote(command)}")
+
+    @property
+    def loading(self) -> bool:
+        """It has not ended."""
+        return not self.shell.run(f"test -e {_FOLDER}/load-done").ok
+
+    @property
+    def load_report(self) -> str:
+        """What perfdhcp said."""
+        return self.shell.run(f"cat {_FOLDER}/load").stdout
+
+    @property
+    def all_came(self) -> bool:
+        """Each newcomer of `traffic` with ``once`` has had its turn."""
+        return self.shell.run(f"test -e {_FOLDER}/done").ok
 
     def capture(self) -> bytes:
         """End the traffic and give the capture, as pcap."""
@@ -69,7 +97,9 @@ class Traffic:
 
 
 @contextmanager
-def traffic(shell: Shell, nic: str, *, seed: int, holders: int) -> Iterator[Traffic]:
+def traffic(
+    shell: Shell, nic: str, *, seed: int, holders: int, newcomers: int, once: bool = False
+) -> Iterator[Traffic]:
     """Start the clients; when the block begins, all holders have a lease. At its end nothing is left of them.
 
     Args:
@@ -77,36 +107,40 @@ def traffic(shell: Shell, nic: str, *, seed: int, holders: int) -> Iterator[Traf
         nic: Its NIC on the internal network.
         seed: Of their MACs.
         holders: So many have a lease and renew it.
+        newcomers: So many ask for a new one, in turns.
+        once: Each of them asks once; else they come again.
 
     Raises:
         MachineError: The machine can't run them.
         WaitError: They got no addresses.
     """
     _clear(shell)
-    shell.run(f"mkdir -p {_FOLDER}; echo {nic} >{_FOLDER}/nic")
+    shell.run(f"mkdir -p {_FOLDER}")
     shell.put((DRILL_FILES / "traffic.sh").read_bytes(), f"{_FOLDER}/traffic.sh")
-    for kind, count in (("holders", holders), ("newcomers", _MOST_NEWCOMERS)):
+    for kind, count in (("holders", holders), ("newcomers", newcomers)):
         shell.put("".join(f"{mac}\n" for mac in client_macs(seed, kind, count)).encode(), f"{_FOLDER}/{kind}")
-    words = shlex.join(["sh", f"{_FOLDER}/traffic.sh", nic, _FOLDER, str(NEWCOMER_EVERY_S), str(RENEWAL_EVERY_S)])
+    words = ["sh", f"{_FOLDER}/traffic.sh", nic, _FOLDER, str(NEWCOMER_EVERY_S), str(RENEWAL_EVERY_S)]
+    words += ["once"] if once else []
     try:
-        started = shell.run(f"systemd-run --quiet --collect --unit={_UNIT} {words}")
+        started = shell.run(f"systemd-run --quiet --collect --unit={_UNIT} {shlex.join(words)}")
         if not started.ok:
             raise MachineError(brief=f"{shell.endpoint.machine} can't run the drill's clients", details=started.stderr)
         wait_until(
             "the drill's clients have their leases",
             lambda: shell.run(f"test -e {_FOLDER}/ready").ok,
-            within_s=30.0,
+            within_s=_CLIENTS_WITHIN_S,
             every_s=0.1,
         )
         before = time.time()
         there = float(shell.run("date +%s.%N").stdout)
-        yield Traffic(shell, there - (before + time.time()) / 2)
+        yield Traffic(shell, nic, there - (before + time.time()) / 2)
     finally:
         _clear(shell)
 
 
 def _clear(shell: Shell) -> None:
     shell.run(
-        f"systemctl stop {_UNIT} {_UNIT}-crowd 2>/dev/null; systemctl reset-failed {_UNIT} 2>/dev/null\n"
-        f"for n in $(ip netns list | awk '/^[hnx][0-9]/ {{print $1}}'); do ip netns del $n; done; rm -rf {_FOLDER}"
+        f"systemctl stop {_UNIT} {_UNIT}-crowd {_UNIT}-load 2>/dev/null; systemctl reset-failed {_UNIT} 2>/dev/null\n"
+        f"ip netns list | awk '/^[hnx][0-9]/ {{print \"netns del \" $1}}' | ip -batch -; rm -rf {_FOLDER}",
+        timeout_s=120,
     )

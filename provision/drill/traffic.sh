@@ -1,49 +1,79 @@
 #!/bin/sh
 # Run by labbuilder in a client: real clients on the lab's wire, each with a NIC (macvlan) and a network namespace of its own.
-#   traffic.sh NIC FOLDER NEWCOMER_EVERY_S RENEWAL_EVERY_S
-# FOLDER/holders and FOLDER/newcomers hold a MAC a line. Holders keep their lease and renew it one after the other;
-# newcomers ask for an address at a steady rate, and give it back at once so that the pool lasts.
+#   traffic.sh NIC FOLDER NEWCOMER_EVERY_S RENEWAL_EVERY_S [once]
+# FOLDER/holders and FOLDER/newcomers hold a MAC a line. Holders keep their lease and renew it, one after the other. Newcomers ask
+# for an address at a steady rate, one after the other, again and again or once, and give it back at once, so that the pool lasts:
+# five of six by udhcpc, one by dhclient. FOLDER/ready says that all are there, FOLDER/done that each newcomer came once.
 set -u
-nic=$1 d=$2 newcomer_every=$3 renewal_every=$4
-mkdir -p "$d/held"
+nic=$1 d=$2 newcomer_every=$3 renewal_every=$4 once=${5-}
+mkdir -p "$d/held" "$d/busy"
 
 cat > "$d/hook" <<'HOOK'
 #!/bin/sh
-case $1 in
+# udhcpc says what it did as a word, dhclient in $reason.
+case ${reason-$1} in
+BOUND) ip address replace "$new_ip_address/$new_subnet_mask" dev "$interface" ;;
 bound | renew)
     ip address replace "$ip/$mask" dev "$interface"
     [ ! -d "${HELD:-/nowhere}" ] || : > "$HELD/$interface"
     ;;
-deconfig) ip address flush dev "$interface" ;;
+deconfig | EXPIRE | RELEASE | STOP | FAIL) ip address flush dev "$interface" ;;
 esac
 HOOK
 chmod +x "$d/hook"
+echo 'timeout 60; retry 1; initial-interval 1; backoff-cutoff 1; request subnet-mask;' > "$d/dhclient.conf"
 
 machine() { # NAME MAC: a network namespace with one NIC on the lab's wire
     ip netns add "$1" && ip link add "$1" link "$nic" netns "$1" address "$2" type macvlan mode bridge &&
         ip -n "$1" link set "$1" up
 }
 
-newcomer() {
-    machine "$1" "$2" && ip netns exec "$1" udhcpc -i "$1" -f -q -R -n -t 60 -T 1 -s "$d/hook" >/dev/null 2>&1
-    ip netns del "$1"
+machines() { # PREFIX FILE: one for each MAC
+    number=0
+    while read -r mac; do
+        number=$((number + 1))
+        machine "$1$number" "$mac"
+    done < "$2"
+}
+
+inside() { # NAME COMMAND...
+    netns=/run/netns/$1
+    shift
+    nsenter --net="$netns" "$@"
+}
+
+by_dhclient() { # NAME
+    set -- "$1" -cf "$d/dhclient.conf" -lf "$d/$1.leases" -pf "$d/$1.pid" -sf "$d/hook" "$1"
+    name=$1
+    shift
+    rm -f "$d/$name.leases" # else it asks for the address that it had
+    inside "$name" dhclient -4 -1 -q "$@" && inside "$name" dhclient -4 -r -q "$@"
+}
+
+newcomer() { # NUMBER
+    if [ $(($1 % 6)) = 0 ]; then
+        by_dhclient "n$1"
+    else
+        inside "n$1" udhcpc -i "n$1" -f -q -R -n -t 60 -T 1 -s "$d/hook"
+    fi >/dev/null 2>&1
+    rm "$d/busy/$1"
 }
 
 tcpdump -q -i "$nic" -U -w "$d/capture.pcap" 'udp and (port 67 or port 68)' 2> "$d/tcpdump.log" &
 until [ -s "$d/capture.pcap" ]; do sleep 0.02; done
-
-n=0
+machines n "$d/newcomers" &
+making=$!
+machines h "$d/holders"
 pids=
-while read -r mac; do
-    n=$((n + 1))
-    machine "h$n" "$mac"
-    HELD=$d/held ip netns exec "h$n" udhcpc -i "h$n" -f -t 60 -T 2 -s "$d/hook" >/dev/null 2>&1 &
+for n in $(seq "$number"); do
+    HELD=$d/held nsenter --net="/run/netns/h$n" udhcpc -i "h$n" -f -t 60 -T 1 -s "$d/hook" >/dev/null 2>&1 &
     pids="$pids $!"
-done < "$d/holders"
+done
 for _ in $(seq 400); do
-    [ "$(ls "$d/held" | wc -l)" -lt "$n" ] || break
+    [ "$(ls "$d/held" | wc -l)" -lt "$number" ] || break
     sleep 0.05
 done
+wait "$making"
 : > "$d/ready"
 
 if [ -n "$pids" ]; then
@@ -55,10 +85,16 @@ if [ -n "$pids" ]; then
     done &
 fi
 
-n=0
-while read -r mac; do
-    n=$((n + 1))
-    newcomer "n$n" "$mac" &
-    sleep "$newcomer_every"
-done < "$d/newcomers"
+newcomers=$(wc -l < "$d/newcomers")
+while [ "$newcomers" -gt 0 ]; do
+    for n in $(seq "$newcomers"); do
+        sleep "$newcomer_every"
+        [ ! -e "$d/busy/$n" ] || continue # it still waits for its answer
+        : > "$d/busy/$n"
+        newcomer "$n" &
+    done
+    [ -z "$once" ] || break
+done
+until [ -z "$(ls "$d/busy")" ]; do sleep 0.1; done
+: > "$d/done"
 wait

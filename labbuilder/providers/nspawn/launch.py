@@ -116,9 +116,11 @@ class Boot:
         self.notify, self.gate = None, -1
 
     def cut_power(self) -> None:
-        """Kill the machine's PID 1: the kernel ends the rest of it at once."""
+        """Kill PID 1, and the kernel ends the rest; unplugged first: what lost its power says no FIN."""
         if self.pid:
             self.stopping = True
+            if self.leader:
+                wires.pull(self.index, self.nics)
             os.kill(self.leader or self.pid, signal.SIGKILL)
 
     def tell_init(self, number: int, *, stopping: bool) -> None:

@@ -39,3 +39,8 @@ def plug(index: int, nics: list[dict[str, str]], pid: int, cut: set[str]) -> Non
 def set_link(index: int, network: str, *, up: bool) -> None:
     """Plug or unplug one cable: the machine sees its carrier go."""
     ip_batch(f"link set {host_end(index, network)} {'up' if up else 'down'}")
+
+
+def pull(index: int, nics: list[dict[str, str]]) -> None:
+    """Unplug every cable of a machine; its next boot has new ones."""
+    ip_batch(*(f"link set {host_end(index, nic['network'])} down" for nic in nics))
