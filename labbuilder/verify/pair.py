@@ -13,7 +13,8 @@ from labbuilder.plan.dhcp_kea import CONF as KEA_CONF
 from labbuilder.plan.dhcp_kea import HA_PORT, ha_mode
 from labbuilder.plan.probes import KEA, OMAPI_STATE
 from labbuilder.run import Result
-from labbuilder.spec.models import BUCKETS, Failover, LabSpec
+from labbuilder.spec.failover import BUCKETS, Failover
+from labbuilder.spec.models import LabSpec
 from labbuilder.verify.judges import Judge, says
 from labbuilder.verify.model import Check, Judgement
 
