@@ -125,7 +125,7 @@ class Lab:
         """Write all files of all machines below ``folder``/MACHINE/; return their paths."""
         written = []
         for machine in self.plan().machines:
-            for file in machine.files:
+            for file in (*machine.files, *machine.own_files):
                 target = Path(folder) / machine.name / file.path.lstrip("/")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(file.text, encoding="utf-8")

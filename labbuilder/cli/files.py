@@ -26,11 +26,15 @@ def lint(
     files: Annotated[tuple[Path, Path], typer.Argument(metavar="FILE FILE", help="Each peer's dhcpd.conf or Kea's.")],
     clients: Annotated[int | None, typer.Option(min=0, help="So many clients are expected.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors do.")] = False,
+    cold_standby: Annotated[
+        bool, typer.Option("--cold-standby", help="One dhcpd is off until it is needed: no failover is wanted.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what is wrong between two failover configurations, also ones written by hand; no lab is needed."""
     settings["json"] = as_json
-    raise typer.Exit(linting.run(*files, clients=clients, strict=strict, as_json=as_json))
+    found = linting.run(*files, clients=clients, cold_standby=cold_standby, strict=strict, as_json=as_json)
+    raise typer.Exit(found)
 
 
 @app.command(epilog=example("labbuilder schema > lab.schema.json"))

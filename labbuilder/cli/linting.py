@@ -18,11 +18,11 @@ _COLOURS = {"error": "\033[31m", "warning": "\033[33m", "note": "\033[2m"}
 _WIDTH = 100
 
 
-def run(file: Path, partner: Path, *, clients: int | None, strict: bool, as_json: bool) -> int:
+def run(file: Path, partner: Path, *, clients: int | None, cold_standby: bool, strict: bool, as_json: bool) -> int:
     """Print what is found; the exit status: 1 if there are errors, or warnings where these count."""
     from labbuilder.lint import lint_pair  # noqa: PLC0415  --help needs no parser
 
-    found = lint_pair(file, partner, clients=clients)
+    found = lint_pair(file, partner, clients=clients, cold_standby=cold_standby)
     bad = {"error", "warning"} if strict else {"error"}
     passed = not any(finding.severity in bad for finding in found)
     if as_json:

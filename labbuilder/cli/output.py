@@ -71,7 +71,7 @@ def verification_text(found: Verification, *, every: bool) -> str:
             if not passed:
                 lines += [
                     f"      expected  {outcome.expected}",
-                    f"      seen      {outcome.observed or 'nothing'}",
+                    f"      seen      {(outcome.observed or 'nothing').replace(chr(10), chr(10) + ' ' * 16)}",
                 ]
                 lines.append(f"      asked     {outcome.command}")
     good = len(found.outcomes) - len(found.failures)

@@ -140,6 +140,8 @@ class Pair:
     a: Peer
     b: Peer
     clients: int | None = None
+    cold_standby: bool = False
+    """The second server is off until it is needed: there is no failover, and all pools are shared."""
 
     @property
     def peers(self) -> tuple[Peer, Peer]:

@@ -13,13 +13,16 @@ from labbuilder.lint.source import Config, Reader, printable
 _ORDER = {severity: index for index, severity in enumerate(Severity)}
 
 
-def lint_pair(a: Config | Path, b: Config | Path, *, clients: int | None = None) -> tuple[Finding, ...]:
+def lint_pair(
+    a: Config | Path, b: Config | Path, *, clients: int | None = None, cold_standby: bool = False
+) -> tuple[Finding, ...]:
     """Compare the configurations of two failover peers, in either order.
 
     Args:
         a: One peer's dhcpd.conf or Kea configuration, read or as a path.
         b: The other peer's.
         clients: So many clients are expected; without it the size of a hot standby's pool is only noted.
+        cold_standby: dhcpd on one of the two is off until an operator starts it, so no failover is wanted.
 
     Returns:
         Errors first, then warnings, then notes; each in the order of its place.
@@ -27,7 +30,7 @@ def lint_pair(a: Config | Path, b: Config | Path, *, clients: int | None = None)
     Raises:
         LintError: One can't be read or parsed, or they are for different servers.
     """
-    pair = Pair(*_peers(*(c if isinstance(c, Config) else Config.from_file(c) for c in (a, b))), clients)
+    pair = Pair(*_peers(*(c if isinstance(c, Config) else Config.from_file(c) for c in (a, b))), clients, cold_standby)
     engine = pair.a.engine
     found = {_finding(rule, hit) for rule in RULES if engine in rule.engines for hit in rule.find(pair)}
     return tuple(sorted(found, key=lambda f: (_ORDER[f.severity], f.where, f.rule, f.what)))

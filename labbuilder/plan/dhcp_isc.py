@@ -61,6 +61,7 @@ def _dhcp(spec: LabSpec, index: int, values: dict[str, Any]) -> Service:
         name="dhcp",
         title="DHCP server (isc-dhcp-server)",
         files=(*_files(values), *((_fence(values),) if cold else ())),
+        own=(RenderedFile("/etc/dhcp/omapi.conf", render("omapi.conf"), 0o600),) if values["pair"] else (),
         validate=((CONF, f"{_OMAPI}; dhcpd -4 -t -cf {{new}}"),),
         holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && {listens} && "
         f"! systemctl -q is-active {_OTHER}{f' || [ -e {FENCED} ]' if cold else ''}",

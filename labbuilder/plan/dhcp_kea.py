@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labbuilder.plan.model import RenderedFile, Service
-from labbuilder.plan.probes import FAILOVER_STATES
+from labbuilder.plan.probes import FAILOVER_STATES, kea_partner_states
 from labbuilder.plan.systemd import ENABLE, RELOAD, off
 from labbuilder.render import render
 from labbuilder.spec.models import AddressRange, LabSpec
@@ -64,7 +64,8 @@ def kea_services(spec: LabSpec, values: dict[str, Any]) -> tuple[Service, ...]:
     together = Service(
         name="failover",
         title=f"DHCP failover, both peers {mode}",
-        holds=f'[ "$({FAILOVER_STATES["kea"]})" = {mode}/{mode} ]',
+        holds=f'[ "$({FAILOVER_STATES["kea"]})" = {mode}/{mode} ] && '
+        f'[ "$({kea_partner_states(values["peer"], HA_PORT)})" = {mode}/{mode} ]',
         apply="true",
         settle_s=_LIMIT_S,
         after=tuple(f"{server.name}:dhcp" for server in spec.servers),

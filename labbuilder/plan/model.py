@@ -46,6 +46,7 @@ class Service:
         settle_s: After ``apply``, ``holds`` is asked again and again for so many seconds.
         nudge: Run once when ``holds`` is still failing a second after ``apply``.
         after: "machine:service" pairs that must be in effect before this one is applied.
+        own: Files that the machine makes by itself, as who configures by hand must; `up` writes none of them.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Service:
     settle_s: float = 10.0
     nudge: str | None = None
     after: tuple[str, ...] = ()
+    own: tuple[RenderedFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class MachinePlan:
         """All files of all services, sorted by path."""
         found = [file for service in self.services for file in service.files]
         return tuple(sorted(found, key=lambda file: file.path))
+
+    @property
+    def own_files(self) -> tuple[RenderedFile, ...]:
+        """What the machine makes by itself: only who configures by hand writes it."""
+        return tuple(file for service in self.services for file in service.own)
 
     def nic(self, network: NetworkKind) -> Nic:
         """The card on that network.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 # The lease file may still say "normal" from before a reboot, so this start's own journal is read: what systemd
 # calls the unit's invocation. The last word on each peer counts. A partner that was remembered as normal, and is, moves
 # nowhere: of that only "Both servers normal" tells.
@@ -17,6 +19,28 @@ KEA = "nc -N -w 5 -U /run/kea/kea4-ctrl-socket"
 _KEA_STATES = (
     f'echo \'{{"command": "status-get"}}\' | {KEA} | '
     'sed -n \'s/.*"local": {[^}]*"state": "\\([^"]*\\)".*"last-state": "\\([^"]*\\)".*/\\1\\/\\2/p\''
+)
+
+
+def kea_partner_states(address: IPv4Address, port: int) -> str:
+    """Shell that prints what the partner says of itself and of this Kea, if it met this one since it started.
+
+    A Kea that is restarted within a heartbeat is not missed: its partner trips over the dead connection a second later.
+    """
+    asked = '{"command": "status-get"}'
+    head = f"POST / HTTP/1.0\\r\\nContent-Type: application/json\\r\\nContent-Length: {len(asked)}\\r\\n\\r\\n"
+    seen = '"local": {[^}]*"state": "\\([^"]*\\)".*"age": \\([0-9]*\\).*"last-state": "\\([^"]*\\)"'
+    return (
+        f"up=$(echo '{asked}' | {KEA} | sed -n 's/.*\"uptime\": \\([0-9]*\\).*/\\1/p'); "
+        f"set -- $(printf '{head}{asked}' | nc -N -w 2 {address} {port} | sed -n 's/.*{seen}.*/\\1 \\2 \\3/p'); "
+        '[ "$2" -lt "$up" ] && echo "$1/$3"'
+    )
+
+
+OMAPI_STATE = (
+    'k=$(sed -n \'s/.*secret "\\([^"]*\\)".*/\\1/p\' /etc/dhcp/omapi.conf); '
+    "printf 'server 127.0.0.1\\nport 7911\\nkey-algorithm hmac-sha256\\nkey omapi %s\\nconnect\\n"
+    'new failover-state\\nset name = "lab"\\nopen\\n\' "$k" | omshell'
 )
 
 FAILOVER_STATES = {"isc": _ISC_STATES, "kea": _KEA_STATES}

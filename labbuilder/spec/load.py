@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from labbuilder.errors import SpecError
-from labbuilder.spec.models import CrossCheckError, LabSpec, Model, Place
+from labbuilder.spec.base import CrossCheckError, Model, Place
+from labbuilder.spec.models import LabSpec
 
 _KEYS_NEAR_ENOUGH = 0.6
 _RESOLUTION = "labbuilder schema prints what is allowed; docs/reference.md explains it"

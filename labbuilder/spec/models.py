@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
-    field_validator,
     model_validator,
 )
+
+from labbuilder.spec.base import CrossCheckError, Model, Place, Problem
+from labbuilder.spec.failover import Failover
 
 LabName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 HostName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$")]
@@ -29,12 +29,6 @@ DomainName = Annotated[
 ]
 
 MAX_CLIENTS = 200
-
-
-class Model(BaseModel):
-    """Frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class InternalNetwork(Model):
@@ -92,70 +86,6 @@ class AddressRange(Model):
 
     def __str__(self) -> str:
         return f"{self.start}-{self.end}"
-
-
-Engine = Literal["isc", "kea"]
-Mode = Literal["load-balancing", "hot-standby", "round-robin", "manual"]
-BUCKETS = 256  # RFC 3074: the hash of a client's identifier falls into one of them
-
-
-def _buckets(value: object) -> object:
-    if isinstance(value, str) and value.endswith("%"):
-        share = float(value[:-1])
-        if not 0 <= share <= 100:  # noqa: PLR2004  per cent
-            raise ValueError(f"{value}; allowed: 0% to 100%")
-        return round(share * BUCKETS / 100)
-    return value
-
-
-class Failover(Model):
-    """How two servers share the pool: docs/failover.md tells what each mode really is on each engine."""
-
-    engine: Engine = "isc"
-    """The DHCP server: isc (isc-dhcp-server) or kea (kea-dhcp4-server)."""
-    mode: Mode = "load-balancing"
-    """How the peers share the work: load-balancing, hot-standby, round-robin or manual."""
-    mclt_s: int = Field(default=60, ge=1, le=86400)
-    """ISC: maximum client lead time in seconds: the length of a client's first lease."""
-    split: int | None = Field(default=None, ge=0, le=BUCKETS)
-    """ISC, load-balancing: of 256 hash buckets those of the primary, or a share such as 70%; said nothing, 128."""
-    max_response_delay_s: int | None = Field(default=None, ge=1, le=65)
-    """Seconds of silence after which the partner counts as unreachable; said nothing, 5 (ISC) or 2 (Kea)."""
-    load_balance_max_s: int = Field(default=3, ge=1, le=255)
-    """ISC: a client whose ``secs`` is above this is answered by either server."""
-    heartbeat_s: int = Field(default=1, ge=1, le=65)
-    """Kea: seconds between two heartbeats."""
-    max_unacked_clients: int = Field(default=0, ge=0, le=10000)
-    """Kea: so many clients must have waited in vain before a silent partner counts as dead."""
-
-    @field_validator("split", mode="before")
-    @classmethod
-    def _percent(cls, value: object) -> object:
-        return _buckets(value)
-
-    @property
-    def primary_buckets(self) -> int:
-        """ISC's split: hot standby is the primary alone."""
-        if self.split is not None:
-            return self.split
-        return BUCKETS if self.mode == "hot-standby" else BUCKETS // 2
-
-    @property
-    def silence_s(self) -> int:
-        """Seconds after which a silent partner counts as unreachable."""
-        return self.max_response_delay_s or (5 if self.engine == "isc" else 2)
-
-    @property
-    def cold_standby(self) -> bool:
-        """ISC's failover always takes over by itself, so a manual second server is one that is off."""
-        return self.engine == "isc" and self.mode == "manual"
-
-    def problems(self) -> Iterator[Problem]:
-        """What can't be together; places are relative to this section."""
-        if self.split is not None and self.engine == "kea":
-            yield ("split",), f"{self.split}: Kea has no split, its pools are shared out evenly"
-        elif self.split is not None and self.mode != "load-balancing":
-            yield ("split",), f"{self.split} with {self.mode}; allowed: split with load-balancing alone"
 
 
 class Dhcp(Model):
@@ -233,7 +163,7 @@ class VirtualBox(Model):
     """Made here by mmdebstrap, or a disk of yours, which is only copied."""
     modifyvm: tuple[str, ...] = ()
     """Words for `VBoxManage modifyvm`, after labbuilder's own."""
-    extradata: dict[str, str] = {}
+    extradata: dict[str, str] = Field(default={})
     """Keys and values for `VBoxManage setextradata`."""
 
 
@@ -361,7 +291,9 @@ class LabSpec(Model):
                 yield where, f"{pool} holds {self.internal_address(index).ip}, the address of {server.name}"
         needed = max(len(self.clients), len(self.servers))
         if len(pool) < needed:
-            yield where, f"{pool} has {len(pool)} addresses; needed: {needed}"
+            addresses = "1 address" if len(pool) == 1 else f"{len(pool)} addresses"
+            why = "one a client" if needed == len(self.clients) else "one a server"
+            yield where, f"{pool} has {addresses}; needed: {needed}, {why}"
 
     def _failover_problems(self) -> Iterator[Problem]:
         failover = self.dhcp.failover
@@ -375,18 +307,6 @@ class LabSpec(Model):
                 ("dhcp", "default_lease_s"),
                 f"{self.dhcp.default_lease_s} is shorter than the MCLT, {failover.mclt_s} (dhcp.failover.mclt_s)",
             )
-
-
-Place = tuple[str | int, ...]
-Problem = tuple[Place, str]
-
-
-class CrossCheckError(ValueError):
-    """Values that are right one by one and can't be together."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(text for _, text in problems))
-        self.problems = problems
 
 
 def _usable(address: IPv4Address, subnet: IPv4Network) -> bool:

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from labbuilder.plan.dhcp_isc import CONF as ISC_CONF
 from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
 from labbuilder.plan.dhcp_kea import CONF as KEA_CONF
-from labbuilder.plan.dhcp_kea import HA_PORT, ha_mode, pools
 from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
+from labbuilder.plan.dhcp_kea import ha_mode, pools
 from labbuilder.plan.model import MachinePlan
 from labbuilder.plan.probes import FAILOVER_STATES
 from labbuilder.spec.models import LabSpec
 from labbuilder.verify.judges import Judge, says
 from labbuilder.verify.model import Check
+from labbuilder.verify.pair import FAILOVER_PORT, pair_checks, running_checks
 
 _Maker = Callable[[str, str, str, Judge], Check]
-_FAILOVER_PORT = {"isc": 647, "kea": HA_PORT}
 
 
 def dhcp_checks(spec: LabSpec, server: MachinePlan, index: int) -> Iterator[Check]:
@@ -43,7 +43,10 @@ def dhcp_checks(spec: LabSpec, server: MachinePlan, index: int) -> Iterator[Chec
         yield from _standby(check, index)
     elif pair:
         yield from _pair(check, spec, index)
-    yield from _pool(check, spec) if pair else ()
+        yield from running_checks(spec, index)
+    if pair:
+        yield from _pool(check, spec)
+        yield from pair_checks(spec) if index == 0 else ()
 
 
 def _isc_files(check: _Maker, nic: str) -> Iterator[Check]:
@@ -73,7 +76,7 @@ def _pair(check: _Maker, spec: LabSpec, index: int) -> Iterator[Check]:
         urls = f'sed -n \'s,.*"url": "http://\\([0-9.]*\\):.*,\\1,p\' {KEA_CONF}'
         both = " ".join(str(spec.internal_address(i).ip) for i in range(2))
         yield check("failover.mirror", "both peers name the same two addresses", urls, says(both))
-    port = _FAILOVER_PORT[engine]
+    port = FAILOVER_PORT[engine]
     ends = (
         f"ss -Htn state established '( sport = :{port} or dport = :{port} )' dst {peer} | grep -q . && echo connected"
     )

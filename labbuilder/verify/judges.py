@@ -10,7 +10,7 @@ from labbuilder.run import Result
 from labbuilder.spec.models import LabSpec
 from labbuilder.verify.model import Judgement
 
-Judge = Callable[[Result], Judgement]
+Judge = Callable[..., Judgement]
 
 
 def says(expected: str) -> Judge:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from labbuilder.errors import VerificationError
-from labbuilder.run import Result
 
 
 class Verdict(StrEnum):
@@ -36,14 +35,21 @@ class Check:
         machine: Where the probe runs.
         title: The line of the guide, as a reader would say it.
         command: The probe, a line of shell run as root in the machine; it changes nothing.
-        judge: Reads what the probe said.
+        judge: Reads what the probe said, then what the others said.
+        others: Probes of other machines, as pairs of machine and command: what is true of a pair.
     """
 
     id: str
     machine: str
     title: str
     command: str
-    judge: Callable[[Result], Judgement]
+    judge: Callable[..., Judgement]
+    others: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def probes(self) -> tuple[tuple[str, str], ...]:
+        """All that is asked, as pairs of machine and command."""
+        return (self.machine, self.command), *self.others
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from labbuilder.errors import LabError, WaitError
 from labbuilder.parallel import for_each
@@ -40,25 +40,29 @@ def run_checks(
 
 
 def _ask(checks: Sequence[Check], shell_for: Callable[[str], Shell]) -> list[Outcome]:
-    machines = list(dict.fromkeys(check.machine for check in checks))
+    probes = [probe for check in checks for probe in check.probes]
+    machines = list(dict.fromkeys(machine for machine, _ in probes))
 
-    def ask(machine: str) -> list[Outcome]:
-        own = [check for check in checks if check.machine == machine]
+    def ask(machine: str) -> dict[str, Result] | LabError:
+        commands = list(dict.fromkeys(command for name, command in probes if name == machine))
         try:
-            results = shell_for(machine).run_many([c.command for c in own], timeout_s=_ROUND_LIMIT_S)
+            results = shell_for(machine).run_many(commands, timeout_s=_ROUND_LIMIT_S)
         except LabError as error:
-            return [_outcome(check, Verdict.ERROR, "an answer", error.brief) for check in own]
-        return [_judged(check, result) for check, result in zip(own, results, strict=True)]
+            return error
+        return dict(zip(commands, results, strict=True))
 
-    found = {o.check + o.machine: o for answers in for_each(machines, ask) for o in answers}
-    return [found[check.id + check.machine] for check in checks]
+    answers = dict(zip(machines, for_each(machines, ask), strict=True))
+    return [_judged(check, answers) for check in checks]
 
 
-def _judged(check: Check, result: Result) -> Outcome:
-    judgement = check.judge(result)
+def _judged(check: Check, answers: Mapping[str, dict[str, Result] | LabError]) -> Outcome:
+    said = []
+    for machine, command in check.probes:
+        answer = answers[machine]
+        if isinstance(answer, LabError):  # said of the machine that does not answer, be it the partner
+            told = "an answer", answer.brief
+            return Outcome(check.id, machine, check.title, Verdict.ERROR, check.command, *told)
+        said.append(answer[command])
+    judgement = check.judge(*said)
     verdict = Verdict.PASS if judgement.passed else Verdict.FAIL
-    return _outcome(check, verdict, judgement.expected, judgement.observed)
-
-
-def _outcome(check: Check, verdict: Verdict, expected: str, observed: str) -> Outcome:
-    return Outcome(check.id, check.machine, check.title, verdict, check.command, expected, observed)
+    return Outcome(check.id, check.machine, check.title, verdict, check.command, judgement.expected, judgement.observed)

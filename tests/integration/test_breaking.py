@@ -2,82 +2,194 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import pytest
 
 from labbuilder.lab import Lab
+from labbuilder.store import Home
 
 pytestmark = pytest.mark.needs_root
 
 LEASES = "/var/lib/dhcp/dhclient.enp0s3.leases"
+AGAIN = "ifdown --force enp0s3; ifup enp0s3"  # what dhclient wrote, it writes again
 
-# What is broken: machine, command, and the checks that must fail; others may follow from it.
-BREAKS = {
-    "internal address": ("server1", "ip addr add 192.168.1.77/24 dev enp0s3", {"address.internal"}),
-    "bridged address": ("server1", "ip addr add 172.26.9.9/16 dev enp0s8", {"address.bridged"}),
-    "default route": ("server1", "ip route del default", {"route"}),
-    "resolv.conf": ("server2", "sed -i s/8.8.4.4/8.8.4.5/ /etc/resolv.conf", {"resolv.conf"}),
-    "dhcpd.conf": ("server1", "echo 'nonsense {' >>/etc/dhcp/dhcpd.conf", {"dhcpd.syntax"}),
-    "default file": ("server1", "sed -i s/enp0s3/enp0s9/ /etc/default/isc-dhcp-server", {"dhcpd.nic"}),
-    "dhcpd stopped": (
+LIES = r"""printf '#!/bin/sh\n/usr/bin/ping "$@" | awk "/^TS:/ {print; getline; print \$1 + 7000; next} 1"\n' """
+CLOSED = "iptables -{{}} INPUT -p tcp --dport {port} -j DROP"
+CONF = "sed -i '{}' /etc/kea/kea-dhcp4.conf"
+
+
+class Break(NamedTuple):
+    """What is broken: machine, command, and the checks that must fail; others may follow from it."""
+
+    machine: str
+    command: str
+    checks: set[str]
+    mend: str = ""
+    """For what labbuilder neither wrote nor touches."""
+
+
+def closed(port: int) -> Break:
+    rule = CLOSED.format(port=port)
+    return Break("server1", rule.format("I"), {"failover.open"}, rule.format("D"))
+
+
+COMMON = {
+    "internal address": Break("server1", "ip addr add 192.168.1.77/24 dev enp0s3", {"address.internal"}),
+    "bridged address": Break("server1", "ip addr add 172.26.9.9/16 dev enp0s8", {"address.bridged"}),
+    "default route": Break("server1", "ip route del default", {"route"}),
+    "resolv.conf": Break("server2", "sed -i s/8.8.4.4/8.8.4.5/ /etc/resolv.conf", {"resolv.conf"}),
+    "forwarding": Break("server1", "sysctl -qw net.ipv4.ip_forward=0", {"forwarding.kernel"}),
+    "forwarding kept": Break("server1", "sed -i s/=1/=0/ /etc/sysctl.d/90-labbuilder.conf", {"forwarding.kept"}),
+    "NAT twice": Break("server1", "iptables -t nat -A POSTROUTING -o enp0s8 -j MASQUERADE", {"nat.live"}),
+    "NAT kept": Break("server1", "sed -i /MASQ/d /etc/iptables/rules.v4", {"nat.kept"}),
+    "NAT not at boot": Break("server1", "systemctl -q disable netfilter-persistent", {"netfilter-persistent.enabled"}),
+    "networking at boot": Break("server1", "systemctl -q disable networking", {"networking.enabled"}),
+    "named stopped": Break("server1", "systemctl stop named", {"named.active", "names.server1"}),
+    "named disabled": Break("server1", "systemctl -q disable named", {"named.enabled"}),
+    "client's address": Break(
+        "client1", "ip addr flush dev enp0s3", {"lease.address", "lease.gateway", "lease.live", "nat"}, AGAIN
+    ),
+    "client's route": Break("client1", "ip route del default", {"lease.gateway", "nat"}, AGAIN),
+    "client's DNS": Break("client1", "echo nameserver 8.8.8.8 >/etc/resolv.conf", {"lease.dns"}, AGAIN),
+    "client's lease time": Break(
+        "client1", f"sed -i 's/lease-time .*;/lease-time 5;/' {LEASES}", {"lease.time"}, AGAIN
+    ),
+    "client's server": Break(
+        "client1", f"sed -i 's/identifier .*;/identifier 192.168.1.9;/' {LEASES}", {"lease.server"}, AGAIN
+    ),
+    "client at boot": Break("client1", "systemctl -q disable networking", {"networking.enabled"}),
+    "the world": Break(
+        "server1", "iptables -I OUTPUT -d 8.8.8.8 -j DROP", {"names.upstream"}, "iptables -D OUTPUT -d 8.8.8.8 -j DROP"
+    ),
+    "the clocks": Break(
+        "server1",
+        f"{LIES} >/usr/local/bin/ping; chmod +x /usr/local/bin/ping",  # containers have the host's clock
+        {"clocks"},
+        "rm /usr/local/bin/ping",
+    ),
+}
+
+ISC = {
+    "dhcpd.conf": Break("server1", "echo 'nonsense {' >>/etc/dhcp/dhcpd.conf", {"dhcpd.syntax", "failover.lint"}),
+    "default file": Break("server1", "sed -i s/enp0s3/enp0s9/ /etc/default/isc-dhcp-server", {"dhcpd.nic"}),
+    "dhcpd stopped": Break(
         "server2",
         "systemctl stop isc-dhcp-server",
-        {"isc-dhcp-server.active", "dhcp.listens", "failover"},
+        {"dhcp.listens", "failover", "failover.port", "isc-dhcp-server.active"},
     ),
-    "dhcpd disabled": ("server1", "systemctl -q disable isc-dhcp-server", {"isc-dhcp-server.enabled"}),
-    "mirror": (
+    "dhcpd disabled": Break("server1", "systemctl -q disable isc-dhcp-server", {"isc-dhcp-server.enabled"}),
+    "mirror": Break(
         "server1",
         "sed -i 's/peer address .*/peer address 192.168.1.9;/' /etc/dhcp/dhcpd.conf",
-        {"failover.mirror"},
+        {"failover.lint", "failover.mirror"},
     ),
-    "pool": ("server2", "sed -i s/192.168.1.200/192.168.1.199/ /etc/dhcp/dhcpd.conf", {"failover.pool"}),
-    "forwarding": ("server1", "sysctl -qw net.ipv4.ip_forward=0", {"forwarding.kernel"}),
-    "forwarding kept": ("server1", "sed -i s/=1/=0/ /etc/sysctl.d/90-labbuilder.conf", {"forwarding.kept"}),
-    "NAT twice": ("server1", "iptables -t nat -A POSTROUTING -o enp0s8 -j MASQUERADE", {"nat.live"}),
-    "NAT kept": ("server1", "sed -i /MASQ/d /etc/iptables/rules.v4", {"nat.kept"}),
-    "NAT not at boot": (
+    "pool": Break(
+        "server2", "sed -i s/192.168.1.200/192.168.1.199/ /etc/dhcp/dhcpd.conf", {"failover.lint", "failover.pool"}
+    ),
+    "MCLT on the secondary": Break(
+        "server2", r"sed -i 's/^\tmax-unacked.*/&\n\tmclt 60;/' /etc/dhcp/dhcpd.conf", {"failover.lint"}
+    ),
+    "the port closed": closed(647),
+    "another split": Break(
         "server1",
-        "systemctl -q disable netfilter-persistent",
-        {"netfilter-persistent.enabled"},
+        "sed -i 's/split 128/split 64/' /etc/dhcp/dhcpd.conf; systemctl restart isc-dhcp-server",
+        {"failover.share"},
     ),
-    "networking at boot": ("server1", "systemctl -q disable networking", {"networking.enabled"}),
-    "named stopped": (
+}
+
+KEA = {
+    "syntax": Break("server1", "echo nonsense >>/etc/kea/kea-dhcp4.conf", {"kea.syntax", "failover.lint"}),
+    "the NIC": Break("server1", CONF.format("s/enp0s3/enp0s9/"), {"kea.nic"}),
+    "stopped": Break(
+        "server2",
+        "systemctl stop kea-dhcp4-server",
+        {"kea-dhcp4-server.active", "dhcp.listens", "failover", "failover.port"},
+    ),
+    "disabled": Break("server1", "systemctl -q disable kea-dhcp4-server", {"kea-dhcp4-server.enabled"}),
+    "another peer": Break(
+        "server1", CONF.format("s,http://192.168.1.2,http://192.168.1.9,"), {"failover.mirror", "failover.lint"}
+    ),
+    "pool": Break("server2", CONF.format("s/192.168.1.200/192.168.1.199/"), {"failover.pool", "failover.lint"}),
+    "the port closed": closed(8000),
+    "no failover by itself": Break(
         "server1",
-        "systemctl stop named",
-        {"named.active", "names.server1"},
+        CONF.format('s/"auto-failover": true/"auto-failover": false/') + "; systemctl restart kea-dhcp4-server",
+        {"failover.share", "failover.lint"},
     ),
-    "named disabled": ("server1", "systemctl -q disable named", {"named.enabled"}),
-    "client's address": (
-        "client1",
-        "ip addr flush dev enp0s3",
-        {"lease.address", "lease.live", "lease.gateway", "nat"},
-    ),
-    "client's route": ("client1", "ip route del default", {"lease.gateway", "nat"}),
-    "client's DNS": ("client1", "echo nameserver 8.8.8.8 >/etc/resolv.conf", {"lease.dns"}),
-    "client's lease time": ("client1", f"sed -i 's/lease-time .*;/lease-time 5;/' {LEASES}", {"lease.time"}),
-    "client's server": ("client1", f"sed -i 's/identifier .*;/identifier 192.168.1.9;/' {LEASES}", {"lease.server"}),
-    "client at boot": ("client1", "systemctl -q disable networking", {"networking.enabled"}),
-    "the world": ("server1", "iptables -I OUTPUT -d 8.8.8.8 -j DROP", {"names.upstream"}),
+}
+
+MANUAL = {
+    "both serve": Break("server2", "systemctl start isc-dhcp-server", {"standby.off"}),
+    "no copies": Break("server1", "systemctl stop lab-leases.path", {"standby.copy"}),
+    "pool": Break("server2", "sed -i s/192.168.1.200/192.168.1.199/ /etc/dhcp/dhcpd.conf", {"failover.lint"}),
 }
 
 
-@pytest.mark.parametrize(("machine", "command", "expected"), BREAKS.values(), ids=BREAKS)
-def test_what_is_broken_is_seen_and_up_mends_it(lab: Lab, machine: str, command: str, expected: set[str]) -> None:
-    assert lab.verify().passed
-    assert lab.run(machine, command).ok
+def broken_and_mended(lab: Lab, broken: Break) -> None:
+    lab.verify().raise_for_failures()
+    assert lab.run(broken.machine, broken.command).ok
     failed = {outcome.check for outcome in lab.verify().failures}
-    assert expected <= failed
-    if "DROP" in command:  # a rule that labbuilder neither wrote nor touches
-        assert lab.run(machine, command.replace("-I", "-D")).ok
-    if machine == "client1" and "systemctl" not in command:  # what dhclient wrote, it writes again
-        assert lab.run("client1", "ifdown --force enp0s3; ifup enp0s3").ok
+    assert broken.checks <= failed
+    if broken.mend:
+        assert lab.run(broken.machine, broken.mend).ok
     lab.up()
-    assert lab.verify().passed
 
 
-def test_every_check_is_broken_by_some_test(lab: Lab) -> None:
-    broken = {check for _, _, checks in BREAKS.values() for check in checks}
-    kinds = {outcome.check for outcome in lab.verify().outcomes}
-    assert {k for k in kinds if not k.endswith(".server2")} == broken
+def not_broken(lab: Lab, *breaks: dict[str, Break]) -> set[str]:
+    """The checks that none of them breaks; what is asked twice for two servers is one."""
+    broken = {check for table in breaks for one in table.values() for check in one.checks}
+    return {o.check for o in lab.verify().outcomes if not o.check.endswith(".server2")} - broken
+
+
+@pytest.fixture(scope="module")
+def kea(home: Home) -> Iterator[Lab]:
+    lab = Lab("kea", home=home).add_server().add_server().add_client().failover(engine="kea")
+    with lab.up():
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def manual(home: Home) -> Iterator[Lab]:
+    with Lab("manual", home=home).add_server().add_server().add_client().failover(mode="manual").up() as lab:
+        yield lab
+
+
+@pytest.mark.parametrize("broken", (COMMON | ISC).values(), ids=COMMON | ISC)
+def test_what_is_broken_is_seen_and_up_mends_it(lab: Lab, broken: Break) -> None:
+    broken_and_mended(lab, broken)
+
+
+@pytest.mark.parametrize("broken", KEA.values(), ids=KEA)
+def test_what_is_broken_of_kea_is_seen_and_up_mends_it(kea: Lab, broken: Break) -> None:
+    broken_and_mended(kea, broken)
+
+
+@pytest.mark.parametrize("broken", MANUAL.values(), ids=MANUAL)
+def test_what_is_broken_of_a_cold_standby_is_seen_and_up_mends_it(manual: Lab, broken: Break) -> None:
+    broken_and_mended(manual, broken)
+
+
+def test_every_check_is_broken_by_some_test(lab: Lab, kea: Lab, manual: Lab) -> None:
+    assert not_broken(lab, COMMON, ISC) == set()
+    assert not_broken(kea, COMMON, KEA) == set()
+    assert not_broken(manual, COMMON, ISC, MANUAL) == set()
+
+
+def test_a_finding_says_where_why_and_how_to_mend_it(lab: Lab) -> None:
+    """In the words of the lint, and no key leaves its machine."""
+    assert lab.run("server2", ISC["MCLT on the secondary"].command).ok
+    (found,) = (outcome for outcome in lab.verify().failures if outcome.check == "failover.lint")
+    what, why, mend = found.observed.splitlines()
+    assert re.fullmatch(r"server2:/etc/dhcp/dhcpd.conf:\d+: mclt is said on the secondary", what)
+    assert why.startswith("  why: it may not be specified there")
+    assert mend == "  mend: take mclt out of the secondary"
+    read = lab.run("server1", found.command).stdout
+    assert "secret redacted;" in read
+    assert lab.run("server1", 'grep -o \'"[^"]*="\' /etc/dhcp/omapi.conf').stdout.strip('\n"') not in read
+    lab.up()
 
 
 def test_nat_that_is_missing_is_seen_by_who_is_behind_it(lab: Lab) -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from labbuilder.lab import Lab
 from labbuilder.run import Result
 from labbuilder.verify.checks import checks_for
+from labbuilder.verify.model import Judgement
 
 LAB = Lab("real").add_server().add_server().add_client().set(provider="virtualbox")
 
 
+def judgement(check: str, machine: str, *said: str, code: int = 0, lab: Lab = LAB) -> Judgement:
+    (found,) = [c for c in checks_for(lab.plan(), lab.spec) if (c.id, c.machine) == (check, machine)]
+    made = found.judge(*(Result(("sh",), code, one) for one in said))
+    assert isinstance(made, Judgement)
+    return made
+
+
 def judged(check: str, machine: str, said: str, code: int = 0) -> bool:
-    (found,) = [c for c in checks_for(LAB.plan(), LAB.spec) if (c.id, c.machine) == (check, machine)]
-    return found.judge(Result(("sh",), code, said)).passed
+    return judgement(check, machine, said, code=code).passed
 
 
 @pytest.mark.parametrize(
@@ -56,3 +65,61 @@ def test_a_name_of_the_world_resolves_to_some_address(*, said: str, code: int, r
 )
 def test_a_server_resolves_the_labs_name_and_the_worlds(*, said: str, right: bool) -> None:
     assert judged("names.server1", "client1", said) is right
+
+
+@pytest.mark.parametrize(
+    ("mine", "partners", "apart"),
+    [
+        ("1764000000 0", "1764000000", "0"),
+        ("1764000000 -250", "1764000001", "0.25"),  # asked a little later
+        ("1764000000 7000", "1764000007", "7"),
+        ("1764028799 -86399900", "1764028800", "0.1"),  # between the two was midnight
+        ("1764000000 250", "1764086400", "86400.2"),  # the same time of another day
+        ("1764000000", "1764000002", "2"),  # a firewall drops ping
+        ("1764000000", "1764000009", "9"),
+    ],
+)
+def test_clocks_are_compared_to_the_millisecond_over_midnight_and_days(mine: str, partners: str, apart: str) -> None:
+    seen = judgement("clocks", "server1", mine, partners)
+    assert seen.observed == f"{apart} s apart"
+    assert seen.passed is (float(apart) < 5)
+
+
+@pytest.mark.parametrize("said", ["", "nc: connect failed", '{"result": 1}{"result": 1}', "[] {}", "{} []"])
+def test_a_kea_that_says_something_else_fails_and_is_quoted(said: str) -> None:
+    seen = judgement("failover.share", "server1", said, lab=Lab("kea").add_server().add_server().failover(engine="kea"))
+    assert (seen.passed, seen.observed) == (False, said)
+
+
+def printed(text: str, **others: str) -> str:
+    """What the probe prints of a folder of configurations."""
+    files = {"/etc/dhcp/dhcpd.conf": text} | {f"/etc/dhcp/{name}.conf": other for name, other in others.items()}
+    return "".join(f"{name}\n" + "".join(f" {line}\n" for line in text.splitlines()) for name, text in files.items())
+
+
+def dhcpd_conf(machine: str) -> str:
+    return (Path(__file__).parents[1] / f"golden/guide/expected/{machine}/etc/dhcp/dhcpd.conf").read_text()
+
+
+def test_the_lint_follows_includes_of_the_machine_absolute_or_from_the_root() -> None:
+    pool, one, two = "range 192.168.1.100 192.168.1.200;", dhcpd_conf("server1"), dhcpd_conf("server2")
+    key = "# none\n"
+    for name in ("/etc/dhcp/pool.conf", "etc/dhcp/pool.conf"):
+        a, b = (text.replace(pool, f'include "{name}";') for text in (one, two))
+        assert a != one
+        sides = [printed(text, pool=pool, omapi=key) for text in (a, b)]
+        assert judgement("failover.lint", "server1", *sides).passed
+        shorter = printed(b, pool=pool.replace("200", "199"), omapi=key)
+        seen = judgement("failover.lint", "server1", sides[0], shorter)
+        assert seen.observed.startswith(f"server1:{name}:1: the partner's pools lack 192.168.1.200\n")
+        assert (
+            "'" + name + "' can't be read"
+            in judgement("failover.lint", "server1", printed(a, omapi=key), sides[1]).observed
+        )
+
+
+@pytest.mark.parametrize("text", ["failover {", "{}", ""])
+def test_the_lint_fails_on_what_it_cant_read_and_says_so(text: str) -> None:
+    seen = judgement("failover.lint", "server1", printed(dhcpd_conf("server1"), omapi=""), printed(text))
+    assert not seen.passed
+    assert "server2:/etc/dhcp/dhcpd.conf" in seen.observed

@@ -22,9 +22,9 @@ _OF_THE_SERVER = {"option routers", "option domain-name-servers", "option dhcp-s
 _SHOWN = 3
 
 
-def _shared(peer: Peer) -> list[Pool]:
+def _shared(pair: Pair, peer: Peer) -> list[Pool]:
     """The pools that both servers should have."""
-    return [pool for pool in peer.pools if peer.engine == "kea" or pool.relation]
+    return [pool for pool in peer.pools if peer.engine == "kea" or pool.relation or pair.cold_standby]
 
 
 def _ranges(pools: list[Pool] | tuple[Pool, ...]) -> list[Range]:
@@ -44,7 +44,7 @@ def _spans(spans: Spans) -> str:
 def pool_differs(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides:
         theirs = Space(_ranges(partner.pools))
-        for pool in _shared(peer):
+        for pool in _shared(pair, peer):
             for entry in pool.ranges:
                 if lacking := theirs.lacking(entry):
                     yield Hit(entry.place, f"the partner's pools lack {_spans(lacking)}", _nearest(pool, partner))
@@ -66,7 +66,7 @@ def _nearest(pool: Pool, partner: Peer) -> Place | None:
     source=FAILOVER,
 )
 def pool_without_failover(pair: Pair) -> Iterator[Hit]:
-    for peer, partner in pair.sides:
+    for peer, partner in pair.sides if not pair.cold_standby else ():
         theirs = Space(_ranges(partner.pools))
         for pool in (pool for pool in peer.pools if not pool.relation):
             for entry in pool.ranges:
@@ -113,7 +113,7 @@ def relation_unused(pair: Pair) -> Iterator[Hit]:
 )
 def dynamic_bootp(pair: Pair) -> Iterator[Hit]:
     for peer in pair.peers:
-        for pool in _shared(peer):
+        for pool in _shared(pair, peer):
             for permit in pool.permits:
                 if permit.value in {"range dynamic-bootp", "allow dynamic bootp clients"}:
                     yield Hit(permit.place, permit.value)
@@ -127,7 +127,7 @@ def dynamic_bootp(pair: Pair) -> Iterator[Hit]:
     source=FAILOVER,
 )
 def permits_differ(pair: Pair) -> Iterator[Hit]:
-    for mine, theirs in _same_pools(_shared(pair.a), _shared(pair.b)):
+    for mine, theirs in _same_pools(_shared(pair, pair.a), _shared(pair, pair.b)):
         a, b = ({p.value for p in pool.permits if not p.value.startswith("range")} for pool in (mine, theirs))
         if a != b:
             yield Hit(theirs.place, f"only on one of the two: {', '.join(sorted(a ^ b))}", mine.place)
@@ -141,7 +141,7 @@ def permits_differ(pair: Pair) -> Iterator[Hit]:
 def subnet_differs(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides:
         networks = {subnet.network for subnet in partner.subnets}
-        serving = Space(_ranges(_shared(peer)))
+        serving = Space(_ranges(_shared(pair, peer)))
         for subnet in peer.subnets:
             served = peer.engine == "kea" or serving.begins_in(subnet.network)
             if served and subnet.network not in networks:

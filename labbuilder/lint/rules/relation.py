@@ -25,7 +25,7 @@ _ALL, _NONE = {"256", ":".join(["ff"] * _HBA_BYTES)}, {"0", ":".join(["00"] * _H
 )
 def failover_missing(pair: Pair) -> Iterator[Hit]:
     for peer in pair.peers:
-        if not peer.relations:
+        if not peer.relations and not pair.cold_standby:
             yield Hit(peer.place, "no failover peer is declared")
 
 

@@ -53,6 +53,14 @@ def test_the_clients_are_taken_into_account() -> None:
     assert lint(*pair, "--clients", "50").stdout.startswith("Nothing found")
 
 
+def test_a_cold_standby_is_none_without_being_told(tmp_path: Path) -> None:
+    alone = tmp_path / "dhcpd.conf"
+    alone.write_text("subnet 192.168.1.0 netmask 255.255.255.0 { pool { range 192.168.1.100 192.168.1.200; } }")
+    assert lint(alone, alone).returncode == 1
+    said = lint(alone, alone, "--cold-standby")
+    assert (said.returncode, said.stdout) == (0, "Nothing found: the two fit each other.\n")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [

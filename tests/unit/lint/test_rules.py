@@ -285,3 +285,12 @@ def test_a_class_that_asks_for_the_servers_class_is_enough() -> None:
             .replace('"subnet4"', '"client-classes": [{"name": "one", "test": "member(\'HA_server1\')"}], "subnet4"')
         )
     assert found_in(pair) == ()
+
+
+def test_a_cold_standby_wants_no_failover_and_the_same_pool() -> None:
+    without = "subnet 192.168.1.0 netmask 255.255.255.0 { pool { range 192.168.1.100 192.168.1.200; } }"
+    a, b = Config("a", without), Config("b", without)
+    assert lint_pair(a, b, cold_standby=True) == ()
+    assert {f.rule for f in lint_pair(a, b)} == {"failover-missing", "pool-without-failover"}
+    shorter = Config("b", without.replace("1.200", "1.199"))
+    assert [f.rule for f in lint_pair(a, shorter, cold_standby=True)] == ["pool-differs"]

@@ -46,7 +46,51 @@ WRONG = {
     "no server": ("servers: 0\n", "servers"),
     "key twice": ("name: a\nname: b\n", "lab.yaml:1: name: is said twice, again in line 2"),
     "lease times": ("dhcp: {default_lease_s: 600, max_lease_s: 60}\n", "is less than default_lease_s"),
-    "unknown mode": ("dhcp: {failover: {mode: fastest}}\n", "dhcp.failover.mode: 'fastest'"),
+    "unknown mode": (
+        "dhcp: {failover: {mode: fastest}}\n",
+        (
+            "lab.yaml:1: dhcp.failover.mode: 'fastest': input should be 'load-balancing', 'hot-standby', "
+            "'round-robin' or 'manual'"
+        ),
+    ),
+    "unknown engine": (
+        "dhcp:\n  failover:\n    engine: dnsmasq\n",
+        "lab.yaml:3: dhcp.failover.engine: 'dnsmasq': input should be 'isc' or 'kea'",
+    ),
+    **{
+        f"{mode} with one server": (
+            f"servers: 1\ndhcp:\n  failover:\n    mode: {mode}\n",
+            f"lab.yaml:4: dhcp.failover.mode: {mode} needs two servers; there is one",
+        )
+        for mode in ("load-balancing", "hot-standby", "round-robin", "manual")
+    },
+    "split with round robin": (
+        "dhcp:\n  failover:\n    mode: round-robin\n    split: 128\n",
+        "lab.yaml:4: dhcp.failover.split: 128 with round-robin; allowed: split with load-balancing alone",
+    ),
+    "split on Kea": (
+        "dhcp: {failover: {engine: kea, split: 50%}}\n",
+        "lab.yaml:1: dhcp.failover.split: 128: Kea has no split, its pools are shared out evenly",
+    ),
+    "split of too much": ("dhcp: {failover: {split: 257}}\n", "split: 257: input should be less than or equal to 256"),
+    "share of too much": ("dhcp: {failover: {split: 101%}}\n", "split: '101%': allowed: 0% to 100%"),
+    "share of nothing": ("dhcp: {failover: {split: '%'}}\n", "split: '%': allowed: 0% to 100%"),
+    "share below zero": ("dhcp: {failover: {split: -1%}}\n", "split: '-1%': allowed: 0% to 100%"),
+    "lease shorter than MCLT": (
+        "dhcp:\n  default_lease_s: 60\n  failover: {mclt_s: 61}\n",
+        "lab.yaml:2: dhcp.default_lease_s: 60 is shorter than the MCLT, 61 (dhcp.failover.mclt_s)",
+    ),
+    "pool of one address": (
+        "dhcp:\n  pool: 192.168.1.100-192.168.1.100\n",
+        "lab.yaml:2: dhcp.pool: 192.168.1.100-192.168.1.100 has 1 address; needed: 2, one a server",
+    ),
+    "silence before the heartbeat": (
+        "dhcp:\n  failover: {engine: kea, heartbeat_s: 3, max_response_delay_s: 3}\n",
+        (
+            "lab.yaml:2: dhcp.failover.max_response_delay_s: a partner would count as unreachable after 3 s, before "
+            "its next heartbeat is due, after 3 s"
+        ),
+    ),
 }
 
 
@@ -56,6 +100,60 @@ def test_a_wrong_value_is_named_with_its_place(text: str, told: str) -> None:
         parse_spec(text, "lab.yaml")
     assert told in (caught.value.details or "")
     assert caught.value.resolution
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dhcp: {default_lease_s: 60, failover: {mclt_s: 60}}",
+        "dhcp: {default_lease_s: 60, failover: {mclt_s: 61, engine: kea}}",  # Kea knows no MCLT
+        "dhcp: {default_lease_s: 60, failover: {mclt_s: 61, mode: manual}}",  # nor does a cold standby
+        "dhcp: {default_lease_s: 60, failover: {mclt_s: 61}}\nservers: 1",
+        "dhcp: {pool: 192.168.1.100-192.168.1.100}\nservers: 1",
+        "dhcp: {failover: {engine: kea}}\nservers: 1",
+        "dhcp: {failover: {heartbeat_s: 60}}",
+        "dhcp: {failover: {split: 0}}",
+    ],
+)
+def test_what_does_no_harm_is_taken(text: str) -> None:
+    parse_spec(text, "lab.yaml")
+
+
+@pytest.mark.parametrize(
+    ("said", "buckets"), [("70%", 179), ("0%", 0), ("100%", 256), ("0.5%", 1), (256, 256), (None, 128)]
+)
+def test_a_split_is_so_many_buckets_of_256(said: str | int | None, buckets: int) -> None:
+    lab = Lab().add_server().add_server().failover(**({} if said is None else {"split": said}))
+    assert lab.spec.dhcp.failover.primary_buckets == buckets
+
+
+@pytest.mark.parametrize("mode", ["load-balancing", "hot-standby", "round-robin", "manual"])
+@pytest.mark.parametrize("engine", ["isc", "kea"])
+def test_mode_and_engine_are_said_in_python_as_in_yaml(mode: str, engine: str) -> None:
+    spec = Lab("x").add_server().add_server().failover(mode=mode).failover(engine=engine).spec
+    assert spec == parse_spec(f"name: x\nclients: 0\ndhcp: {{failover: {{mode: {mode}, engine: {engine}}}}}", "x")
+    assert parse_spec(dump_spec(spec), "y") == spec
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"mode": "fastest"}, "dhcp.failover.mode: 'fastest'"),
+        ({"engine": "dnsmasq"}, "dhcp.failover.engine: 'dnsmasq'"),
+        ({"mod": "manual"}, "dhcp.failover.mod: unknown key; did you mean mode?"),
+        ({"mode": "round-robin", "split": "50%"}, "dhcp.failover.split: 128 with round-robin"),
+    ],
+)
+def test_a_wrong_failover_in_python_is_named_with_its_place(settings: dict[str, str], told: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        _ = Lab().add_server().add_server().failover(**settings).spec
+    assert told in (caught.value.details or "")
+
+
+def test_a_mode_asked_for_with_one_server_is_refused_in_python() -> None:
+    with pytest.raises(SpecError, match="1 problem") as caught:
+        _ = Lab().add_server().failover(mode="load-balancing").spec
+    assert caught.value.details == "dhcp.failover.mode: load-balancing needs two servers; there is one"
 
 
 @pytest.mark.parametrize("text", ["a: [1\nb: 2", "", "- 1", "x: !!python/object/apply:os.system ['ls']"])

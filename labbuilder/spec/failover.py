@@ -1,0 +1,83 @@
+"""The section of the spec that says how two servers share the pool."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from labbuilder.spec.base import Model, Problem
+
+Engine = Literal["isc", "kea"]
+Mode = Literal["load-balancing", "hot-standby", "round-robin", "manual"]
+BUCKETS = 256  # RFC 3074: the hash of a client's identifier falls into one of them
+
+
+def _buckets(value: object) -> object:
+    if isinstance(value, str) and value.endswith("%"):
+        number = re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", value[:-1].strip())
+        if number is None or float(number[0]) > 100:  # noqa: PLR2004  per cent
+            raise ValueError("allowed: 0% to 100%")
+        return round(float(number[0]) * BUCKETS / 100)
+    return value
+
+
+class Failover(Model):
+    """How two servers share the pool: docs/failover.md tells what each mode really is on each engine."""
+
+    engine: Engine = "isc"
+    """The DHCP server: isc (isc-dhcp-server) or kea (kea-dhcp4-server)."""
+    mode: Mode = "load-balancing"
+    """How the peers share the work: load-balancing, hot-standby, round-robin or manual."""
+    mclt_s: int = Field(default=60, ge=1, le=86400)
+    """ISC: maximum client lead time in seconds: the length of a client's first lease."""
+    split: int | None = Field(default=None, ge=0, le=BUCKETS)
+    """ISC, load-balancing: of 256 hash buckets those of the primary, or a share such as 70%; said nothing, 128."""
+    max_response_delay_s: int | None = Field(default=None, ge=1, le=65)
+    """Seconds of silence after which the partner counts as unreachable; said nothing, 5 (ISC) or 2 (Kea)."""
+    load_balance_max_s: int = Field(default=3, ge=1, le=255)
+    """ISC: a client whose ``secs`` is above this is answered by either server."""
+    heartbeat_s: int = Field(default=1, ge=1, le=65)
+    """Kea: seconds between two heartbeats."""
+    max_unacked_clients: int = Field(default=0, ge=0, le=10000)
+    """Kea: so many clients must have waited in vain before a silent partner counts as dead."""
+
+    @field_validator("split", mode="before")
+    @classmethod
+    def _percent(cls, value: object) -> object:
+        return _buckets(value)
+
+    @property
+    def primary_buckets(self) -> int:
+        """ISC's split: hot standby is the primary alone."""
+        if self.split is not None:
+            return self.split
+        return BUCKETS if self.mode == "hot-standby" else BUCKETS // 2
+
+    @property
+    def silence_s(self) -> int:
+        """Seconds after which a silent partner counts as unreachable."""
+        return self.max_response_delay_s or (5 if self.engine == "isc" else 2)
+
+    @property
+    def cold_standby(self) -> bool:
+        """ISC's failover always takes over by itself, so a manual second server is one that is off."""
+        return self.engine == "isc" and self.mode == "manual"
+
+    def problems(self) -> Iterator[Problem]:
+        """What can't be together; places are relative to this section."""
+        if self.split is not None and self.engine == "kea":
+            yield ("split",), f"{self.split}: Kea has no split, its pools are shared out evenly"
+        elif self.split is not None and self.mode != "load-balancing":
+            yield ("split",), f"{self.split} with {self.mode}; allowed: split with load-balancing alone"
+        if self.engine == "kea" and self.silence_s <= self.heartbeat_s:
+            place = "heartbeat_s" if self.max_response_delay_s is None else "max_response_delay_s"
+            yield (
+                (place,),
+                (
+                    f"a partner would count as unreachable after {self.silence_s} s, before its next heartbeat is due, "
+                    f"after {self.heartbeat_s} s"
+                ),
+            )
