@@ -1,0 +1,143 @@
+"""What is read from a drill's result for every form of the report. Pure."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from labbuilder.drill.model import DrillResult, Exchange, Kind, Outage
+
+_Z_95 = 1.959964  # of the normal distribution, both sides
+
+
+class Found(StrEnum):
+    """What an outage's figure can say."""
+
+    MEASURED = "measured"
+    BELOW_RESOLUTION = "below_resolution"
+    UNASKED = "unasked"
+    UNANSWERED = "unanswered"
+    NO_BASELINE = "no_baseline"
+
+
+def found(outage: Outage) -> Found:
+    """Why there is a figure, or none."""
+    if outage.seconds is not None:
+        return Found.MEASURED if outage.seconds > outage.resolution_s else Found.BELOW_RESOLUTION
+    if not outage.asked:
+        return Found.UNASKED
+    return Found.NO_BASELINE if outage.answered else Found.UNANSWERED
+
+
+def of_new_clients(result: DrillResult) -> Outage:
+    """The outage that new clients felt."""
+    return next(outage for outage in result.outages if outage.kind is Kind.NEW)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that a drill must show.
+
+    Attributes:
+        key: "outage", "duplicates", "lost" or "verified".
+    """
+
+    key: str
+    holds: bool
+
+
+def claims(result: DrillResult, limit_s: float | None = None) -> tuple[Claim, ...]:
+    """What must hold; the outage of new clients too where a limit is given."""
+    outage = result.outage
+    within = () if limit_s is None else (Claim("outage", outage is not None and outage <= limit_s),)
+    return (
+        *within,
+        Claim("duplicates", not result.duplicates),
+        Claim("lost", not result.lost),
+        Claim("verified", result.verification.passed),
+    )
+
+
+def holds(result: DrillResult, limit_s: float | None = None) -> bool:
+    """Every claim does."""
+    return all(claim.holds for claim in claims(result, limit_s))
+
+
+@dataclass(frozen=True)
+class Share:
+    """A server's part of the answers to new clients before the fault, with the Wilson interval of 95 %."""
+
+    answers: int
+    of: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """From 0 to 1."""
+        return self.answers / self.of
+
+
+def share(answers: int, of: int) -> Share:
+    """The interval of a binomial share (Wilson 1927): sound for few answers too, and for none of many."""
+    part, square = answers / of, _Z_95**2
+    centre = (part + square / (2 * of)) / (1 + square / of)
+    half = _Z_95 * math.sqrt(part * (1 - part) / of + square / (4 * of**2)) / (1 + square / of)
+    return Share(answers, of, max(0.0, centre - half), min(1.0, centre + half))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How many ACKs a server gave: before the fault, until the repair, and after it."""
+
+    server: str
+    before: int
+    during: int
+    after: int
+    share: Share | None
+
+
+def servers(result: DrillResult) -> tuple[str, ...]:
+    """Those that answered, and those whose state was noted: one that never answered is told too."""
+    noted = {event.machine for event in result.events if event.what == "state" and event.machine}
+    return tuple(sorted({*result.servers, *noted}))
+
+
+def repaired_at(result: DrillResult) -> float:
+    """When the fault was mended."""
+    return next((event.at_s for event in result.events if event.what == "repair"), math.inf)
+
+
+def answers(result: DrillResult) -> tuple[Answers, ...]:
+    """ACKs of each server."""
+    answered = [(e.answered_at_s, e) for e in result.exchanges if e.answered_at_s is not None]
+    newcomers = [e for at, e in answered if at < 0 and e.kind is Kind.NEW]
+    return tuple(_answers(server, answered, newcomers, repaired_at(result)) for server in servers(result))
+
+
+def _answers(
+    server: str, answered: Sequence[tuple[float, Exchange]], newcomers: Sequence[Exchange], repaired_s: float
+) -> Answers:
+    own = [at for at, exchange in answered if exchange.server == server]
+    before, after = sum(at < 0 for at in own), sum(at >= repaired_s for at in own)
+    part = share(sum(e.server == server for e in newcomers), len(newcomers)) if newcomers else None
+    return Answers(server, before, len(own) - before - after, after, part)
+
+
+def command(result: DrillResult) -> str:
+    """What is typed to see it again."""
+    words = ["labbuilder", "drill", result.drill, "--mode", result.mode, "--engine", result.engine]
+    return shlex.join([*words, "--seed", str(result.seed)])
+
+
+def versions(result: DrillResult) -> str:
+    """The engine's packages in one line."""
+    return ", ".join(f"{name} {version}" for name, version in result.versions.items())
+
+
+def printable(text: str) -> str:
+    """Without control characters: no terminal obeys it, and every XML parser takes it."""
+    return "".join(c if c in "\n\t" or (c.isprintable() or c == "\u00a0") else "\ufffd" for c in text)

@@ -1,0 +1,143 @@
+"""Results as tables for a terminal of 80 columns. Colours and width are the console's that prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from labbuilder.drill.model import DrillResult, Event
+from labbuilder.report import figures
+from labbuilder.report.figures import printable
+from labbuilder.report.words import Words
+
+_GOOD, _BAD, _QUIET = "green", "bold red", "dim"
+
+
+def table(results: Sequence[DrillResult], *, language: str = "en", limit_s: float | None = None) -> RenderableType:
+    """What rich prints: one drill in full, several as a table, several modes as a matrix of each engine.
+
+    Args:
+        results: The drills.
+        language: "en" or "es".
+        limit_s: The longest outage of new clients that is allowed; None: any.
+
+    Raises:
+        SpecError: No report is written in this language.
+    """
+    words = Words(language)
+    if len(results) == 1:
+        return Group(*_one(words, results[0], limit_s))
+    engines = dict.fromkeys(result.engine for result in results)
+    tables = [_of_engine(words, [r for r in results if r.engine == engine], limit_s) for engine in engines]
+    failed = [Group(Text(), *_failure(words, r, limit_s)) for r in results if not figures.holds(r, limit_s)]
+    good = len(results) - len(failed)
+    return Group(*tables, Text(words("total", good=good, total=len(results)), _BAD if failed else _GOOD), *failed)
+
+
+def _one(words: Words, result: DrillResult, limit_s: float | None) -> list[RenderableType]:
+    passed = figures.holds(result, limit_s)
+    head = Text.assemble(
+        _verdict(words, holds=passed), "  ", (printable(result.drill), "bold"), ": ", printable(words.title(result))
+    )
+    facts = [result.mode, figures.versions(result), result.provider, result.lab, words.seconds(result.seconds)]
+    notes = [Text(note, _QUIET) for note in words.notes(result)]
+    return [
+        head,
+        Text(printable(", ".join(facts)), _QUIET),
+        _outages(words, result),
+        *notes,
+        _answers(words, result),
+        _events(words, result),
+        *(_claim(words, claim, result, limit_s) for claim in figures.claims(result, limit_s)),
+        Text(printable(figures.command(result)), _QUIET),
+    ]
+
+
+def _failure(words: Words, result: DrillResult, limit_s: float | None) -> list[RenderableType]:
+    head = Text(printable(f"{result.engine}, {result.mode}, {result.drill}"), "bold")
+    broken = [claim for claim in figures.claims(result, limit_s) if not claim.holds]
+    return [head, *(_claim(words, claim, result, limit_s) for claim in broken)]
+
+
+def _verdict(words: Words, *, holds: bool) -> Text:
+    return Text(words("passed" if holds else "failed").upper(), _GOOD if holds else _BAD)
+
+
+def _claim(words: Words, claim: figures.Claim, result: DrillResult, limit_s: float | None) -> Text:
+    mark = Text("\u2713 " if claim.holds else "\u2717 ", _GOOD if claim.holds else _BAD)
+    return mark.append(printable(f"{words.claim(claim, limit_s)}: {words.seen(claim, result)}"), "default")
+
+
+def _grid(*heads: str, title: str = "") -> Table:
+    """A plain table: its first column is text, the others are figures."""
+    grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", padding=0)
+    for n, head in enumerate(heads):
+        grid.add_column(head, justify="right" if n else "left", no_wrap=not n)
+    return grid
+
+
+def _outages(words: Words, result: DrillResult) -> Table:
+    grid = _grid(*(words(key) for key in ("clients", "asked", "answered", "outage", "longest_wait", "resolution")))
+    for outage in result.outages:
+        wait, resolution = words.span(outage.longest_wait_s), words.span(outage.resolution_s or None)
+        counts = str(outage.asked), str(outage.answered)
+        grid.add_row(words(f"kind_{outage.kind}"), *counts, words.outage(outage), wait, resolution)
+    return grid
+
+
+def _answers(words: Words, result: DrillResult) -> Table:
+    grid = _grid(*(words(key) for key in ("acks", "before", "during", "after", "share_head")))
+    for a in figures.answers(result):
+        share = words.percent(a.share) if a.share else "\u2013"
+        grid.add_row(printable(a.server), str(a.before), str(a.during), str(a.after), share)
+    return grid
+
+
+def _events(words: Words, result: DrillResult) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(justify="right")
+    grid.add_column()
+    for event in result.events:
+        grid.add_row(f"{words.number(event.at_s, 2)} s", _event(words, event, result))
+    return grid
+
+
+def _event(words: Words, event: Event, result: DrillResult) -> Text:
+    return Text(printable(words.event(event, result)), "" if event.what == "state" else "bold")
+
+
+def _of_engine(words: Words, results: Sequence[DrillResult], limit_s: float | None) -> Table:
+    versions = dict.fromkeys(figures.versions(result) for result in results)
+    modes = list(dict.fromkeys(result.mode for result in results))
+    title = printable("; ".join(versions))
+    if len(modes) == 1:
+        return _list(words, results, f"{title}, {printable(modes[0])}", limit_s)
+    grid = _grid(words("drill"), *modes, title=f"{title}: {words('outage_of_new')}")
+    for drill in dict.fromkeys(result.drill for result in results):
+        row = {mode: Text("\u2013") for mode in modes}
+        for result in (r for r in results if r.drill == drill):
+            row[result.mode] = _marked(words, result, limit_s)
+        grid.add_row(printable(drill), *row.values())
+    return grid
+
+
+def _list(words: Words, results: Sequence[DrillResult], title: str, limit_s: float | None) -> Table:
+    kinds = [words(f"kind_{outage.kind}") for outage in results[0].outages]
+    grid = _grid(words("drill"), *kinds, *(words(key) for key in ("duplicates", "lost", "verified")), title=title)
+    for result in results:
+        rest = [words.outage(outage) for outage in result.outages[1:]]
+        bad = [str(len(found)) for found in (result.duplicates, result.lost)]
+        good = len(result.verification.outcomes) - len(result.verification.failures)
+        checks = f"{good}/{len(result.verification.outcomes)}"
+        grid.add_row(printable(result.drill), _marked(words, result, limit_s), *rest, *bad, checks)
+    return grid
+
+
+def _marked(words: Words, result: DrillResult, limit_s: float | None) -> Text:
+    passed = figures.holds(result, limit_s)
+    text = Text(words.outage(figures.of_new_clients(result)))
+    return text.append(" \u2713" if passed else " \u2717", _GOOD if passed else _BAD)
