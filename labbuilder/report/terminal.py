@@ -102,7 +102,7 @@ def _events(words: Words, result: DrillResult) -> Table:
     grid.add_column(justify="right")
     grid.add_column()
     for event in result.events:
-        grid.add_row(f"{words.number(event.at_s, 2)} s", _event(words, event, result))
+        grid.add_row(words.moment(event.at_s), _event(words, event, result))
     return grid
 
 

@@ -1,13 +1,24 @@
-"""Every text of the reports, in each language side by side."""
+"""The texts and numbers of the reports in each language; texts.yaml has the words."""
 
 from __future__ import annotations
 
-from labbuilder.drill.model import DrillResult, Event, Outage
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from labbuilder.drill.model import DrillResult, Event, Exchange, Message, Outage
 from labbuilder.errors import SpecError
 from labbuilder.report.figures import Claim, Found, Share, found, of_new_clients
-from labbuilder.report.texts import DRILLS_ES, TEXTS
 
 LANGUAGES = ("en", "es")
+
+
+@cache
+def texts() -> dict[str, dict[str, str]]:
+    """Each text by its key, in each language."""
+    found: dict[str, dict[str, str]] = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text("utf-8"))
+    return found
 
 
 class Words:
@@ -22,15 +33,14 @@ class Words:
         if language not in LANGUAGES:
             raise SpecError(brief=f"no report is written in {language!r}", resolution=f"use {' or '.join(LANGUAGES)}")
         self.language = language
-        self._column = LANGUAGES.index(language)
 
     def __call__(self, key: str, **values: object) -> str:
         """One text, with its values."""
-        return TEXTS[key][self._column].format(**values)
+        return texts()[key][self.language].format(**values)
 
     def number(self, value: float, digits: int = 0) -> str:
         """As the language writes it."""
-        text = f"{value:.{digits}f}"
+        text = f"{value:.{digits}f}".replace("-", "\u2212")
         return text.replace(".", ",") if self.language == "es" else text
 
     def seconds(self, value: float) -> str:
@@ -59,11 +69,56 @@ class Words:
         if event.what == "fault":
             return self.title(result)
         key = f"event_{event.what}"
-        return self(key, machine=event.machine, state=event.text) if key in TEXTS else event.text
+        return self(key, machine=event.machine, state=event.text) if key in texts() else event.text
+
+    def flag(self, event: Event) -> str:
+        """An event in a word or two, with its time."""
+        return self("flag", what=self(f"flag_{event.what}"), at=self.moment(event.at_s))
+
+    def moment(self, at_s: float) -> str:
+        """A moment on the drill's clock."""
+        return f"{self.number(at_s, 2)} s"
+
+    def offset(self, seconds: float) -> str:
+        """How much later."""
+        return f"+{self.seconds(seconds)}" if seconds else "0"
+
+    def summary(self, result: DrillResult) -> str:
+        """What new clients felt, in a sentence or two."""
+        outage = of_new_clients(result)
+        values = {"outage": self.span(outage.seconds), "resolution": self.seconds(outage.resolution_s)}
+        told = [self(f"summary_{found(outage)}", **values)]
+        if outage.longest_wait_s is not None:
+            wait, counts = self.seconds(outage.longest_wait_s), {"asked": outage.asked, "answered": outage.answered}
+            told.append(self("summary_wait", wait=wait, **counts))
+        return " ".join(told)
+
+    def exchange(self, exchange: Exchange) -> str:
+        """One client's wish and its answer."""
+        kind, asked = self(f"kind_{exchange.kind}"), self.moment(exchange.asked_at_s)
+        if exchange.answered_at_s is None:
+            return self("exchange_unanswered", kind=kind, client=exchange.client, asked=asked)
+        waited = self.seconds(exchange.answered_at_s - exchange.asked_at_s)
+        return self("exchange", kind=kind, client=exchange.client, asked=asked, server=exchange.server, waited=waited)
+
+    def said(self, message: Message) -> str:
+        """What a message says, besides its type."""
+        if message.type == "DISCOVER":
+            return self("said_secs", secs=message.secs)
+        if message.type == "REQUEST" and message.server:
+            return self("said_names", address=message.address, server=message.server)
+        if message.lease_s is not None:
+            return self("said_lease", address=message.address, lease=message.lease_s)
+        return message.address or ""
+
+    def rung(self, message: Message, exchange: Exchange) -> str:
+        """A message in a sentence, for who hears the picture."""
+        sender = message.server if message.from_server else self("client")
+        return f"{self.offset(message.at_s - exchange.asked_at_s)}: {sender}: {message.type} {self.said(message)}"
 
     def title(self, result: DrillResult) -> str:
         """What the drill does."""
-        return DRILLS_ES.get(result.drill, result.title) if self.language == "es" else result.title
+        return texts().get(f"drill_{result.drill}", {}).get(self.language, result.title)
 
     def outage(self, outage: Outage) -> str:
         """The figure in a few words: a cell of a table."""
@@ -81,6 +136,17 @@ class Words:
         if claim.key == "outage":
             return self.outage(of_new_clients(result))
         if claim.key == "verified":
-            total = len(result.verification.outcomes)
-            return self("checks", good=total - len(result.verification.failures), total=total)
+            return self.checks(result)
         return "; ".join(result.duplicates if claim.key == "duplicates" else result.lost) or self("none")
+
+    def count(self, claim: Claim, result: DrillResult) -> str:
+        """The same as a figure."""
+        if claim.key == "verified":
+            total = len(result.verification.outcomes)
+            return f"{total - len(result.verification.failures)}\u202f/\u202f{total}"
+        return str(len(result.duplicates if claim.key == "duplicates" else result.lost))
+
+    def checks(self, result: DrillResult) -> str:
+        """How many checks of the repaired lab passed."""
+        total = len(result.verification.outcomes)
+        return self("checks", good=total - len(result.verification.failures), total=total)
