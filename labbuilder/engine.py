@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,8 +47,16 @@ class Outcome:
 
 
 @contextmanager
-def brought_up(spec: LabSpec, home: Home, *, reconfigure: bool = False) -> Iterator[tuple[Session, Outcome]]:
+def brought_up(
+    spec: LabSpec, home: Home, *, reconfigure: bool = False, undo: Callable[[Session], object] | None = None
+) -> Iterator[tuple[Session, Outcome]]:
     """Bring the lab up, or on from wherever it is; the lab stays locked while the block runs.
+
+    Args:
+        spec: What is asked for.
+        home: Where the lab is kept.
+        reconfigure: Change a lab of this name that was made from another spec.
+        undo: Called when the machines are on, before they are configured: for what was left broken in them.
 
     Raises:
         SpecError: A lab of that name was brought up from another spec, and ``reconfigure`` is not set.
@@ -62,6 +70,8 @@ def brought_up(spec: LabSpec, home: Home, *, reconfigure: bool = False) -> Itera
         session = _begin(spec, home, lab)
         try:
             started = power_on(session)
+            if undo is not None:
+                undo(session)
             changes = _provision(session)
             yield session, Outcome(started, removed, changes)
         finally:

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from labbuilder import engine, snapshots
+from labbuilder import drill, engine, snapshots
+from labbuilder.drill import DrillResult
 from labbuilder.plan import Plan, build_plan
 from labbuilder.providers.base import MachineStatus
 from labbuilder.run import Result
@@ -145,7 +146,8 @@ class Lab:
             SpecError, HostError, MachineError, WaitError: It is not up.
         """
         self.close()
-        with engine.brought_up(self.spec, self._home, reconfigure=reconfigure) as (session, outcome):
+        with engine.brought_up(self.spec, self._home, reconfigure=reconfigure, undo=drill.undo_killed) as up:
+            session, outcome = up
             self._outcome = outcome
             if verify:
                 engine.verify(session).raise_for_failures()
@@ -175,6 +177,21 @@ class Lab:
     def run(self, machine: str, command: str, *, timeout_s: float = 60.0) -> Result:
         """Run a line of shell as root in a machine; its exit status is in the result."""
         return self._opened().shell(machine).run(command, timeout_s=timeout_s)
+
+    def drill(self, name: str, *, seed: int = 1) -> DrillResult:
+        """Break the running lab in the way called ``name``, measure what its clients felt, and repair it.
+
+        Args:
+            name: One of `labbuilder.drill.FAULTS`: "crash-primary".
+            seed: Of the clients' MACs.
+
+        Raises:
+            SpecError: There is no such drill for this lab.
+            VerificationError: The lab fails a check already; nothing was touched.
+            MachineError: It could not be carried out, or repaired: then it says what is left.
+        """
+        with self.locked_session() as session:
+            return drill.drill(session, name, seed=seed)
 
     def save(self, snapshot: str) -> Snapshot:
         """Keep the state of every machine under that name; the lab runs on."""

@@ -13,8 +13,9 @@ import typer
 from labbuilder import __version__
 
 # isort: off  help lists the commands in this order
+from labbuilder.cli import drill, failover, files, image, lab, machine, output, snapshot  # noqa: F401
+
 # isort: on
-from labbuilder.cli import failover, files, image, lab, machine, output, snapshot  # noqa: F401
 from labbuilder.cli.shared import app, home, settings
 from labbuilder.errors import HostError, LabError
 

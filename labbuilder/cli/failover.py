@@ -61,6 +61,30 @@ def partner_down(
         _show([partner_down(session, node, force=force)], as_json=as_json)
 
 
+@failover.command(epilog=example("labbuilder failover share", "labbuilder failover share --clients 50"))
+def share(
+    lab: LabOption = None,
+    clients: Annotated[int, typer.Option(min=1, max=400, help="So many clients ask once.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of their MACs.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how many new clients each server answers, with the interval of 95 %."""
+    from labbuilder.drill.share import shares  # noqa: PLC0415
+    from labbuilder.report.figures import share as interval  # noqa: PLC0415
+
+    with reporting(as_json=as_json), existing(lab).locked_session() as session:
+        found = shares(session, clients=clients, seed=seed)
+    served = sum(found.answers.values())
+    parts = {server: interval(count, served) for server, count in found.answers.items() if served}
+    if as_json:
+        output.print_json({"asked": found.asked, "served": served, "servers": {s: asdict(p) for s, p in parts.items()}})
+    else:
+        rows = [(s, str(p.answers), f"{p.value:.1%}", f"{p.low:.1%} to {p.high:.1%}") for s, p in parts.items()]
+        print(output.table(("server", "answers", "share", "95 % interval"), rows))
+        print(f"{served} of {found.asked} clients were served.")
+    raise typer.Exit(0 if served == found.asked else 1)
+
+
 def _show(peers: Sequence[PeerStatus], *, as_json: bool) -> None:
     if as_json:
         output.print_json([asdict(peer) for peer in peers])

@@ -59,6 +59,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in (head, *rows))
 
 
+def print_rich(renderable: Any) -> None:
+    """What rich draws, on stdout: colours on terminals alone; elsewhere lines as long as they need."""
+    from rich.console import Console  # noqa: PLC0415  costs 0.05 s
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    console.print(renderable)
+
+
 def verification_text(found: Verification, *, every: bool) -> str:
     """One line a check that failed, or for each when asked; then the sum."""
     error = colour("ERROR", _RED, sys.stdout)

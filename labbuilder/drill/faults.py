@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from labbuilder.errors import MachineError
+from labbuilder.errors import MachineError, SpecError
 from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
 from labbuilder.plan.dhcp_kea import HA_PORT
 from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
 from labbuilder.providers.base import MachineState
 from labbuilder.session import Session
+from labbuilder.spec.models import LabSpec
 
 Act = Callable[[Session], None]
 _LEASES = {"isc": "/var/lib/dhcp", "kea": "/var/lib/kea"}
@@ -199,3 +200,50 @@ FAULTS = {
     "crash-under-load": Fault("the primary's DHCP daemon is killed under load (perfdhcp)", _crash, _start, load=True),
     "pool-exhausted": Fault("a crowd takes all addresses but a few", _nothing, _nothing, takes_over=False, crowd=4),
 }
+
+
+def known(names: Sequence[str]) -> tuple[str, ...]:
+    """These drills; said none, all.
+
+    Raises:
+        SpecError: There is none of that name.
+    """
+    for name in names:
+        if name not in FAULTS:
+            raise SpecError(brief=f"there is no drill {name!r}", resolution=f"use one of: {', '.join(FAULTS)}")
+    return tuple(names) or tuple(FAULTS)
+
+
+def fits(spec: LabSpec, name: str) -> bool:
+    """The lab's mode has what the drill breaks."""
+    return not (FAULTS[name].needs_link and spec.dhcp.failover.cold_standby)
+
+
+def fault_of(session: Session, name: str) -> Fault:
+    """The fault of this name, for this lab.
+
+    Raises:
+        SpecError: There is none of that name, or the lab has no pair, no client or no connection that it breaks.
+    """
+    known([name])
+    pair_and_client(session)
+    if not fits(session.spec, name):
+        raise SpecError(
+            brief=f"there is no drill {name} in manual mode on ISC: its servers have no failover connection",
+            resolution="labbuilder drill cut-link takes the primary's cable; docs/failover.md tells what the mode is",
+        )
+    return FAULTS[name]
+
+
+def pair_and_client(session: Session) -> None:
+    """Nothing, where there are two servers and a client.
+
+    Raises:
+        SpecError: There are not.
+    """
+    if len(session.plan.servers) == 1 or not session.plan.clients:
+        raise SpecError(
+            brief="a drill needs two servers and a client",
+            details=f"The lab {session.lab.name} has {len(session.plan.servers)} and {len(session.plan.clients)}.",
+            resolution="labbuilder up --servers 2 --clients 1 --reconfigure",
+        )

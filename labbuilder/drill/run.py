@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 
 from labbuilder import engine, failover, progress
-from labbuilder.drill.capture import read_capture
-from labbuilder.drill.faults import FAULTS, Fault, unit
+from labbuilder.drill.faults import FAULTS, Fault, fault_of, unit
 from labbuilder.drill.measure import duplicates, exchanges, lost_leases, outages
 from labbuilder.drill.model import DrillResult, Event, Kind
-from labbuilder.drill.traffic import Traffic, client_macs, traffic
-from labbuilder.errors import LabError, MachineError, SpecError, VerificationError
+from labbuilder.drill.repair import broken, undo_killed
+from labbuilder.drill.traffic import Traffic, captured, client_macs, traffic
+from labbuilder.errors import MachineError, VerificationError
 from labbuilder.session import Session
 from labbuilder.wait import pause_until, wait_until
 
@@ -43,16 +41,16 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
         VerificationError: The lab fails a check before anything is broken; nothing was touched.
         MachineError: It could not be carried out, or repaired: then it says what is left.
     """
-    fault = _known(session, name)
+    fault = fault_of(session, name)
     begun, started_at = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%S")
-    _repair_what_was_left(session)
+    undo_killed(session)
     _refuse_unless_proven(session, name)
     versions = _versions(session)
     held = _held(session)
     client = session.plan.clients[0]
     run = _Run(session, name, fault, seed)
     nic, pool = client.nic("internal").name, len(session.spec.pool)
-    with _broken(session, name, fault) as mended:
+    with broken(session, name, fault) as mended:
         run.prepare()
         holders, newcomers = min(HOLDERS, pool // 6), min(NEWCOMERS, pool // 4)
         with traffic(session.shell(client.name), nic, seed=seed, holders=holders, newcomers=newcomers) as clients:
@@ -60,8 +58,7 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
             mended()
             run.await_normal()
             capture, load = clients.capture(), clients.load_report if fault.load else ""
-    servers = {session.spec.internal_address(i).ip: server.name for i, server in enumerate(session.plan.servers)}
-    messages = tuple(read_capture(capture, servers, zero_s=run.zero_s))
+    messages = captured(session, capture, zero_s=run.zero_s)
     found = exchanges(messages)
     until = float("inf") if fault.mended_early else run.repaired_at_s
     felt = outages(found, repaired_at_s=until)
@@ -212,80 +209,6 @@ class _Run:
         assert self._clients is not None  # noqa: S101  events are noted while there are clients
         at_s = self._clients.now_s - self.zero_s if self.zero_s else -BASELINE_S
         self.events.append(Event(round(at_s, 3), what, text, machine))
-
-
-@contextmanager
-def _broken(session: Session, name: str, fault: Fault) -> Iterator[Mend]:
-    """Journal the fault before it happens; mend it at the latest at the block's end."""
-    mend = Mend(session, name, fault)
-    with session.journal.effect("fault", name=name):
-        try:
-            yield mend
-        finally:
-            mend()
-
-
-class Mend:
-    """Mends the fault once."""
-
-    def __init__(self, session: Session, name: str, fault: Fault) -> None:
-        self._session, self._name, self._fault, self._done = session, name, fault, False
-
-    def __call__(self) -> None:
-        """Mend it, unless it was.
-
-        Raises:
-            MachineError: What is left broken, and how to mend it.
-        """
-        if self._done:
-            return
-        with progress.step("repair"):
-            try:
-                self._fault.mend(self._session)
-                if self._session.spec.dhcp.failover.mode == "manual":
-                    failover.giveback(self._session)
-            except LabError as error:
-                raise MachineError(
-                    brief=f"the repair of {self._name} failed: {self._fault.title}, and still is so",
-                    details=str(error),
-                    resolution=f"labbuilder drill {self._name} --repair tries again; labbuilder up goes on from there",
-                ) from error
-        self._done = True
-
-
-def repair(session: Session, name: str) -> None:
-    """Undo what a drill that was killed has left.
-
-    Raises:
-        SpecError: There is no such drill.
-        MachineError: What is left broken.
-    """
-    fault = _known(session, name)
-    with session.journal.effect("fault", name=name):
-        Mend(session, name, fault)()
-
-
-def _repair_what_was_left(session: Session) -> None:
-    for record in session.journal.unfinished():
-        if record.effect == "fault" and record.data["name"] in FAULTS:
-            repair(session, record.data["name"])
-
-
-def _known(session: Session, name: str) -> Fault:
-    if name not in FAULTS:
-        raise SpecError(brief=f"there is no drill {name!r}", resolution=f"use one of: {', '.join(FAULTS)}")
-    if len(session.plan.servers) == 1 or not session.plan.clients:
-        raise SpecError(
-            brief="a drill needs two servers and a client",
-            details=f"The lab {session.lab.name} has {len(session.plan.servers)} and {len(session.plan.clients)}.",
-            resolution="labbuilder up --servers 2 --clients 1 --reconfigure",
-        )
-    if FAULTS[name].needs_link and session.spec.dhcp.failover.cold_standby:
-        raise SpecError(
-            brief=f"there is no drill {name} in manual mode on ISC: its servers have no failover connection",
-            resolution="labbuilder drill cut-link takes the primary's cable; docs/failover.md tells what the mode is",
-        )
-    return FAULTS[name]
 
 
 def _refuse_unless_proven(session: Session, name: str) -> None:

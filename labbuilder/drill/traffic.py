@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from labbuilder.assets import DRILL_FILES
+from labbuilder.drill.capture import read_capture
+from labbuilder.drill.model import Message
 from labbuilder.errors import MachineError
+from labbuilder.session import Session
 from labbuilder.transport import Shell
 from labbuilder.wait import wait_until
 
@@ -114,7 +117,7 @@ def traffic(
         MachineError: The machine can't run them.
         WaitError: They got no addresses.
     """
-    _clear(shell)
+    clear(shell)
     shell.run(f"mkdir -p {_FOLDER}")
     shell.put((DRILL_FILES / "traffic.sh").read_bytes(), f"{_FOLDER}/traffic.sh")
     for kind, count in (("holders", holders), ("newcomers", newcomers)):
@@ -135,12 +138,19 @@ def traffic(
         there = float(shell.run("date +%s.%N").stdout)
         yield Traffic(shell, nic, there - (before + time.time()) / 2)
     finally:
-        _clear(shell)
+        clear(shell)
 
 
-def _clear(shell: Shell) -> None:
+def clear(shell: Shell) -> None:
+    """Remove all that `traffic` made, also when it was killed."""
     shell.run(
         f"systemctl stop {_UNIT} {_UNIT}-crowd {_UNIT}-load 2>/dev/null; systemctl reset-failed {_UNIT} 2>/dev/null\n"
         f"ip netns list | awk '/^[hnx][0-9]/ {{print \"netns del \" $1}}' | ip -batch -; rm -rf {_FOLDER}",
         timeout_s=120,
     )
+
+
+def captured(session: Session, capture: bytes, *, zero_s: float) -> tuple[Message, ...]:
+    """The DHCP messages of a capture, with the names of the lab's servers; times count from ``zero_s``."""
+    servers = {session.spec.internal_address(i).ip: server.name for i, server in enumerate(session.plan.servers)}
+    return tuple(read_capture(capture, servers, zero_s=zero_s))

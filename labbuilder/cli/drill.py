@@ -1,0 +1,141 @@
+"""`labbuilder drill`: break the lab on purpose, measure, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labbuilder.cli import output
+from labbuilder.cli.shared import JsonOption, LabOption, app, described, example, existing, home, lab_names, reporting
+from labbuilder.errors import LabError, SpecError
+
+if TYPE_CHECKING:
+    from labbuilder.drill.series import Outcome
+    from labbuilder.lab import Lab
+
+
+def _drill_names() -> list[str]:
+    from labbuilder.drill import FAULTS  # noqa: PLC0415
+
+    return list(FAULTS)
+
+
+NamesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="Drills.", autocompletion=_drill_names)
+]
+ReportOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--report", help="Write it: .html, .json or .xml (JUnit), or a folder for all three; may be repeated."
+    ),
+]
+
+
+@app.command(
+    epilog=example(
+        "labbuilder drill crash-primary",
+        "labbuilder drill power-cut --engine kea --mode hot-standby",
+        "labbuilder drill --all --report reports",
+        "labbuilder drill --matrix --report matrix.html --language es",
+    )
+)
+def drill(
+    names: NamesArgument = None,
+    every: Annotated[bool, typer.Option("--all", help="All drills.")] = False,
+    matrix: Annotated[bool, typer.Option("--matrix", help="In each mode on each engine.")] = False,
+    mode: Annotated[str | None, typer.Option(help="In a lab of its own in this mode.")] = None,
+    engine: Annotated[str | None, typer.Option(help="In a lab of its own on this engine: isc or kea.")] = None,
+    lab: LabOption = None,
+    seed: Annotated[int, typer.Option(help="Of the clients' MACs.")] = 1,
+    limit: Annotated[float | None, typer.Option(help="The longest outage that is allowed, in seconds.")] = None,
+    report: ReportOption = None,
+    language: Annotated[str, typer.Option(help="Of table and page: en or es.")] = "en",
+    as_json: JsonOption = False,
+) -> None:
+    """Break the lab on purpose, measure what its clients felt, repair it, prove it. Said no name: list the drills."""
+    if not (names or every or matrix):
+        _list_drills(as_json=as_json)
+        return
+    if every and names:
+        raise SpecError(brief="--all and names of drills don't go together", resolution="leave one of them out")
+    _refuse_unknown(report or [], language)
+    with reporting(as_json=as_json, lab=lab):
+        outcomes = list(_outcomes(names or [], mode=mode, engine=engine, matrix=matrix, lab=lab, seed=seed))
+    raise typer.Exit(_tell(outcomes, report or [], language=language, limit_s=limit, as_json=as_json))
+
+
+def _list_drills(*, as_json: bool) -> None:
+    from labbuilder.drill import FAULTS  # noqa: PLC0415
+
+    titles = {name: fault.title for name, fault in FAULTS.items()}
+    output.print_json(titles) if as_json else print(output.table(("drill", "what happens"), list(titles.items())))
+
+
+def _refuse_unknown(paths: Sequence[Path], language: str) -> None:
+    """Before anything is broken: a report that can't be written would lose what was measured."""
+    from labbuilder.report import check_writable  # noqa: PLC0415
+
+    for path in paths:
+        check_writable(path, language=language)
+
+
+def _outcomes(
+    names: Sequence[str], *, mode: str | None, engine: str | None, matrix: bool, lab: str | None, seed: int
+) -> Iterator[Outcome]:
+    from labbuilder.drill import series  # noqa: PLC0415
+    from labbuilder.drill.faults import known  # noqa: PLC0415
+
+    drills = known(names)
+    runs = lab is not None or bool(lab_names())
+    found = existing(lab) if runs or not (matrix or mode or engine) else described(None)
+    if matrix and (mode or engine):
+        raise SpecError(brief="--matrix takes every mode and engine", resolution="leave --mode and --engine out")
+    if matrix:
+        yield from series.beside(home(), found.spec, series.MATRIX, drills, seed=seed)
+        return
+    way = _way(found, mode=mode, engine=engine)
+    own = found.spec.dhcp.failover
+    if runs and way == (own.mode, own.engine):
+        yield from series.in_lab(home(), found.name, drills, seed=seed)
+    else:
+        yield from series.beside(home(), found.spec, [way], drills, seed=seed)
+
+
+def _way(lab: Lab, **asked: str | None) -> Any:
+    """Mode and engine, the lab's own where nothing is said; the spec judges the words."""
+    from labbuilder.lab import Lab  # noqa: PLC0415
+
+    own = lab.spec.dhcp.failover
+    said = {key: value for key, value in asked.items() if value is not None}
+    wanted = Lab().add_server().add_server().failover(**{"mode": own.mode, "engine": own.engine} | said)
+    return wanted.spec.dhcp.failover.mode, wanted.spec.dhcp.failover.engine
+
+
+def _tell(
+    outcomes: Sequence[Outcome], paths: Sequence[Path], *, language: str, limit_s: float | None, as_json: bool
+) -> int:
+    """Print and write what was measured; the exit status."""
+    from labbuilder import report  # noqa: PLC0415
+    from labbuilder.drill.model import DrillResult  # noqa: PLC0415
+    from labbuilder.report.figures import holds  # noqa: PLC0415
+
+    results = [outcome for outcome in outcomes if isinstance(outcome, DrillResult)]
+    failures = [outcome for outcome in outcomes if not isinstance(outcome, DrillResult)]
+    written = [path for given in paths for path in report.write(results, given, language=language, limit_s=limit_s)]
+    if as_json:
+        missing = [{"drill": f.drill, "mode": f.mode, "engine": f.engine, **f.error.as_dict()} for f in failures]
+        output.print_json(report.as_json(results, limit_s=limit_s) | {"not_measured": missing})
+    else:
+        if results:
+            output.print_rich(report.table(results, language=language, limit_s=limit_s))
+        for failure in failures:
+            print(f"\nnot measured: {failure.drill}, {failure.mode}, {failure.engine}")
+            output.print_error(failure.error, as_json=False)
+        for path in written:
+            print(f"Written: {path}")
+    if failures:
+        return failures[0].error.exit_code
+    return 0 if all(holds(result, limit_s) for result in results) else LabError.exit_code

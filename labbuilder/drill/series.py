@@ -1,0 +1,103 @@
+"""Several drills in a row, over modes and engines: each pair of these in a lab of its own, made for it and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from labbuilder import engine, progress
+from labbuilder.drill.faults import fits
+from labbuilder.drill.model import DrillResult
+from labbuilder.drill.run import drill
+from labbuilder.errors import LabError, SpecError
+from labbuilder.providers.base import MachineState
+from labbuilder.session import Session
+from labbuilder.spec.failover import Engine, Mode
+from labbuilder.spec.load import spec_from_values
+from labbuilder.spec.models import LabSpec
+from labbuilder.store import Home, locked
+
+Way = tuple[Mode, Engine]
+MODES: tuple[Mode, ...] = get_args(Mode)
+ENGINES: tuple[Engine, ...] = get_args(Engine)
+MATRIX: tuple[Way, ...] = tuple((mode, engine) for engine in ENGINES for mode in MODES)
+
+
+@dataclass(frozen=True)
+class NotMeasured:
+    """A drill of a series that could not be carried out, and why."""
+
+    drill: str
+    mode: str
+    engine: str
+    error: LabError
+
+
+Outcome = DrillResult | NotMeasured
+
+
+def in_lab(home: Home, lab: str, names: Sequence[str], *, seed: int) -> Iterator[DrillResult]:
+    """Drills in a lab that runs; those that its mode does not know are left out, unless it is the only one.
+
+    Raises:
+        LabError: As `drill`: the first that can't be carried out ends it, since the lab may be broken.
+    """
+    with locked(home.lab(lab)), Session.open(home, lab) as session:
+        for name in names:
+            if len(names) > 1 and not fits(session.spec, name):
+                continue
+            yield drill(session, name, seed=seed)
+
+
+def beside(home: Home, spec: LabSpec, ways: Sequence[Way], names: Sequence[str], *, seed: int) -> Iterator[Outcome]:
+    """Drills in labs made from ``spec`` with other modes and engines, one lab at a time.
+
+    Drills that a mode does not know are left out. A lab in which one could not be carried out is made anew.
+
+    Raises:
+        SpecError: The addresses are in use: a lab of ``spec`` runs on a real LAN.
+    """
+    _refuse_clash(home, spec)
+    for mode, engine_name in ways:
+        own = _with_way(spec, mode, engine_name)
+        try:
+            for name in names:
+                if len(names) == 1 or fits(own, name):
+                    yield _in_own_lab(home, own, name, seed=seed)
+        finally:
+            engine.take_down(home, own.name)
+
+
+def _in_own_lab(home: Home, spec: LabSpec, name: str, *, seed: int) -> Outcome:
+    failover = spec.dhcp.failover
+    try:
+        with progress.step(f"{failover.engine} {failover.mode} {name}") as step:
+            with engine.brought_up(spec, home) as (session, _):
+                result = drill(session, name, seed=seed)
+            step.detail = "none of the new clients was served" if result.outage is None else f"{result.outage:.2f} s"
+    except LabError as error:
+        engine.take_down(home, spec.name)
+        return NotMeasured(name, failover.mode, failover.engine, error)
+    return result
+
+
+def _with_way(spec: LabSpec, mode: Mode, engine_name: Engine) -> LabSpec:
+    """The spec in another mode, under a name of its own; what only one mode or engine has goes back to its default."""
+    values = spec.model_dump(exclude_unset=True)
+    failover = values.get("dhcp", {}).get("failover", {})
+    kept = {key: value for key, value in failover.items() if key in ("mclt_s", "load_balance_max_s", "timers")}
+    values["dhcp"] = {**values.get("dhcp", {}), "failover": {**kept, "mode": mode, "engine": engine_name}}
+    return spec_from_values(**values | {"name": f"{spec.name[:8].rstrip('-')}-{engine_name}-{mode}"})
+
+
+def _refuse_clash(home: Home, spec: LabSpec) -> None:
+    if spec.provider == "nspawn" or not home.lab(spec.name).spec.exists():
+        return
+    with Session.open(home, spec.name) as session:
+        on = [machine.name for machine in session.provider.status() if machine.state is not MachineState.STOPPED]
+        if on and session.provider.kind != "nspawn":
+            raise SpecError(
+                brief=f"the lab {spec.name} runs, and a second one of its addresses can't be on the same LAN",
+                resolution=f"labbuilder down --lab {spec.name}, or ask for the drill in the lab's own mode",
+            )

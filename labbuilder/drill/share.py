@@ -1,0 +1,57 @@
+"""How many new clients each server answers while nothing is broken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from labbuilder import progress
+from labbuilder.drill.faults import pair_and_client
+from labbuilder.drill.measure import exchanges
+from labbuilder.drill.model import Kind
+from labbuilder.drill.traffic import NEWCOMER_EVERY_S, captured, traffic
+from labbuilder.session import Session
+from labbuilder.wait import wait_until
+
+CLIENTS = 200
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Who answered.
+
+    Attributes:
+        asked: So many clients, each with a MAC of its own, asked once.
+        answers: ACKs of each server, primary first.
+    """
+
+    asked: int
+    answers: dict[str, int]
+
+
+def shares(session: Session, *, clients: int = CLIENTS, seed: int = 1) -> Shares:
+    """Let so many clients ask once, and count who answers them.
+
+    Args:
+        session: The running lab, locked by who calls.
+        clients: How many.
+        seed: Of their MACs.
+
+    Raises:
+        SpecError: The lab has no pair or no client.
+        WaitError: They were not served.
+    """
+    pair_and_client(session)
+    client = session.plan.clients[0]
+    shell, nic = session.shell(client.name), client.nic("internal").name
+    with (
+        progress.step("clients") as step,
+        traffic(shell, nic, seed=seed, holders=0, newcomers=clients, once=True) as running,
+    ):
+        step.detail = f"{clients} ask once"
+        within_s = 60.0 + 2 * NEWCOMER_EVERY_S * clients
+        wait_until("every client has had its turn", lambda: running.all_came, within_s=within_s, every_s=0.2)
+        messages = captured(session, running.capture(), zero_s=0.0)
+    found = exchanges(messages)
+    served = Counter(e.server for e in found if e.kind is Kind.NEW and e.answered_at_s is not None)
+    return Shares(clients, {server.name: served[server.name] for server in session.plan.servers})
