@@ -12,8 +12,9 @@ import typer
 
 from labbuilder import __version__
 
-# isort: off  help lists the commands in this order
-from labbuilder.cli import drill, failover, files, image, lab, machine, output, snapshot  # noqa: F401
+# help lists the commands in this order
+# isort: off
+from labbuilder.cli import lab, drill, failover, machine, files, snapshot, image, output  # noqa: F401
 
 # isort: on
 from labbuilder.cli.shared import app, home, settings

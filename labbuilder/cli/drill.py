@@ -76,10 +76,10 @@ def _list_drills(*, as_json: bool) -> None:
 
 def _refuse_unknown(paths: Sequence[Path], language: str) -> None:
     """Before anything is broken: a report that can't be written would lose what was measured."""
-    from labbuilder.report import check_writable  # noqa: PLC0415
+    from labbuilder.report import check  # noqa: PLC0415
 
-    for path in paths:
-        check_writable(path, language=language)
+    for path in paths or [Path()]:
+        check(path, language=language)
 
 
 def _outcomes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from labbuilder.errors import HostError, SpecError
 from labbuilder.report.document import as_json
 from labbuilder.report.junit import junit
 from labbuilder.report.page import html
+from labbuilder.report.words import Words
 
 _ALL = ("report.html", "report.json", "report.xml")
 
@@ -34,13 +36,7 @@ def write(
         SpecError: The ending is another one, or there is no such language.
         HostError: It can't be written.
     """
-    path = Path(path)
-    if path.suffix and not path.is_dir() and f"report{path.suffix}" not in _ALL:
-        raise SpecError(
-            brief=f"no report is written as {path.suffix!r}",
-            resolution="use .html, .json or .xml (JUnit), or a folder for all three",
-        )
-    paths = (path,) if path.suffix and not path.is_dir() else tuple(path / name for name in _ALL)
+    paths = check(path, language=language)
     texts = {
         ".html": lambda: html(results, language=language, limit_s=limit_s),
         ".json": lambda: json.dumps(as_json(results, limit_s=limit_s), indent=1) + "\n",
@@ -58,3 +54,27 @@ def write(
             resolution="give a place where files can be made",
         ) from error
     return paths
+
+
+def check(path: str | Path, *, language: str) -> tuple[Path, ...]:
+    """The files that `write` would write; asked before a drill, since a report that can't be written loses it.
+
+    Raises:
+        SpecError: The ending is an unknown one, or there is no such language.
+        HostError: Nothing can be written there.
+    """
+    path = Path(path)
+    Words(language)
+    if path.suffix and not path.is_dir() and f"report{path.suffix}" not in _ALL:
+        raise SpecError(
+            brief=f"no report is written as {path.suffix!r}",
+            resolution="use .html, .json or .xml (JUnit), or a folder for all three",
+        )
+    there = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    if not os.access(there, os.W_OK) or (there != path.absolute() and not there.is_dir()):
+        raise HostError(
+            brief=f"the report can't be written to {path}",
+            details=f"{there} is no folder that can be written to",
+            resolution="give a place where files can be made",
+        )
+    return (path,) if path.suffix and not path.is_dir() else tuple(path / name for name in _ALL)

@@ -6,18 +6,27 @@
 # five of six by udhcpc, one by dhclient. FOLDER/ready says that all are there, FOLDER/done that each newcomer came once.
 set -u
 nic=$1 d=$2 newcomer_every=$3 renewal_every=$4 once=${5-}
-mkdir -p "$d/held" "$d/busy"
+held=$d/held
+mkdir -p "$held" "$d/busy"
 
 cat > "$d/hook" <<'HOOK'
 #!/bin/sh
-# udhcpc says what it did as a word, dhclient in $reason.
+# udhcpc says what it did as a word, dhclient in $reason. A newcomer's RELEASE goes by unicast and the address right after it, so the
+# server's MAC must be known by then: hence the ping. udhcpc is told to end, since with -q Debian's sends no RELEASE.
+server=${serverid-${new_dhcp_server_identifier-}}
 case ${reason-$1} in
 BOUND) ip address replace "$new_ip_address/$new_subnet_mask" dev "$interface" ;;
-bound | renew)
-    ip address replace "$ip/$mask" dev "$interface"
-    [ ! -d "${HELD:-/nowhere}" ] || : > "$HELD/$interface"
-    ;;
+bound | renew) ip address replace "$ip/$mask" dev "$interface" ;;
 deconfig | EXPIRE | RELEASE | STOP | FAIL) ip address flush dev "$interface" ;;
+esac
+case ${reason-$1} in
+BOUND) ping -q -n -c 1 -W 1 "$server" > /dev/null ;;
+bound)
+    case $interface in
+    n*) ping -q -n -c 1 -W 1 "$server" > /dev/null; kill "$PPID" ;;
+    h*) : > "$HELD/$interface" ;;
+    esac
+    ;;
 esac
 HOOK
 chmod +x "$d/hook"
@@ -54,7 +63,7 @@ newcomer() { # NUMBER
     if [ $(($1 % 6)) = 0 ]; then
         by_dhclient "n$1"
     else
-        inside "n$1" udhcpc -i "n$1" -f -q -R -n -t 60 -T 1 -s "$d/hook"
+        inside "n$1" udhcpc -i "n$1" -f -R -n -t 60 -T 1 -s "$d/hook"
     fi >/dev/null 2>&1
     rm "$d/busy/$1"
 }
@@ -66,11 +75,11 @@ making=$!
 machines h "$d/holders"
 pids=
 for n in $(seq "$number"); do
-    HELD=$d/held nsenter --net="/run/netns/h$n" udhcpc -i "h$n" -f -t 60 -T 1 -s "$d/hook" >/dev/null 2>&1 &
+    HELD=$held nsenter --net="/run/netns/h$n" udhcpc -i "h$n" -f -t 60 -T 1 -s "$d/hook" >/dev/null 2>&1 &
     pids="$pids $!"
 done
 for _ in $(seq 400); do
-    [ "$(ls "$d/held" | wc -l)" -lt "$number" ] || break
+    [ "$(ls "$held" | wc -l)" -lt "$number" ] || break
     sleep 0.05
 done
 wait "$making"
