@@ -5,6 +5,7 @@ from __future__ import annotations
 from labbuilder.run import run
 
 BRIDGES = {"internal": "br-int", "bridged": "br-lan"}
+_DAY = 8_640_000  # in hundredths of a second
 
 
 def ip_batch(*lines: str) -> None:
@@ -13,8 +14,9 @@ def ip_batch(*lines: str) -> None:
 
 
 def make_bridges() -> None:
-    """Bring up both bridges; no forwarding delay, since nothing can loop."""
-    ip_batch("link set lo up", *(f"link add {b} up type bridge forward_delay 0" for b in BRIDGES.values()))
+    """Bring up both bridges; no forwarding delay, since nothing can loop; what they learned is kept for a day."""
+    made = (f"link add {b} up type bridge forward_delay 0 ageing_time {_DAY}" for b in BRIDGES.values())
+    ip_batch("link set lo up", *made)
 
 
 def host_end(index: int, network: str) -> str:
@@ -25,7 +27,8 @@ def host_end(index: int, network: str) -> str:
 def plug(index: int, nics: list[dict[str, str]], pid: int, cut: set[str]) -> None:
     """Make a machine's NICs, born with their names and MACs in the network namespace of ``pid``.
 
-    A wire that is left over from the boot before is gone with that boot's namespace.
+    A wire that is left over from the boot before is gone with that boot's namespace. A NIC gets no unicast frame that is
+    not for it: a veth would hand on what the bridge floods, and dhcpd would answer what was asked of a dead partner.
     """
     lines = []
     for nic in nics:
@@ -33,6 +36,7 @@ def plug(index: int, nics: list[dict[str, str]], pid: int, cut: set[str]) -> Non
         end = host_end(index, nic["network"])
         peer = f"peer name {nic['name']} address {nic['mac']} netns {pid}"
         lines.append(f"link add {end} {state} master {BRIDGES[nic['network']]} type veth {peer}")
+        lines.append(f"link set {end} type bridge_slave flood off")
     ip_batch(*lines)
 
 
@@ -42,5 +46,8 @@ def set_link(index: int, network: str, *, up: bool) -> None:
 
 
 def pull(index: int, nics: list[dict[str, str]]) -> None:
-    """Unplug every cable of a machine; its next boot has new ones."""
-    ip_batch(*(f"link set {host_end(index, nic['network'])} down" for nic in nics))
+    """Take a machine's wires away, both ends; its next boot has new ones.
+
+    They must go, not only down: connections that nobody closes keep the dead machine's network namespace for minutes.
+    """
+    ip_batch(*(f"link del {host_end(index, nic['network'])}" for nic in nics))
