@@ -12,6 +12,11 @@ def ip_batch(*lines: str) -> None:
     run("ip", "-batch", "-", stdin="".join(f"{line}\n" for line in lines))
 
 
+def _remove(*ends: str) -> None:
+    """Take wires away, where they are there."""
+    run("ip", "-force", "-batch", "-", stdin="".join(f"link del {end}\n" for end in ends), ok=(0, 1))
+
+
 def make_bridges() -> None:
     """Bring up both bridges; no forwarding delay, since nothing can loop."""
     ip_batch("link set lo up", *(f"link add {b} up type bridge forward_delay 0" for b in BRIDGES.values()))
@@ -25,8 +30,9 @@ def host_end(index: int, network: str) -> str:
 def plug(index: int, nics: list[dict[str, str]], pid: int, cut: set[str]) -> None:
     """Make a machine's NICs, born with their names and MACs in the network namespace of ``pid``.
 
-    A wire that is left over from the boot before is gone with that boot's namespace.
+    The kernel takes the namespace of the boot before apart when it likes, up to seconds later: its wires go here.
     """
+    _remove(*(host_end(index, nic["network"]) for nic in nics))
     lines = []
     for nic in nics:
         state = "" if nic["network"] in cut else "up"
