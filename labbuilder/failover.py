@@ -244,7 +244,11 @@ def _tell_dhcpd(session: Session, machine: str) -> None:
     read = f'printf "{words}" | omshell | grep local-state'
     said = session.shell(machine).run(f"{key}; {tell} >/dev/null; {read}".replace("\n", "\\n"))
     if f"{_PARTNER_DOWN:02x}" not in said.stdout.split(":")[-1]:
-        raise MachineError(brief=f"dhcpd on {machine} did not go to partner-down", details=said.stdout + said.stderr)
+        raise MachineError(
+            brief=f"dhcpd on {machine} did not stay in partner-down",
+            details=f"While its partner is connected, the two find back to normal at once.\n{said.stdout}{said.stderr}",
+            resolution="stop dhcpd on the partner, or its machine, and say it again",
+        )
 
 
 def _answers(session: Session, index: int, *, seen_by: int) -> str:

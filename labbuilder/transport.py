@@ -139,6 +139,11 @@ class Shell:
                 details=f"{type(error).__name__}: {error}",
                 resolution="labbuilder status shows whether it runs",
             ) from error
+        if done.exited < 0:
+            raise TransportError(
+                brief=f"{self.endpoint.machine} went away in the middle of a command",
+                resolution="labbuilder status shows whether it runs",
+            )
         return Result(("ssh", self.endpoint.machine, script), done.exited, done.stdout, done.stderr)
 
     def run_many(self, scripts: Sequence[str], *, timeout_s: float = 60.0) -> tuple[Result, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labbuilder.plan.model import RenderedFile, Service
-from labbuilder.plan.probes import FAILOVER_STATES, kea_partner_states
+from labbuilder.plan.probes import FAILOVER_STATES, KEA, kea_partner_states
 from labbuilder.plan.systemd import ENABLE, RELOAD, off
 from labbuilder.render import render
 from labbuilder.spec.models import AddressRange, LabSpec
@@ -15,6 +15,12 @@ CONF = "/etc/kea/kea-dhcp4.conf"
 HA_PORT = 8000
 _OTHER = "isc-dhcp-server"
 _LIMIT_S = 60.0
+
+# A partner-down that was forced on a living pair ends by command alone, and not while the partner starts.
+_END_MAINTENANCE = (
+    f'n=0; while [ $n -lt 100 ]; do case "$({FAILOVER_STATES["kea"]})" in partner-in-m*) ;; *) break ;; esac; '
+    f'echo \'{{"command": "ha-maintenance-cancel"}}\' | {KEA}; n=$((n+1)); sleep 0.1; done'
+)
 
 
 def ha_mode(spec: LabSpec) -> str:
@@ -66,7 +72,7 @@ def kea_services(spec: LabSpec, values: dict[str, Any]) -> tuple[Service, ...]:
         title=f"DHCP failover, both peers {mode}",
         holds=f'[ "$({FAILOVER_STATES["kea"]})" = {mode}/{mode} ] && '
         f'[ "$({kea_partner_states(values["peer"], HA_PORT)})" = {mode}/{mode} ]',
-        apply="true",
+        apply=_END_MAINTENANCE,
         settle_s=_LIMIT_S,
         after=tuple(f"{server.name}:dhcp" for server in spec.servers),
     )

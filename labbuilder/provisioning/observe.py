@@ -61,7 +61,7 @@ def observe(machine: MachinePlan, shell: Shell) -> Observation:
             services[service.name] = "not in effect"
     for service in machine.services:  # what only waits holds no longer when what it waits for is applied
         again = {f"{machine.name}:{name}" for name in services} & {*service.after}
-        if again and service.apply == "true" and not service.files:
+        if again and not service.files:
             services.setdefault(service.name, "to be awaited again")
     return Observation(differing, services)
 

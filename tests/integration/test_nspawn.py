@@ -92,3 +92,17 @@ def test_another_spec_under_the_same_name_is_refused_unless_told(home: Home) -> 
         assert [m.name for m in other.status()] == ["client1", "server1"]
         Lab("changing", home=home).add_server().up(reconfigure=True).verify().raise_for_failures()
         assert [m.name for m in lab.status()] == ["server1"]
+
+
+def test_a_machine_starts_while_the_namespace_of_its_last_boot_is_still_there(home: Home) -> None:
+    """The kernel takes it apart when it likes; here somebody holds it. The new wires have the names of the old ones."""
+    with Lab("again", home=home).add_server() as lab:
+        provider = lab.session().provider
+        assert isinstance(provider, NspawnProvider)
+        with contextlib.ExitStack() as held:
+            for pid in cgroups.host_pids(provider.mark, "server1"):
+                held.enter_context(Path(f"/proc/{pid}/ns/net").open("rb"))
+            provider.kill("server1")
+            provider.start("server1")
+            provider.wait_ready("server1")
+            lab.up()

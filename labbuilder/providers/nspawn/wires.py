@@ -27,8 +27,8 @@ def host_end(index: int, network: str) -> str:
 def plug(index: int, nics: list[dict[str, str]], pid: int, cut: set[str]) -> None:
     """Make a machine's NICs, born with their names and MACs in the network namespace of ``pid``.
 
-    A wire that is left over from the boot before is gone with that boot's namespace. A NIC gets no unicast frame that is
-    not for it: a veth would hand on what the bridge floods, and dhcpd would answer what was asked of a dead partner.
+    A NIC gets no unicast frame that is not for it: a veth would hand on what the bridge floods, and dhcpd would answer
+    what was asked of a dead partner.
     """
     lines = []
     for nic in nics:
@@ -46,8 +46,9 @@ def set_link(index: int, network: str, *, up: bool) -> None:
 
 
 def pull(index: int, nics: list[dict[str, str]]) -> None:
-    """Take a machine's wires away, both ends; its next boot has new ones.
+    """Take a machine's wires away, both ends, where they are there; its next boot has new ones.
 
-    They must go, not only down: connections that nobody closes keep the dead machine's network namespace for minutes.
+    Down is not enough: connections that nobody closes keep the dead machine's network namespace for minutes.
     """
-    ip_batch(*(f"link del {host_end(index, nic['network'])}" for nic in nics))
+    lines = "".join(f"link del {host_end(index, nic['network'])}\n" for nic in nics)
+    run("ip", "-force", "-batch", "-", stdin=lines, ok=(0, 1))
