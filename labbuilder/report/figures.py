@@ -71,10 +71,10 @@ class Share:
     """A server's part of the new clients before the fault, with the Wilson interval of 95 %.
 
     Attributes:
-        clients: Those that chose its offer. Not those whose ACK came from it: two dhcpds may both send one.
+        answers: Clients that took its offer. Not those whose ACK came from it: two dhcpds may both send one.
     """
 
-    clients: int
+    answers: int
     of: int
     low: float
     high: float
@@ -82,15 +82,15 @@ class Share:
     @property
     def value(self) -> float:
         """From 0 to 1."""
-        return self.clients / self.of
+        return self.answers / self.of
 
 
-def share(clients: int, of: int) -> Share:
+def share(answers: int, of: int) -> Share:
     """The interval of a binomial share (Wilson 1927): sound for few answers too, and for none of many."""
-    part, square = clients / of, _Z_95**2
+    part, square = answers / of, _Z_95**2
     centre = (part + square / (2 * of)) / (1 + square / of)
     half = _Z_95 * math.sqrt(part * (1 - part) / of + square / (4 * of**2)) / (1 + square / of)
-    return Share(clients, of, max(0.0, centre - half), min(1.0, centre + half))
+    return Share(answers, of, max(0.0, centre - half), min(1.0, centre + half))
 
 
 @dataclass(frozen=True)
