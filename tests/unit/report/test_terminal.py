@@ -18,9 +18,9 @@ from labbuilder.drill.model import DrillResult
 MODES = ("load-balancing", "hot-standby", "round-robin", "manual")
 
 
-def printed(results: Sequence[DrillResult], *, terminal: bool = False, **options: object) -> str:
+def printed(results: Sequence[DrillResult], *, terminal: bool = False, width: int = 80, **options: object) -> str:
     stream = io.StringIO()
-    console = Console(file=stream, width=80, force_terminal=terminal, _environ={"TERM": "xterm"})
+    console = Console(file=stream, width=width, force_terminal=terminal, _environ={"TERM": "xterm"})
     console.print(report.table(results, **options))  # type: ignore[arg-type]
     return stream.getvalue()
 
@@ -40,6 +40,11 @@ def test_nothing_is_broken_by_80_columns(language: str) -> None:
             assert sum(line.startswith(f" {name} ") for line in text.splitlines()) == len({r.engine for r in results})
     heads = [line.split() for line in printed(every, language=language).splitlines() if "round-robin" in line]
     assert [words[1:] for words in heads] == [list(MODES)] * 2
+
+
+def test_a_narrow_terminal_breaks_no_drills_name() -> None:
+    text = printed(matrix(), width=56)
+    assert all(f" {name} " in text for name in FAULTS)
 
 
 def test_one_drill_is_told_in_full() -> None:
