@@ -184,7 +184,7 @@ def test_repeats_are_told_as_a_number() -> None:
     before, _ = ladders(result)
     assert before is not None
     first = before.rungs[0].message
-    again = [replace(first, at_s=first.at_s + n / 10_000) for n in range(1, 6)]
+    again = [replace(first, at_s=first.at_s + n / 1_000_000) for n in range(1, 6)]
     more = replace(result, messages=tuple(sorted([*result.messages, *again], key=lambda m: m.at_s)))
     ladder, _ = ladders(more)
     assert ladder is not None
