@@ -36,7 +36,7 @@ bench: $(VENV)/.dev ## Times of up, again and down, against the hand-made floor
 	$(BIN)/python benchmarks/bench_virtualbox.py
 
 docs: $(VENV)/.dev ## The reference of the Python API, from its docstrings, in build/api/
-	$(BIN)/pdoc --docformat google -o build/api labbuilder.lab labbuilder.errors labbuilder.spec.models labbuilder.spec.failover labbuilder.verify.model labbuilder.lint labbuilder.session labbuilder.providers.base
+	$(BIN)/pdoc --docformat google -o build/api labbuilder.lab labbuilder.errors labbuilder.spec.models labbuilder.spec.failover labbuilder.verify.model labbuilder.lint labbuilder.drill.model labbuilder.report labbuilder.session labbuilder.providers.base
 
 $(VENV)/.host:
 	@missing=$$(dpkg-query -W -f='$${Status} $${Package}\n' $(HOST_PACKAGES) 2>&1 | grep -v '^install ok' || true); \

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from labbuilder.drill.model import DrillResult, Exchange, Kind, Outage
+from labbuilder.drill.model import DrillResult, Kind, Outage
 
 _Z_95 = 1.959964  # of the normal distribution, both sides
 
@@ -68,7 +68,11 @@ def holds(result: DrillResult, limit_s: float | None = None) -> bool:
 
 @dataclass(frozen=True)
 class Share:
-    """A server's part of the answers to new clients before the fault, with the Wilson interval of 95 %."""
+    """A server's part of the new clients before the fault, with the Wilson interval of 95 %.
+
+    Attributes:
+        answers: Clients that took its offer. Not those whose ACK came from it: two dhcpds may both send one.
+    """
 
     answers: int
     of: int
@@ -112,19 +116,28 @@ def repaired_at(result: DrillResult) -> float:
 
 
 def answers(result: DrillResult) -> tuple[Answers, ...]:
-    """ACKs of each server."""
-    answered = [(e.answered_at_s, e) for e in result.exchanges if e.answered_at_s is not None]
-    newcomers = [e for at, e in answered if at < 0 and e.kind is Kind.NEW]
-    return tuple(_answers(server, answered, newcomers, repaired_at(result)) for server in servers(result))
+    """ACKs of each server, and its share."""
+    repaired_s, chosen = repaired_at(result), _chosen(result)
+    return tuple(_answers(result, server, repaired_s, chosen) for server in servers(result))
 
 
-def _answers(
-    server: str, answered: Sequence[tuple[float, Exchange]], newcomers: Sequence[Exchange], repaired_s: float
-) -> Answers:
-    own = [at for at, exchange in answered if exchange.server == server]
+def _answers(result: DrillResult, server: str, repaired_s: float, chosen: Sequence[str]) -> Answers:
+    own = acks(result, server)
     before, after = sum(at < 0 for at in own), sum(at >= repaired_s for at in own)
-    part = share(sum(e.server == server for e in newcomers), len(newcomers)) if newcomers else None
+    part = share(chosen.count(server), len(chosen)) if chosen else None
     return Answers(server, before, len(own) - before - after, after, part)
+
+
+def acks(result: DrillResult, server: str) -> tuple[float, ...]:
+    """When the server sent an ACK."""
+    return tuple(m.at_s for m in result.messages if m.type == "ACK" and m.server == server)
+
+
+def _chosen(result: DrillResult) -> list[str]:
+    """Of each new client that was served before the fault the server whose offer it took."""
+    named = {m.xid: m.server for m in result.messages if m.type == "REQUEST" and not m.renewing}
+    served = {m.xid for m in result.messages if m.type == "ACK" and m.at_s < 0}
+    return [server for xid, server in named.items() if server and xid in served]
 
 
 def command(result: DrillResult) -> str:

@@ -69,9 +69,10 @@ def ladders(result: DrillResult) -> tuple[Ladder | None, Ladder | None]:
 
 def _ladder(result: DrillResult, exchange: Exchange) -> Ladder:
     until = exchange.answered_at_s or exchange.asked_at_s
-    said = [m for m in result.messages if m.client == exchange.client and exchange.asked_at_s <= m.at_s <= until]
     names = figures.servers(result)
-    said = [m for m in said if not m.from_server or m.server in names]
+    own = [m for m in result.messages if m.client == exchange.client and (not m.from_server or m.server in names)]
+    said = [m for m in own if exchange.asked_at_s <= m.at_s <= until]
+    said += [m for m in own if m.at_s > until and m.type == "ACK" and m.xid == said[-1].xid]  # the other server's
     lifelines = (
         Lifeline(exchange.client, _LEFT),
         *(

@@ -72,9 +72,9 @@ def _claim(words: Words, claim: figures.Claim, result: DrillResult, limit_s: flo
     return mark.append(printable(f"{words.claim(claim, limit_s)}: {words.seen(claim, result)}"), "default")
 
 
-def _grid(*heads: str, title: str = "") -> Table:
+def _grid(*heads: str) -> Table:
     """A plain table: its first column is text, the others are figures."""
-    grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", padding=0)
+    grid = Table(box=box.SIMPLE_HEAD, padding=0)
     for n, head in enumerate(heads):
         grid.add_column(head, justify="right" if n else "left", no_wrap=not n)
     return grid
@@ -110,24 +110,22 @@ def _event(words: Words, event: Event, result: DrillResult) -> Text:
     return Text(printable(words.event(event, result)), "" if event.what == "state" else "bold")
 
 
-def _of_engine(words: Words, results: Sequence[DrillResult], limit_s: float | None) -> Table:
-    versions = dict.fromkeys(figures.versions(result) for result in results)
+def _of_engine(words: Words, results: Sequence[DrillResult], limit_s: float | None) -> RenderableType:
+    versions = printable("; ".join(dict.fromkeys(figures.versions(result) for result in results)))
     modes = list(dict.fromkeys(result.mode for result in results))
-    title = printable("; ".join(versions))
     if len(modes) == 1:
-        return _list(words, results, f"{title}, {printable(modes[0])}", limit_s)
-    grid = _grid(words("drill"), *modes, title=f"{title}: {words('outage_of_new')}")
+        return Group(Text(f"{versions}, {printable(modes[0])}", "bold"), _list(words, results, limit_s))
+    grid = _grid(words("drill"), *map(printable, modes))
     for drill in dict.fromkeys(result.drill for result in results):
-        row = {mode: Text("\u2013") for mode in modes}
-        for result in (r for r in results if r.drill == drill):
-            row[result.mode] = _marked(words, result, limit_s)
-        grid.add_row(printable(drill), *row.values())
-    return grid
+        here = [result for result in results if result.drill == drill]
+        cells = ([_marked(words, r, limit_s) for r in here if r.mode == mode] for mode in modes)
+        grid.add_row(printable(drill), *(Text("\n").join(cell) if cell else "\u2013" for cell in cells))
+    return Group(Text(f"{versions}: {words('outage_of_new')}", "bold"), grid)
 
 
-def _list(words: Words, results: Sequence[DrillResult], title: str, limit_s: float | None) -> Table:
+def _list(words: Words, results: Sequence[DrillResult], limit_s: float | None) -> Table:
     kinds = [words(f"kind_{outage.kind}") for outage in results[0].outages]
-    grid = _grid(words("drill"), *kinds, *(words(key) for key in ("duplicates", "lost", "verified")), title=title)
+    grid = _grid(words("drill"), *kinds, *(words(key) for key in ("duplicates", "lost", "verified")))
     for result in results:
         rest = [words.outage(outage) for outage in result.outages[1:]]
         bad = [str(len(found)) for found in (result.duplicates, result.lost)]

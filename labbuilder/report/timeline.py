@@ -181,14 +181,7 @@ def _server_lanes(
     result: DrillResult, x: Callable[[float], float], end: float, slice_s: float, y: float
 ) -> tuple[tuple[ServerLane, ...], int]:
     names = figures.servers(result)
-    counts = {
-        name: Counter(
-            math.floor(e.answered_at_s / slice_s)
-            for e in result.exchanges
-            if e.server == name and e.answered_at_s is not None
-        )
-        for name in names
-    }
+    counts = {name: Counter(math.floor(at / slice_s) for at in figures.acks(result, name)) for name in names}
     most = max((count for of_server in counts.values() for count in of_server.values()), default=1)
     return tuple(
         ServerLane(

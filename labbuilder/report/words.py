@@ -69,7 +69,11 @@ class Words:
         if event.what == "fault":
             return self.title(result)
         key = f"event_{event.what}"
-        return self(key, machine=event.machine, state=event.text) if key in texts() else event.text
+        return self(key, machine=event.machine, state=self.state(event.text)) if key in texts() else event.text
+
+    def state(self, state: str) -> str:
+        """A failover state: the engine's own word, but for what is no state."""
+        return self("state_unwatched") if state == "unwatched" else state
 
     def flag(self, event: Event) -> str:
         """An event in a word or two, with its time."""

@@ -35,6 +35,7 @@ def test_the_wheel_has_all_of_provision(wheel: Path) -> None:
     assert tracked
     assert {f"labbuilder/_assets/{path}" for path in tracked} <= names
     assert "labbuilder/py.typed" in names
+    assert {"labbuilder/report/texts.yaml", "labbuilder/report/templates/page.html.j2"} <= names
 
 
 @pytest.mark.slow

@@ -1,0 +1,78 @@
+"""Results on a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from drills import recorded
+from rich.console import Console
+
+from labbuilder import report
+from labbuilder.drill.faults import FAULTS
+from labbuilder.drill.model import DrillResult
+
+MODES = ("load-balancing", "hot-standby", "round-robin", "manual")
+
+
+def printed(results: Sequence[DrillResult], *, terminal: bool = False, width: int = 80, **options: object) -> str:
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=terminal, _environ={"TERM": "xterm"})
+    console.print(report.table(results, **options))  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def matrix() -> list[DrillResult]:
+    of_engine = {"isc": recorded(), "kea": recorded("kea-hot-standby")}
+    return [replace(of_engine[e], drill=d, mode=m) for e, d, m in product(of_engine, FAULTS, MODES)]
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_nothing_is_broken_by_80_columns(language: str) -> None:
+    every = matrix()
+    for results in (every, [r for r in every if (r.engine, r.mode) == ("isc", "manual")]):
+        text = printed(results, language=language)
+        assert max(map(len, text.splitlines())) <= 80
+        for name in FAULTS:
+            assert sum(line.startswith(f" {name} ") for line in text.splitlines()) == len({r.engine for r in results})
+    heads = [line.split() for line in printed(every, language=language).splitlines() if "round-robin" in line]
+    assert [words[1:] for words in heads] == [list(MODES)] * 2
+
+
+def test_a_narrow_terminal_breaks_no_drills_name() -> None:
+    text = printed(matrix(), width=56)
+    assert all(f" {name} " in text for name in FAULTS)
+
+
+def test_one_drill_is_told_in_full() -> None:
+    text = printed([recorded("isc-manual")], limit_s=0.01)
+    for said in ("FAILED", "new clients", "the operator lets server2 serve", "server2: serving", "within 10 ms"):
+        assert said in text
+    assert "labbuilder drill crash-primary --mode manual --engine isc --seed 1" in text
+
+
+def test_a_failure_is_told_with_its_reason() -> None:
+    bad = replace(recorded(), drill="power-cut", duplicates=("192.168.1.7: a and b",))
+    text = printed([recorded(), bad])
+    assert "1 of 2 drills passed" in text
+    assert "no address is held by two clients: 192.168.1.7: a and b" in text
+
+
+def test_a_drill_that_was_run_twice_stands_twice() -> None:
+    slow = tuple(replace(outage, seconds=7.0) for outage in recorded().outages)
+    text = printed([recorded(), recorded("isc-manual"), replace(recorded(), outages=slow, seed=2)])
+    assert [line.split()[0] for line in text.splitlines() if "\u2713" in line] == ["crash-primary", "7.00"]
+
+
+def test_colours_are_for_terminals_alone() -> None:
+    assert "\x1b[" not in printed([recorded()])
+    assert "\x1b[" in printed([recorded()], terminal=True)
+
+
+def test_a_hostile_name_commands_no_terminal() -> None:
+    text = printed([replace(recorded(), drill="[bold red]x\x1b]0;owned\x07\x9b31m", lab="\x1b[2J")])
+    assert "[bold red]x" in text
+    assert not {"\x1b", "\x07", "\x9b"} & set(text)
