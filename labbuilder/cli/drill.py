@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
     from labbuilder.drill.series import Outcome
-    from labbuilder.lab import Lab
+    from labbuilder.spec.models import LabSpec
 
 
 def _drill_names() -> list[str]:
@@ -48,6 +48,7 @@ def drill(
     matrix: Annotated[bool, typer.Option("--matrix", help="In each mode on each engine.")] = False,
     mode: Annotated[str | None, typer.Option(help="In a lab of its own in this mode.")] = None,
     engine: Annotated[str | None, typer.Option(help="In a lab of its own on this engine: isc or kea.")] = None,
+    timers: Annotated[str | None, typer.Option(help="In a lab of its own with these: quick, or engine's own.")] = None,
     lab: LabOption = None,
     seed: Annotated[int, typer.Option(help="Of the clients' MACs.")] = 1,
     limit: Annotated[float | None, typer.Option(help="The longest outage that is allowed, in seconds.")] = None,
@@ -61,9 +62,13 @@ def drill(
         return
     if every and names:
         raise SpecError(brief="--all and names of drills don't go together", resolution="leave one of them out")
+    from labbuilder.drill.faults import known  # noqa: PLC0415
+
     _refuse_unknown(report or [], language)
     with reporting(as_json=as_json, lab=lab):
-        outcomes = list(_outcomes(names or [], mode=mode, engine=engine, matrix=matrix, lab=lab, seed=seed))
+        ways = {"mode": mode, "engine": engine, "timers": timers}
+        said = {key: value for key, value in ways.items() if value is not None}
+        outcomes = list(_outcomes(known(names or []), said, matrix=matrix, lab=lab, seed=seed))
     raise typer.Exit(_tell(outcomes, report or [], language=language, limit_s=limit, as_json=as_json))
 
 
@@ -83,35 +88,32 @@ def _refuse_unknown(paths: Sequence[Path], language: str) -> None:
 
 
 def _outcomes(
-    names: Sequence[str], *, mode: str | None, engine: str | None, matrix: bool, lab: str | None, seed: int
+    drills: Sequence[str], said: Mapping[str, str], *, matrix: bool, lab: str | None, seed: int
 ) -> Iterator[Outcome]:
     from labbuilder.drill import series  # noqa: PLC0415
-    from labbuilder.drill.faults import known  # noqa: PLC0415
 
-    drills = known(names)
-    runs = lab is not None or bool(lab_names())
-    found = existing(lab) if runs or not (matrix or mode or engine) else described(None)
-    if matrix and (mode or engine):
+    if matrix and said.keys() & {"mode", "engine"}:
         raise SpecError(brief="--matrix takes every mode and engine", resolution="leave --mode and --engine out")
-    if matrix:
-        yield from series.beside(home(), found.spec, series.MATRIX, drills, seed=seed)
-        return
-    way = _way(found, mode=mode, engine=engine)
-    own = found.spec.dhcp.failover
-    if runs and way == (own.mode, own.engine):
-        yield from series.in_lab(home(), found.name, drills, seed=seed)
+    runs = lab is not None or bool(lab_names())
+    own = (existing(lab) if runs or not (matrix or said) else described(None)).spec
+    asked = _asked(own, said)
+    if runs and asked == own and not matrix:
+        yield from series.in_lab(home(), own.name, drills, seed=seed)
     else:
-        yield from series.beside(home(), found.spec, [way], drills, seed=seed)
+        failover = asked.dhcp.failover
+        ways = series.MATRIX if matrix else ((failover.mode, failover.engine),)
+        yield from series.beside(home(), asked, ways, drills, seed=seed)
 
 
-def _way(lab: Lab, **asked: str | None) -> Any:
-    """Mode and engine, the lab's own where nothing is said; the spec judges the words."""
-    from labbuilder.lab import Lab  # noqa: PLC0415
+def _asked(own: LabSpec, said: Mapping[str, str]) -> LabSpec:
+    """The lab's spec with other words for failover; what only the lab's own mode or engine has is left out then."""
+    from labbuilder.drill.series import with_failover  # noqa: PLC0415
 
-    own = lab.spec.dhcp.failover
-    said = {key: value for key, value in asked.items() if value is not None}
-    wanted = Lab().add_server().add_server().failover(**{"mode": own.mode, "engine": own.engine} | said)
-    return wanted.spec.dhcp.failover.mode, wanted.spec.dhcp.failover.engine
+    failover = own.dhcp.failover
+    if all(getattr(failover, key, None) == value for key, value in said.items()):
+        return own
+    settings: dict[str, str] = {"mode": failover.mode, "engine": failover.engine, **said}
+    return with_failover(own, settings, name=own.name)
 
 
 def _tell(

@@ -31,6 +31,7 @@ def up(
     provider: Annotated[str | None, typer.Option(help="auto, nspawn or virtualbox.")] = None,
     mode: Annotated[str | None, typer.Option(help="load-balancing, hot-standby, round-robin or manual.")] = None,
     engine: Annotated[str | None, typer.Option(help="isc (isc-dhcp-server) or kea.")] = None,
+    timers: Annotated[str | None, typer.Option(help="Of failover: quick, or engine for the engine's own.")] = None,
     clients: Annotated[int | None, typer.Option(help="So many clients.")] = None,
     servers: Annotated[int | None, typer.Option(help="One server, or two.")] = None,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Don't prove it at the end.")] = False,
@@ -43,7 +44,9 @@ def up(
     lab = described(file)
     flags: dict[str, Any] = {"name": name, "provider": provider, "clients": clients, "servers": servers}
     lab.set(**{key: value for key, value in flags.items() if value is not None})
-    lab.failover(**{key: value for key, value in (("mode", mode), ("engine", engine)) if value is not None})
+    lab.failover(
+        **{key: value for key, value in (("mode", mode), ("engine", engine), ("timers", timers)) if value is not None}
+    )
     with reporting(as_json=as_json, lab=lab.name):
         lab.up(verify=not no_verify, reconfigure=reconfigure)
     outcome = lab.outcome

@@ -14,6 +14,7 @@ from labbuilder.drill.repair import broken, undo_killed
 from labbuilder.drill.traffic import Traffic, captured, client_macs, traffic
 from labbuilder.errors import MachineError, VerificationError
 from labbuilder.session import Session
+from labbuilder.spec.failover import Failover
 from labbuilder.wait import pause_until, wait_until
 
 HOLDERS, NEWCOMERS = 16, 24  # together less than half a pool: in hot standby that is all the primary has
@@ -24,8 +25,8 @@ _MANUAL_S = 4.0  # so long nobody is served before the operator acts
 _WATCH_EVERY_S = 0.2
 _NORMAL_WITHIN_S = 60.0
 _PROOF_WITHIN_S = 15.0
-# Longer than the engine takes to find out (docs/failover.md): after a RST, after silence.
-_WINDOW_S = {"isc": (6.0, 10.0), "kea": (8.0, 16.0)}
+_MARGIN_S = 5.0  # of measuring, beyond the moment at which the engine should have found out
+_KEA_HTTP_S = 10.0  # after this Kea gives up an exchange with a silent partner (docs/failover.md)
 
 
 def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
@@ -89,6 +90,14 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
         verification=proof,
         load=load,
     )
+
+
+def window_s(failover: Failover, *, silent: bool) -> float:
+    """How long a fault is measured: longer than the engine takes to find out, after a RST or after silence."""
+    if failover.engine == "isc":
+        return (failover.silence_s if silent else 1.0) + _MARGIN_S
+    unheard_s = max(_KEA_HTTP_S if silent else 0.0, failover.silence_s) + failover.ack_s - 1
+    return unheard_s + failover.beat_s + _MARGIN_S
 
 
 @dataclass
@@ -155,7 +164,6 @@ class _Run:
             clients.disperse()
 
     def _measure(self) -> None:
-        after_rst, after_silence = _WINDOW_S[self.session.spec.dhcp.failover.engine]
         dark = self.fault.silent and self.name not in ("split-brain", "cut-link")
         if self._manual and self.fault.takes_over:
             self._look_for(_MANUAL_S, both=not dark)
@@ -165,7 +173,7 @@ class _Run:
         elif self.fault.mended_early:
             self._look_for(_AFTER_S, both=True)
         else:
-            self._look_for(after_silence if self.fault.silent else after_rst, both=not dark)
+            self._look_for(window_s(self.session.spec.dhcp.failover, silent=self.fault.silent), both=not dark)
         if self.fault.load:
             self._await_load()
 

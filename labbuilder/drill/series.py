@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -21,6 +21,7 @@ from labbuilder.store import Home, locked
 Way = tuple[Mode, Engine]
 MODES: tuple[Mode, ...] = get_args(Mode)
 ENGINES: tuple[Engine, ...] = get_args(Engine)
+_EVERY_MODE = ("timers", "mclt_s", "load_balance_max_s")
 MATRIX: tuple[Way, ...] = tuple((mode, engine) for engine in ENGINES for mode in MODES)
 
 
@@ -60,7 +61,8 @@ def beside(home: Home, spec: LabSpec, ways: Sequence[Way], names: Sequence[str],
     """
     _refuse_clash(home, spec)
     for mode, engine_name in ways:
-        own = _with_way(spec, mode, engine_name)
+        name_of_own = f"{spec.name[:8].rstrip('-')}-{engine_name}-{mode}"
+        own = with_failover(spec, {"mode": mode, "engine": engine_name}, name=name_of_own)
         try:
             for name in names:
                 if len(names) == 1 or fits(own, name):
@@ -82,13 +84,16 @@ def _in_own_lab(home: Home, spec: LabSpec, name: str, *, seed: int) -> Outcome:
     return result
 
 
-def _with_way(spec: LabSpec, mode: Mode, engine_name: Engine) -> LabSpec:
-    """The spec in another mode, under a name of its own; what only one mode or engine has goes back to its default."""
+def with_failover(spec: LabSpec, settings: Mapping[str, str], *, name: str) -> LabSpec:
+    """The spec in another mode, under that name; of its own settings those stay that every mode and engine has.
+
+    Raises:
+        SpecError: There is no such mode, engine or set of timers.
+    """
     values = spec.model_dump(exclude_unset=True)
-    failover = values.get("dhcp", {}).get("failover", {})
-    kept = {key: value for key, value in failover.items() if key in ("mclt_s", "load_balance_max_s", "timers")}
-    values["dhcp"] = {**values.get("dhcp", {}), "failover": {**kept, "mode": mode, "engine": engine_name}}
-    return spec_from_values(**values | {"name": f"{spec.name[:8].rstrip('-')}-{engine_name}-{mode}"})
+    dhcp = values.get("dhcp", {})
+    kept = {key: dhcp.get("failover", {})[key] for key in _EVERY_MODE if key in dhcp.get("failover", {})}
+    return spec_from_values(**values | {"name": name, "dhcp": {**dhcp, "failover": kept | dict(settings)}})
 
 
 def _refuse_clash(home: Home, spec: LabSpec) -> None:

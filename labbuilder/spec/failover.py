@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
@@ -12,7 +12,24 @@ from labbuilder.spec.base import Model, Problem
 
 Engine = Literal["isc", "kea"]
 Mode = Literal["load-balancing", "hot-standby", "round-robin", "manual"]
+Timers = Literal["quick", "engine"]
 BUCKETS = 256  # RFC 3074: the hash of a client's identifier falls into one of them
+
+
+class _Delays(NamedTuple):
+    silence_s: int
+    heartbeat_s: int = 1
+    ack_s: int = 1
+    unacked_clients: int = 0
+
+
+# The engines' own: ISC's from the example of dhcpd.conf(5), which has no default; Kea's from its manual.
+_DELAYS: dict[tuple[Engine, Timers], _Delays] = {
+    ("isc", "quick"): _Delays(silence_s=5),
+    ("isc", "engine"): _Delays(silence_s=60),
+    ("kea", "quick"): _Delays(silence_s=2),
+    ("kea", "engine"): _Delays(silence_s=60, heartbeat_s=10, ack_s=10, unacked_clients=10),
+}
 
 
 def _buckets(value: object) -> object:
@@ -35,14 +52,16 @@ class Failover(Model):
     """ISC: maximum client lead time in seconds: the length of a client's first lease."""
     split: int | None = Field(default=None, ge=0, le=BUCKETS)
     """ISC, load-balancing: of 256 hash buckets those of the primary, or a share such as 70%; said nothing, 128."""
+    timers: Timers = "quick"
+    """What is meant where a delay is not said: quick, a lab's, or engine, the engine's own, which go up to a minute."""
     max_response_delay_s: int | None = Field(default=None, ge=1, le=65)
-    """Seconds of silence after which the partner counts as unreachable; said nothing, 5 (ISC) or 2 (Kea)."""
+    """Seconds of silence after which the partner counts as lost; said nothing, 5 (ISC), 2 (Kea) or 60 (engine)."""
     load_balance_max_s: int = Field(default=3, ge=1, le=255)
     """ISC: a client whose ``secs`` is above this is answered by either server."""
-    heartbeat_s: int = Field(default=1, ge=1, le=65)
-    """Kea: seconds between two heartbeats."""
-    max_unacked_clients: int = Field(default=0, ge=0, le=10000)
-    """Kea: so many clients must have waited in vain before a silent partner counts as dead."""
+    heartbeat_s: int | None = Field(default=None, ge=1, le=65)
+    """Kea: seconds between two heartbeats; said nothing, 1 or 10 (engine)."""
+    max_unacked_clients: int | None = Field(default=None, ge=0, le=10000)
+    """Kea: more clients than this must wait before a silent partner counts as dead; said nothing, 0 or 10 (engine)."""
 
     @field_validator("split", mode="before")
     @classmethod
@@ -59,7 +78,26 @@ class Failover(Model):
     @property
     def silence_s(self) -> int:
         """Seconds after which a silent partner counts as unreachable."""
-        return self.max_response_delay_s or (5 if self.engine == "isc" else 2)
+        return self.max_response_delay_s or self._delays.silence_s
+
+    @property
+    def beat_s(self) -> int:
+        """Kea: seconds between two heartbeats."""
+        return self.heartbeat_s or self._delays.heartbeat_s
+
+    @property
+    def ack_s(self) -> int:
+        """Kea: seconds after which a client counts as one that waits in vain."""
+        return self._delays.ack_s
+
+    @property
+    def unacked_clients(self) -> int:
+        """Kea: more clients than this must wait before a silent partner counts as dead."""
+        return self._delays.unacked_clients if self.max_unacked_clients is None else self.max_unacked_clients
+
+    @property
+    def _delays(self) -> _Delays:
+        return _DELAYS[self.engine, self.timers]
 
     @property
     def cold_standby(self) -> bool:
@@ -72,12 +110,12 @@ class Failover(Model):
             yield ("split",), f"{self.split}: Kea has no split, its pools are shared out evenly"
         elif self.split is not None and self.mode != "load-balancing":
             yield ("split",), f"{self.split} with {self.mode}; allowed: split with load-balancing alone"
-        if self.engine == "kea" and self.silence_s <= self.heartbeat_s:
+        if self.engine == "kea" and self.silence_s <= self.beat_s:
             place = "heartbeat_s" if self.max_response_delay_s is None else "max_response_delay_s"
             yield (
                 (place,),
                 (
                     f"a partner would count as unreachable after {self.silence_s} s, before its next heartbeat is due, "
-                    f"after {self.heartbeat_s} s"
+                    f"after {self.beat_s} s"
                 ),
             )
