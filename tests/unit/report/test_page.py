@@ -142,11 +142,8 @@ def test_no_wait_and_no_label_covers_another(name: str) -> None:
             ends = sorted((wait.x, wait.end) for wait in lane.waits if wait.y == row)
             assert all(end < start for (_, end), (start, _) in pairwise(ends))
     for row in {flag.row for flag in picture.flags}:
-        spans = sorted(
-            (f.x - 6.6 * len(Words("es").flag(f.event)), f.x) if f.leftwards else (f.x, f.x + 6.6 * 12)
-            for f in picture.flags
-            if f.row == row
-        )
+        rooms = [(f, 6.6 * len(Words("es").flag(f.event))) for f in picture.flags if f.row == row]
+        spans = sorted((f.x - room, f.x) if f.leftwards else (f.x, f.x + room) for f, room in rooms)
         assert all(end <= start for (_, end), (start, _) in pairwise(spans))
         assert spans[-1][1] <= picture.width
 
