@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -126,18 +127,17 @@ def _tell(
 
     results = [outcome for outcome in outcomes if isinstance(outcome, DrillResult)]
     failures = [outcome for outcome in outcomes if not isinstance(outcome, DrillResult)]
-    written = [path for given in paths for path in report.write(results, given, language=language, limit_s=limit_s)]
     if as_json:
         missing = [{"drill": f.drill, "mode": f.mode, "engine": f.engine, **f.error.as_dict()} for f in failures]
         output.print_json(report.as_json(results, limit_s=limit_s) | {"not_measured": missing})
-    else:
-        if results:
-            output.print_rich(report.table(results, language=language, limit_s=limit_s))
-        for failure in failures:
-            print(f"\nnot measured: {failure.drill}, {failure.mode}, {failure.engine}")
-            output.print_error(failure.error, as_json=False)
-        for path in written:
-            print(f"Written: {path}")
+    elif results:
+        output.print_rich(report.table(results, language=language, limit_s=limit_s))
+    for failure in () if as_json else failures:
+        print(f"\nnot measured: {failure.drill}, {failure.mode}, {failure.engine}", file=sys.stderr)
+        output.print_error(failure.error, as_json=False)
+    for given in paths if results else ():
+        for path in report.write(results, given, language=language, limit_s=limit_s):
+            print(f"Written: {path}", file=sys.stderr)
     if failures:
         return failures[0].error.exit_code
     return 0 if all(holds(result, limit_s) for result in results) else LabError.exit_code

@@ -31,6 +31,7 @@ class Fault:
         mend: Undoes it, wholly, also when it was never done.
         prepare: Done before the baseline, where the fault needs it.
         silent: No RST tells the partner: it finds out by silence.
+        dark: The primary can't be asked for its state meanwhile: the question would hang.
         takes_over: The primary stops serving, so in manual mode the operator is needed.
         crowd: So many addresses of the pool are left free by clients that come with the fault; None: no crowd.
         mended_early: The repair is part of what is measured: it comes a few seconds after the fault.
@@ -44,6 +45,7 @@ class Fault:
     mend: Act
     prepare: Act = _nothing
     silent: bool = False
+    dark: bool = False
     takes_over: bool = True
     crowd: int | None = None
     mended_early: bool = False
@@ -173,8 +175,8 @@ def _free_disk(session: Session) -> None:
 FAULTS = {
     "crash-primary": Fault("the primary's DHCP daemon is killed (SIGKILL)", _crash, _start),
     "stop-primary": Fault("the primary's DHCP service is stopped in order", _stop, _start),
-    "power-cut": Fault("the primary's power is cut", _cut_power, _power_on, silent=True),
-    "pause-primary": Fault("the primary is frozen", _pause, _resume, silent=True),
+    "power-cut": Fault("the primary's power is cut", _cut_power, _power_on, silent=True, dark=True),
+    "pause-primary": Fault("the primary is frozen", _pause, _resume, silent=True, dark=True),
     "cut-link": Fault("the primary's cable to the internal network is unplugged", _cut_link, _plug_link, silent=True),
     "split-brain": Fault(
         "only the failover connection is blocked: both live and can't talk",

@@ -22,14 +22,17 @@ def exchanges(messages: Iterable[Message]) -> tuple[Exchange, ...]:
         if kind is not None:
             if open_ is None or open_.kind is not kind:
                 done += [open_] if open_ else []
-                unheard = open_ is not None and (open_.kind, kind) == (Kind.RENEW, Kind.REBIND)
-                since = open_.asked_at_s if open_ is not None and unheard else message.at_s
+                waits = open_ is not None and (open_.kind, kind) == (Kind.RENEW, Kind.REBIND)
+                since = open_.asked_at_s if open_ is not None and waits else message.at_s
                 pending[message.client] = Exchange(kind, message.client, since)
+        elif message.type == "REQUEST" and open_ is not None:
+            pending[message.client] = replace(open_, server=message.server)
         elif message.type == "ACK" and open_ is not None:
-            answer = replace(open_, answered_at_s=message.at_s, server=message.server, address=message.address)
-            done.append(answer)
+            server = open_.server or message.server  # two dhcpd may both answer a REQUEST that names one of them
+            done.append(replace(open_, answered_at_s=message.at_s, server=server, address=message.address))
             del pending[message.client]
-    return tuple(sorted([*done, *pending.values()], key=lambda exchange: exchange.asked_at_s))
+    unheard = (replace(exchange, server=None) for exchange in pending.values())
+    return tuple(sorted([*done, *unheard], key=lambda exchange: exchange.asked_at_s))
 
 
 def _wish(message: Message) -> Kind | None:
@@ -40,28 +43,35 @@ def _wish(message: Message) -> Kind | None:
     return None
 
 
-def outages(found: Sequence[Exchange], *, repaired_at_s: float) -> tuple[Outage, ...]:
-    """What each kind of client felt from the fault, at 0, to the repair."""
-    return tuple(_outage(kind, found, repaired_at_s) for kind in Kind)
+def outages(found: Sequence[Exchange], *, broken_at_s: float = 0.0, repaired_at_s: float) -> tuple[Outage, ...]:
+    """What each kind of client felt.
+
+    Args:
+        found: All exchanges; the fault begins at 0.
+        broken_at_s: When it has surely happened: an answer before that may have come in time.
+        repaired_at_s: When it was mended.
+    """
+    return tuple(_outage(kind, found, broken_at_s, repaired_at_s) for kind in Kind)
 
 
-def _outage(kind: Kind, found: Sequence[Exchange], repaired_at_s: float) -> Outage:
+def _outage(kind: Kind, found: Sequence[Exchange], broken_at_s: float, repaired_at_s: float) -> Outage:
     """Holders rebind only when their renewals are not answered: the last answer before a rebind is one to a renewal."""
     holders = (Kind.RENEW, Kind.REBIND)
     same = {Kind.NEW: (Kind.NEW,), Kind.RENEW: (Kind.RENEW,), Kind.REBIND: holders}[kind]
     answers = sorted((e.answered_at_s, e.kind) for e in found if e.answered_at_s is not None and e.kind in same)
-    before = [at for at, _ in answers if at <= 0]
-    after = [at for at, answered in answers if 0 < at < repaired_at_s and answered is kind]
+    before = [at for at, _ in answers if at <= broken_at_s]
+    after = [at for at, answered in answers if broken_at_s < at < repaired_at_s and answered is kind]
     asked = [e for e in found if e.kind is kind and 0 <= e.asked_at_s < repaired_at_s]
     served = [e for e in asked if e.answered_at_s is not None and e.answered_at_s < repaired_at_s]
     waits = [e.answered_at_s - e.asked_at_s for e in served if e.answered_at_s is not None]
+    meanwhile = [end - start for start, end in pairwise(before) if end > 0]
     return Outage(
         kind=kind,
         asked=len(asked),
         answered=len(served),
-        seconds=after[0] - before[-1] if before and after else None,
+        seconds=max([after[0] - before[-1], *meanwhile]) if before and after else None,
         longest_wait_s=max(waits, default=None),
-        resolution_s=max((b - a for a, b in pairwise(before)), default=0.0),
+        resolution_s=max((end - start for start, end in pairwise(before) if end <= 0), default=0.0),
     )
 
 
@@ -100,7 +110,7 @@ def lost_leases(messages: Iterable[Message]) -> tuple[str, ...]:
     found = []
     for message in messages:
         address, until = holds.get(message.client, ("", float("-inf")))
-        if message.type == "RELEASE":
+        if message.type in ("RELEASE", "DISCOVER"):  # who keeps a lease does not ask for one
             holds.pop(message.client, None)
         elif message.type == "NAK" and message.at_s < until:
             found.append(f"{message.client}: {address} was refused by {message.server}")

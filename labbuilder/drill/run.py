@@ -25,6 +25,7 @@ _MANUAL_S = 4.0  # so long nobody is served before the operator acts
 _WATCH_EVERY_S = 0.2
 _NORMAL_WITHIN_S = 60.0
 _PROOF_WITHIN_S = 15.0
+_CLOCKS_S = 0.1  # the client's clock is known to this
 _MARGIN_S = 5.0  # of measuring, beyond the moment at which the engine should have found out
 _KEA_HTTP_S = 10.0  # after this Kea gives up an exchange with a silent partner (docs/failover.md)
 
@@ -62,7 +63,7 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
     messages = captured(session, capture, zero_s=run.zero_s)
     found = exchanges(messages)
     until = float("inf") if fault.mended_early else run.repaired_at_s
-    felt = outages(found, repaired_at_s=until)
+    felt = outages(found, broken_at_s=run.broken_at_s, repaired_at_s=until)
     if not any(e.kind is Kind.NEW and e.answered_at_s is not None and e.answered_at_s <= 0 for e in found):
         raise MachineError(
             brief=f"the drill {name} measured nothing: no new client was served before the fault",
@@ -109,6 +110,7 @@ class _Run:
     fault: Fault
     seed: int
     zero_s: float = 0.0
+    broken_at_s: float = 0.0
     repaired_at_s: float = 0.0
     events: list[Event] = field(default_factory=list)
     _clients: Traffic | None = None
@@ -151,6 +153,9 @@ class _Run:
             step.detail = self.fault.title
             self._note("fault", self.fault.title)
             self.fault.break_it(self.session)
+            self.broken_at_s = clients.now_s - self.zero_s + _CLOCKS_S
+            if self.fault.dark:
+                self._seen(self.session.plan.servers[0].name, "unwatched")
             if self.fault.after_takeover and self._manual:
                 failover.giveback(self.session)
             if self.fault.crowd is not None:
@@ -164,7 +169,7 @@ class _Run:
             clients.disperse()
 
     def _measure(self) -> None:
-        dark = self.fault.silent and self.name not in ("split-brain", "cut-link")
+        dark = self.fault.dark
         if self._manual and self.fault.takes_over:
             self._look_for(_MANUAL_S, both=not dark)
             self._note("takeover", "the operator lets the second server serve", self._second)
@@ -206,12 +211,15 @@ class _Run:
         pause_until(time.monotonic() + seconds, lambda: self._look(both=both), every_s=_WATCH_EVERY_S)
 
     def _look(self, *, both: bool) -> None:
-        """Note each server whose state has changed; one that can't answer is not asked: it would hold us up."""
+        """Note each server whose state has changed."""
         for index in (0, 1) if both else (1,):
             seen = failover.peer(self.session, index)
-            if self._states.get(seen.machine) != seen.state:
-                self._states[seen.machine] = seen.state
-                self._note("state", seen.state, seen.machine)
+            self._seen(seen.machine, seen.state)
+
+    def _seen(self, machine: str, state: str) -> None:
+        if self._states.get(machine) != state:
+            self._states[machine] = state
+            self._note("state", state, machine)
 
     def _note(self, what: str, text: str, machine: str | None = None) -> None:
         assert self._clients is not None  # noqa: S101  events are noted while there are clients

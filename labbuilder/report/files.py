@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,12 +48,16 @@ def write(
             each.parent.mkdir(parents=True, exist_ok=True)
             each.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise HostError(
-            brief=f"the report can't be written to {path}",
-            details=str(error),
-            resolution="give a place where files can be made",
-        ) from error
+        raise _unwritable(path, error) from error
     return paths
+
+
+def _unwritable(path: str | Path, error: OSError) -> HostError:
+    return HostError(
+        brief=f"the report can't be written to {path}",
+        details=str(error),
+        resolution="give a place where files can be made",
+    )
 
 
 def check(path: str | Path, *, language: str) -> tuple[Path, ...]:
@@ -70,11 +74,9 @@ def check(path: str | Path, *, language: str) -> tuple[Path, ...]:
             brief=f"no report is written as {path.suffix!r}",
             resolution="use .html, .json or .xml (JUnit), or a folder for all three",
         )
-    there = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
-    if not os.access(there, os.W_OK) or (there != path.absolute() and not there.is_dir()):
-        raise HostError(
-            brief=f"the report can't be written to {path}",
-            details=f"{there} is no folder that can be written to",
-            resolution="give a place where files can be made",
-        )
+    there = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.is_dir())
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise _unwritable(path, error) from error
     return (path,) if path.suffix and not path.is_dir() else tuple(path / name for name in _ALL)

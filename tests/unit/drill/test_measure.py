@@ -60,6 +60,26 @@ def test_the_outage_lasts_from_the_last_ack_before_the_fault_to_the_first_after_
     assert (seen.asked, seen.answered) == (2, 2)
 
 
+def test_an_answer_while_the_fault_was_being_carried_out_does_not_end_the_outage() -> None:
+    messages = [*dora(-1.0), *dora(0.02), *dora(4.0), *dora(4.1)]
+    (late, early) = (
+        next(o for o in outages(exchanges(messages), broken_at_s=w, repaired_at_s=9.0) if o.kind is Kind.NEW)
+        for w in (0.1, 0.0)
+    )
+    assert late.seconds == pytest.approx(3.98)
+    assert early.seconds == pytest.approx(1.02)
+
+
+def test_who_is_never_served_again_has_no_figure_even_when_the_fault_took_its_time() -> None:
+    assert outages(exchanges([*dora(-1.0), *dora(0.02)]), broken_at_s=0.1, repaired_at_s=9.0)[0].seconds is None
+
+
+def test_two_servers_acknowledge_and_the_one_that_was_asked_counts() -> None:
+    asked, other = dora(0.0, server="s2"), say(0.025, "ACK", server="s1", address="192.168.1.100")
+    (wish,) = exchanges([*asked[:3], other, asked[3]])
+    assert wish.server == "s2"
+
+
 def test_an_answer_after_the_repair_ends_no_outage() -> None:
     assert felt([*dora(-1.0), say(1.0, "DISCOVER"), *dora(5.0, B)], until_s=4.0).seconds is None
 
@@ -101,7 +121,12 @@ def test_a_lease_that_is_refused_while_it_runs_is_lost() -> None:
 
 
 def test_a_lease_that_becomes_another_address_is_lost() -> None:
-    assert lost_leases([*dora(0.0), *dora(5.0, server="s2", address="192.168.1.101")])
+    other = say(5.1, "ACK", server="s2", address="192.168.1.101", lease_s=60)
+    assert lost_leases([*dora(0.0), renewal(5.0), other]) == (f"{A}: 192.168.1.100 became 192.168.1.101, by s2",)
+
+
+def test_who_asks_for_a_new_address_has_given_up_the_old_one() -> None:
+    assert lost_leases([*dora(0.0), *dora(5.0, server="s2", address="192.168.1.101")]) == ()
 
 
 def test_a_lease_that_was_given_back_or_has_run_out_is_not_lost() -> None:
