@@ -200,6 +200,7 @@ class _Run:
                 every_s=_WATCH_EVERY_S,
                 resolution="labbuilder failover status shows both servers; labbuilder up goes on from there",
             )
+            self._look(both=True)
             self._note("normal", "both servers are as they should be")
             self._look_for(_AFTER_S, both=True)
 
