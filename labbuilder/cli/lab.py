@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -48,6 +49,8 @@ def up(
         **{key: value for key, value in (("mode", mode), ("engine", engine), ("timers", timers)) if value is not None}
     )
     with reporting(as_json=as_json, lab=lab.name):
+        if notice := lab.spec.dhcp.failover.notice:
+            print(notice, file=sys.stderr)
         lab.up(verify=not no_verify, reconfigure=reconfigure)
     outcome = lab.outcome
     assert outcome is not None  # noqa: S101

@@ -104,6 +104,17 @@ class Failover(Model):
         """ISC's failover always takes over by itself, so a manual second server is one that is off."""
         return self.engine == "isc" and self.mode == "manual"
 
+    @property
+    def notice(self) -> str:
+        """What who chooses the mode must know; empty for most."""
+        if self.mode != "round-robin":
+            return ""
+        how = "gives each server every other hash bucket" if self.engine == "isc" else "halves the hash, and the pool"
+        return (
+            f"round-robin: no DHCP server rotates by request; {'dhcpd' if self.engine == 'isc' else 'Kea'} {how}: "
+            "an even share, and a client stays with its server"
+        )
+
     def problems(self) -> Iterator[Problem]:
         """What can't be together; places are relative to this section."""
         if self.split is not None and self.engine == "kea":

@@ -25,7 +25,7 @@ def commands(page: str) -> list[str]:
     return re.findall(r"(?:^    |`)((?:make up|labbuilder) ?[^`\n]*)", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/first-steps.md", "docs/primeros-pasos.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/first-steps.md", "docs/primeros-pasos.md", "docs/failover.md"])
 def test_the_commands_of_the_page_work(home: Home, tmp_path: Path, page: str) -> None:
     own = tmp_path / "home"
     own.mkdir()

@@ -10,7 +10,13 @@ import pytest
 from labbuilder.lab import Lab
 from labbuilder.plan import build_plan
 
-CASES = sorted((Path(__file__).parents[2] / "golden").glob("*/lab.yaml"))
+GOLDEN = Path(__file__).parents[2] / "golden"
+CASES = sorted(GOLDEN.glob("*/lab.yaml"))
+MODES = sorted(GOLDEN.glob("modes/*/lab.yaml"))
+
+
+def files(folder: Path) -> dict[Path, str]:
+    return {p.relative_to(folder): p.read_text() for p in folder.rglob("*") if p.is_file()}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.parent.name)
@@ -20,12 +26,24 @@ def test_the_files_are_the_golden_ones(case: Path, tmp_path: Path) -> None:
     if os.environ.get("LABBUILDER_UPDATE"):
         lab.render(expected)
     lab.render(tmp_path)
-    seen = {p.relative_to(tmp_path): p.read_text() for p in tmp_path.rglob("*") if p.is_file()}
-    golden = {p.relative_to(expected): p.read_text() for p in expected.rglob("*") if p.is_file()}
-    assert seen == golden
+    assert files(tmp_path) == files(expected)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("case", MODES, ids=lambda path: path.parent.name)
+def test_another_mode_or_engine_changes_what_is_golden_and_nothing_else(case: Path, tmp_path: Path) -> None:
+    """Kept is what differs from the guide's lab: no mode touches the other services."""
+    expected, guide = case.parent / "expected", files(GOLDEN / "guide/expected")
+    Lab.from_file(case).render(tmp_path)
+    changed = {path: text for path, text in files(tmp_path).items() if guide.get(path) != text}
+    if os.environ.get("LABBUILDER_UPDATE"):
+        for path, text in changed.items():
+            (expected / path).parent.mkdir(parents=True, exist_ok=True)
+            (expected / path).write_text(text)
+    assert changed == files(expected)
+    assert {path.parts[2] for path in changed} <= {"dhcp", "kea", "systemd"}
+
+
+@pytest.mark.parametrize("case", [*CASES, *MODES], ids=lambda path: path.parent.name)
 def test_the_same_spec_gives_the_same_plan(case: Path) -> None:
     first, second = (build_plan(Lab.from_file(case).spec) for _ in range(2))
     assert first == second

@@ -135,6 +135,15 @@ def test_mode_and_engine_are_said_in_python_as_in_yaml(mode: str, engine: str) -
     assert parse_spec(dump_spec(spec), "y") == spec
 
 
+@pytest.mark.parametrize(("engine", "said"), [("isc", "dhcpd gives each server every other"), ("kea", "Kea halves")])
+def test_who_chooses_round_robin_is_told_that_nothing_rotates(engine: str, said: str) -> None:
+    lab = Lab().add_server().add_server().failover(engine=engine)
+    assert lab.spec.dhcp.failover.notice == ""
+    notice = lab.failover(mode="round-robin").spec.dhcp.failover.notice
+    assert "no DHCP server rotates by request" in notice
+    assert said in notice
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
