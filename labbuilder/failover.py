@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
 from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
 from labbuilder.plan.dhcp_kea import ha_mode
 from labbuilder.plan.probes import FAILOVER_STATES, KEA
+from labbuilder.providers.base import MachineState
 from labbuilder.session import Session
 from labbuilder.wait import wait_until
 
@@ -23,6 +25,7 @@ _ON = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q enable --now"
 _OFF = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q disable --now"
 _PARTNER_DOWN = 4  # local-state of dhcpd's failover-state object
 _SETTLE_S = 20.0
+_KEA_GIVES_UP_S = 30.0  # measured: 10 s for the exchange with a partner that is silent, and a heartbeat
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class PeerStatus:
     Attributes:
         role: primary or secondary.
         state: The failover state in the engine's own word; of a cold standby, "serving" or "standby"; "down" when its
-            daemon does not run, "silent" when it runs and does not answer, "unreachable" when the machine does not.
+            daemon does not run, "silent" when it runs and does not answer, "unreachable" when the machine does not run.
         partner: The partner's last state that it knows of; empty where there is none.
         serving: It answers new clients, all of them or its share.
     """
@@ -67,6 +70,8 @@ def peer(session: Session, index: int) -> PeerStatus:
     name, role = session.plan.servers[index].name, ("primary", "secondary")[index]
     failover = session.spec.dhcp.failover
     unit = ISC_UNIT if failover.engine == "isc" else KEA_UNIT
+    if not _runs(session, name):
+        return PeerStatus(name, role, "unreachable", "", serving=False)
     try:
         active = session.shell(name).run(f"systemctl -q is-active {unit}").ok
         if not active:
@@ -84,6 +89,12 @@ def peer(session: Session, index: int) -> PeerStatus:
     return PeerStatus(
         name, role, state, partner, serving=state in ("normal", "communications-interrupted", "partner-down")
     )
+
+
+def _runs(session: Session, machine: str) -> bool:
+    """It is neither off nor frozen: a question to one that is would hang."""
+    awake = (MachineState.STARTING, MachineState.RUNNING)
+    return any(m.name == machine and m.state in awake for m in session.provider.status())
 
 
 def _kea_peer(session: Session, name: str, role: str) -> PeerStatus:
@@ -144,7 +155,7 @@ def takeover(session: Session, machine: str, *, force: bool = False) -> PeerStat
         raise _still_answers(session, 0, alive, "takeover")
     with session.journal.effect("takeover", machine), progress.step("takeover", machine):
         if session.spec.dhcp.failover.engine == "kea":
-            _move_scopes(session, source=0 if alive else None, target=1)
+            _serve_alone(session, partner_lives=bool(alive) and _runs(session, session.plan.servers[0].name))
         else:
             _start_standby(session)
     return peer(session, 1)
@@ -153,17 +164,41 @@ def takeover(session: Session, machine: str, *, force: bool = False) -> PeerStat
 def _start_standby(session: Session) -> None:
     primary, second = (server.name for server in session.plan.servers)
     try:
-        _sure(session, primary, f"touch {FENCED}; {_OFF} {ISC_UNIT}; systemctl stop lab-leases.path")
+        if _runs(session, primary):
+            _sure(session, primary, f"touch {FENCED}; {_OFF} {ISC_UNIT}; systemctl stop lab-leases.path")
     except TransportError:
         session.drop(primary)  # it asks its partner before it serves again
     _sure(session, second, f"touch {TAKEN_OVER}; systemctl stop lab-leases.socket; {_ON} {ISC_UNIT}")
 
 
-def _move_scopes(session: Session, *, source: int | None, target: int) -> None:
-    names = [server.name for server in session.plan.servers]
-    if source is not None:
-        _tell_kea(session, names[source], "ha-scopes", scopes=[])
-    _tell_kea(session, names[target], "ha-scopes", scopes=[names[0]])
+def _serve_alone(session: Session, *, partner_lives: bool) -> None:
+    """Kea: silence the primary, where it can be told, and let the second server serve its scope.
+
+    While Kea waits for a silent partner it keeps every ACK back, and when it gives up it sets its scopes anew: so that
+    moment is waited for.
+    """
+    primary, second = (server.name for server in session.plan.servers)
+    if _runs(session, primary):
+        with suppress(MachineError, TransportError):  # its daemon is dead, or it just went away
+            _tell_kea(session, primary, "dhcp-disable", origin="user")
+    if not partner_lives:
+        wait_until(
+            f"Kea on {second} has given its partner up",
+            lambda: peer(session, 1).state == "partner-down",
+            within_s=_KEA_GIVES_UP_S + session.spec.dhcp.failover.silence_s,
+            every_s=0.1,
+            resolution="labbuilder failover status shows both servers",
+        )
+    _tell_kea(session, second, "ha-scopes", scopes=[primary])
+
+
+def _serve_again(session: Session) -> None:
+    """Kea: when both know the same leases, the primary serves its scope."""
+    primary, second = (server.name for server in session.plan.servers)
+    await_well(session)
+    _tell_kea(session, second, "ha-scopes", scopes=[])
+    _tell_kea(session, primary, "ha-scopes", scopes=[primary])
+    _tell_kea(session, primary, "dhcp-enable", origin="user")
 
 
 def giveback(session: Session) -> PeerStatus:
@@ -183,9 +218,7 @@ def giveback(session: Session) -> PeerStatus:
     primary, second = (server.name for server in session.plan.servers)
     with session.journal.effect("giveback"), progress.step("giveback", primary):
         if failover.engine == "kea":
-            await_well(session)
-            if not peer(session, 0).serving:
-                _move_scopes(session, source=1, target=0)
+            _serve_again(session)
         elif peer(session, 1).serving or not peer(session, 0).serving:
             session.shell(primary).run("true")  # the primary must be there before the second falls silent
             _sure(session, second, f"{_OFF} {ISC_UNIT}")

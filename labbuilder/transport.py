@@ -214,6 +214,7 @@ def _connect(endpoint: Endpoint) -> fabric.Connection:
         "look_for_keys": False,
         "banner_timeout": SLOW_GUEST_S,
         "auth_timeout": SLOW_GUEST_S,
+        "channel_timeout": SLOW_GUEST_S,  # else who asks a machine that froze waits for an hour
         "disabled_algorithms": {"keys": ["rsa-sha2-512", "rsa-sha2-256"]},
     }
     name = endpoint.machine

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from labbuilder.drill.model import Exchange, Kind, Message, Outage
 
 
+def heard(messages: Iterable[Message]) -> Iterator[Message]:
+    """What reaches the clients: an answer to what one no longer asks is passed over, as clients do.
+
+    Kea keeps ACKs back while its partner is silent, and sends them when nobody waits for them any more.
+    """
+    asked: dict[str, int] = {}
+    for message in messages:
+        if message.type in ("DISCOVER", "REQUEST"):
+            asked[message.client] = message.xid
+        elif message.type in ("ACK", "NAK") and asked.pop(message.client, None) != message.xid:
+            continue
+        yield message
+
+
 def exchanges(messages: Iterable[Message]) -> tuple[Exchange, ...]:
     """Every wish with its answer. A client that asks in another way has given up its wish before.
 
     A rebind begins with the renewal that had no answer: from then on the holder waits.
+
+    Args:
+        messages: What the clients heard.
     """
     done: list[Exchange] = []
     pending: dict[str, Exchange] = {}
@@ -85,7 +102,7 @@ def duplicates(messages: Iterable[Message], held: Mapping[str, str]) -> tuple[st
     """Addresses that two clients held at one time, with both.
 
     Args:
-        messages: The capture.
+        messages: What the clients heard.
         held: Addresses that were leased before it began, with their clients' MACs.
     """
     leases = {address: _Lease(client, float("inf")) for address, client in held.items()}
@@ -105,7 +122,11 @@ def duplicates(messages: Iterable[Message], held: Mapping[str, str]) -> tuple[st
 
 
 def lost_leases(messages: Iterable[Message]) -> tuple[str, ...]:
-    """Leases that were acknowledged and then refused, or replaced by another address, while they ran."""
+    """Leases that were acknowledged and then refused, or replaced by another address, while they ran.
+
+    Args:
+        messages: What the clients heard.
+    """
     holds: dict[str, tuple[str, float]] = {}
     found = []
     for message in messages:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Interface
 
 from labbuilder import engine, failover, progress
 from labbuilder.drill.faults import FAULTS, Fault, fault_of, unit
-from labbuilder.drill.measure import duplicates, exchanges, lost_leases, outages
+from labbuilder.drill.measure import duplicates, exchanges, heard, lost_leases, outages
 from labbuilder.drill.model import DrillResult, Event, Kind
 from labbuilder.drill.repair import broken, undo_killed
 from labbuilder.drill.traffic import Traffic, captured, client_macs, traffic
@@ -61,7 +61,8 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
             run.await_normal()
             capture, load = clients.capture(), clients.load_report if fault.load else ""
     messages = captured(session, capture, zero_s=run.zero_s)
-    found = exchanges(messages)
+    taken = tuple(heard(messages))
+    found = exchanges(taken)
     until = float("inf") if fault.mended_early else run.repaired_at_s
     felt = outages(found, broken_at_s=run.broken_at_s, repaired_at_s=until)
     if not any(e.kind is Kind.NEW and e.answered_at_s is not None and e.answered_at_s <= 0 for e in found):
@@ -86,8 +87,8 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
         exchanges=found,
         messages=messages,
         events=tuple(sorted(run.events, key=lambda event: event.at_s)),
-        duplicates=duplicates(messages, held),
-        lost=lost_leases(messages),
+        duplicates=duplicates(taken, held),
+        lost=lost_leases(taken),
         verification=proof,
         load=load,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labbuilder import progress
 from labbuilder.drill.faults import pair_and_client
-from labbuilder.drill.measure import exchanges
+from labbuilder.drill.measure import exchanges, heard
 from labbuilder.drill.model import Kind
 from labbuilder.drill.traffic import NEWCOMER_EVERY_S, captured, traffic
 from labbuilder.session import Session
@@ -52,6 +52,6 @@ def shares(session: Session, *, clients: int = CLIENTS, seed: int = 1) -> Shares
         within_s = 60.0 + 2 * NEWCOMER_EVERY_S * clients
         wait_until("every client has had its turn", lambda: running.all_came, within_s=within_s, every_s=0.2)
         messages = captured(session, running.capture(), zero_s=0.0)
-    found = exchanges(messages)
+    found = exchanges(heard(messages))
     served = Counter(e.server for e in found if e.kind is Kind.NEW and e.answered_at_s is not None)
     return Shares(clients, {server.name: served[server.name] for server in session.plan.servers})
