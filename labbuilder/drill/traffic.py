@@ -64,7 +64,7 @@ class Traffic:
 
     def disperse(self) -> None:
         """The crowd gives its addresses back and goes."""
-        self.shell.run("pkill -USR2 -f 'udhcpc -i x' && sleep 0.5; true")
+        self.shell.run("pkill -USR2 -f '[u]dhcpc -i x' && sleep 0.5; true")
         self.shell.run(f"systemctl stop {_UNIT}-crowd 2>/dev/null; true")
 
     def load(self, *, exchanges: int, per_second: int, clients: int, seed: int) -> None:

@@ -144,7 +144,7 @@ def test_a_second_drill_is_refused_while_one_runs(drilled: Lab, home: Home) -> N
 
 def test_a_lab_that_fails_a_check_is_not_broken_further(drilled: Lab, home: Home) -> None:
     drilled.run("server2", "sysctl -w net.ipv4.ip_forward=0")
-    with pytest.raises(VerificationError, match="crash-primary is refused: 1 of") as refused:
+    with pytest.raises(VerificationError, match="crash-primary is refused") as refused:
         drilled.drill("crash-primary")
     assert "server2" in str(refused.value)
     assert not begun(drilled, home)
