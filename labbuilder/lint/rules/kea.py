@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labbuilder.lint.model import Hit, Pair, Relation, Setting
+from labbuilder.lint.model import Hit, Member, Pair, Relation, Setting
 from labbuilder.lint.rules.base import KEA, KEA_HA, Rules, difference
 
 rules = Rules(KEA, KEA_HA)
@@ -75,6 +75,23 @@ def ha_peers_differ(pair: Pair) -> Iterator[Hit]:
                         else (f"{name}: {key} is {mine.get(key, 'not said')} here, {theirs.get(key, 'not said')} there")
                     )
                     yield Hit(here[name].place, what, there[name].place)
+
+
+@rules.error(
+    "ha-urls",
+    why="each listens at its own URL and finds its partner at the other's: with one for both they never meet",
+    mend="write at each peer the address of that server, and a port that nothing else uses",
+)
+def ha_urls(pair: Pair) -> Iterator[Hit]:
+    for _, end, _ in pair.ends:
+        first: dict[str, Member] = {}
+        for member in end.members:
+            url = member.values.get("url", "").rstrip("/")
+            if not url:
+                yield Hit(member.place, f"the peer {member.name} has no url")
+            elif url in first:
+                yield Hit(member.place, f"{member.name} has the url of {first[url].name}, {url}", first[url].place)
+            first.setdefault(url, member)
 
 
 @rules.error(
@@ -194,6 +211,10 @@ def ha_pool_classes(pair: Pair) -> Iterator[Hit]:
         for pool in peer.pools:
             if len(wanted & set(pool.classes)) != 1:
                 yield Hit(pool.place, f"the pool is for none, or more than one, of {', '.join(sorted(wanted))}")
+        named = {name for pool in peer.pools for name in pool.classes}
+        if peer.pools and wanted & named:  # else it was said of each pool
+            for name in sorted(wanted - named):
+                yield Hit(end.place, f"no pool is for {name}: the clients of that server get no address")
 
 
 @rules.error(

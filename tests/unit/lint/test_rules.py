@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from labbuilder.lab import Lab
 from labbuilder.lint import Config, Finding, lint_pair
 from labbuilder.lint.rules import RULES
 
@@ -99,6 +100,8 @@ HA = [
     Case("ha-missing", KEA, (P,), '"high-availability"', '"low-availability"'),
     Case("ha-peers-differ", KEA, (S,), ":8000/", ":8001/"),
     Case("ha-peers-differ", KEA, (S,), '"auto-failover": true}]', '"auto-failover": false}]'),
+    Case("ha-urls", KEA, (P, S), "192.168.1.3:8000/", "192.168.1.2:8000"),
+    Case("ha-urls", KEA, (P, S), '"url": "http://192.168.1.3:8000/", ', ""),
     Case("ha-server-name", KEA, (S,), '"this-server-name": "server2"', '"this-server-name": "server1"'),
     Case("ha-server-name", KEA, (S,), '"this-server-name": "server2"', '"this-server-name": "server3"'),
     Case("ha-mode", KEA, (P, S), "hot-standby", "cold-standby"),
@@ -110,6 +113,7 @@ HA = [
     Case("ha-slow-takeover", KEA, (P, S), '"max-response-delay": 3000', '"max-response-delay": 60000'),
     Case("ha-slow-takeover", KEA, (P, S), '"max-unacked-clients": 0', '"max-unacked-clients": 10'),
     Case("ha-pool-classes", KEA_LB, (P, S), ', "client-class": "HA_server1"', ""),
+    Case("ha-pool-classes", KEA_LB, (P, S), '"client-class": "HA_server2"', '"client-class": "HA_server1"'),
     Case("pool-classes-differ", KEA, (S,), '.200"', '.200", "client-class": "staff"'),
     Case(
         "ha-multi-threading", KEA, (P, S), '{"enable-multi-threading": true, "t', '{"enable-multi-threading": false, "t'
@@ -194,6 +198,16 @@ def test_the_guides_lab_has_notes_alone() -> None:
     machines = PAIRS.parent / "golden/guide/expected"
     found = lint_pair(*(machines / name / "etc/dhcp/dhcpd.conf" for name in ("server1", "server2")))
     assert {finding.rule for finding in found} == {"routers-differ"}
+
+
+@pytest.mark.parametrize("mode", ["load-balancing", "hot-standby", "round-robin", "manual"])
+@pytest.mark.parametrize("engine", ["isc", "kea"])
+def test_no_mode_of_a_lab_of_ours_has_an_error_or_a_warning(tmp_path: Path, engine: str, mode: str) -> None:
+    Lab("x").add_server().add_server().failover(engine=engine, mode=mode).render(tmp_path)
+    conf = {"isc": "etc/dhcp/dhcpd.conf", "kea": "etc/kea/kea-dhcp4.conf"}[engine]
+    cold = (engine, mode) == ("isc", "manual")
+    found = lint_pair(tmp_path / "server1" / conf, tmp_path / "server2" / conf, clients=50, cold_standby=cold)
+    assert {finding.severity.value for finding in found} <= {"note"}
 
 
 def test_a_finding_names_the_line_in_both_files() -> None:
