@@ -4,7 +4,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd); TOP=$(cd "$HERE/../../.." && pwd)
 export PYTHON=${PYTHON:-$TOP/.venv/bin/python}
 CACHE=${LABBUILDER_TEST_CACHE:-$HOME/.cache/labbuilder-tests}/testbed-$(cat "$HERE"/{common,mk-testbed}.sh | sha256sum | cut -c1-12)
-SSH_PORT=$("$PYTHON" -c 'from labbuilder.providers.virtualbox.provider import free_port; print(free_port())'); export SSH_PORT
+SSH_PORT=$("$PYTHON" -c 'from labbuilder.providers.virtualbox.ports import free_port; print(free_port())'); export SSH_PORT
 mkdir -p "$CACHE"; exec 9> "$CACHE/.lock"; flock 9   # one run at a time; the next waits
 bash "$HERE/mk-testbed.sh" "$CACHE"; bash "$HERE/mk-guest.sh" "$CACHE"
 trap 'bash "$HERE/stop-testbed.sh" "$CACHE" 9>&-' EXIT
