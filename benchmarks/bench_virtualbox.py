@@ -74,6 +74,7 @@ def ours_s(plan: Plan, home: Home) -> float:
     provider.ensure_networks(plan)
     for machine in plan.machines:
         provider.create(plan, machine)
+    provider.bases.let_go()
     taken = time.monotonic() - begun
     provider.destroy_all()
     shutil.rmtree(lab.path)

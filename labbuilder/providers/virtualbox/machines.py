@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from labbuilder.providers.virtualbox.registry import Registry
+from labbuilder.providers.virtualbox.registry import Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 
 MARK_KEY = "labbuilder/mark"
@@ -39,8 +39,8 @@ def switch_on(vboxmanage: VBoxManage, uuid: str) -> None:
     vboxmanage.change("startvm", uuid, "--type", "headless", timeout_s=300.0)
 
 
-def unregister(vboxmanage: VBoxManage, registry: Registry, uuid: str) -> None:
+def unregister(vboxmanage: VBoxManage, machine: Machine) -> None:
     """Only the machine: its media are detached first, so that VirtualBox deletes none."""
-    if registry.machine(uuid).state not in {*OFF, "inaccessible"}:
-        vboxmanage.change("controlvm", uuid, "poweroff")
-    vboxmanage.change("unregistervm", uuid)
+    if machine.state not in {*OFF, "inaccessible"}:
+        vboxmanage.change("controlvm", machine.uuid, "poweroff")
+    vboxmanage.change("unregistervm", machine.uuid)

@@ -10,7 +10,7 @@ from labbuilder.errors import MachineError
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.virtualbox import hardware, host, machines, media
 from labbuilder.providers.virtualbox.machines import CRASHED, OFF
-from labbuilder.providers.virtualbox.registry import INACCESSIBLE, Registry
+from labbuilder.providers.virtualbox.registry import INACCESSIBLE, Machine, Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.spec.models import VirtualBox
 from labbuilder.wait import wait_until
@@ -77,29 +77,29 @@ class Preparation:
 
     def sweep(self) -> None:
         """Remove the machines of preparations that were killed; one that goes on is left alone."""
-        for name in {image for _, image in self._machines()}:
+        for name, _ in tuple(self._machines()):
             with self._cache.unused(name) as idle:
                 if idle:
                     self._clear(name)
 
-    def abandoned(self) -> list[str]:
-        """UUIDs of the machines that `sweep` would remove."""
+    def abandoned(self) -> list[Machine]:
+        """What `sweep` would remove."""
         found = []
-        for uuid, name in self._machines():
+        for name, machine in self._machines():
             with self._cache.unused(name) as idle:
-                found += [uuid] if idle else []
+                found += [machine] if idle else []
         return found
 
     def _clear(self, name: str) -> None:
-        for uuid in [uuid for uuid, image in self._machines() if image == name]:
-            machines.unregister(self._vboxmanage, self._registry, uuid)
+        for machine in [machine for image, machine in self._machines() if image == name]:
+            machines.unregister(self._vboxmanage, machine)
         media.forget_below(self._vboxmanage, self._cache.part(name))
 
-    def _machines(self) -> Iterator[tuple[str, str]]:
-        """The machines whose settings lie where an image is made, each with the image's name."""
+    def _machines(self) -> Iterator[tuple[str, Machine]]:
+        """The machines whose settings lie where an image is made, each with the image's name before it."""
         for uuid, name in self._registry.names().items():
             if not name.startswith(_PREFIX) and name != INACCESSIBLE:
                 continue
-            settings = self._registry.machine(uuid).settings
-            if settings is not None and settings.is_relative_to(self._cache.folder):
-                yield uuid, self._cache.name_of_part(settings)
+            machine = self._registry.machine(uuid)
+            if machine.settings is not None and machine.settings.is_relative_to(self._cache.folder):
+                yield self._cache.name_of_part(machine.settings), machine

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
-from labbuilder.errors import MachineError, TransportError, WaitError
+from labbuilder.errors import LabError, MachineError, TransportError, WaitError
 from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.parallel import for_each
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
@@ -47,6 +47,7 @@ class VirtualBoxProvider:
         self.vboxmanage = VBoxManage()
         self.registry = open_registry(self.vboxmanage)
         self.images = BaseDisks(home, self.vboxmanage, self.registry)
+        self.bases = media.Bases(self.vboxmanage, home.images)
         self._bridges: dict[str, str | None] = {}
 
     @property
@@ -94,8 +95,12 @@ class VirtualBoxProvider:
         folder = self.lab.machine(machine.name)
         folder.mkdir(parents=True, exist_ok=True)
         begun = Record(machine.name, str(uuid4()), self._free_port()).save(self.lab)
-        self._define(plan, machine, begun)
-        self._attach_disks(plan, machine, begun)
+        try:
+            self._define(plan, machine, begun)
+            self._attach_disks(plan, machine, begun)
+        except LabError:
+            self.bases.let_go()
+            raise
         begun.save(self.lab, whole=True)
 
     @cached_property
@@ -139,7 +144,7 @@ class VirtualBoxProvider:
         if plan.virtualbox.clones == "linked":
             media.linked_clone(self.vboxmanage, self._kept_base(base), disk)
         else:
-            media.full_clone(self.vboxmanage, base, disk)
+            self.bases.full_clone(base, disk)
         seed = self.lab.machine(machine.name) / "seed.iso"
         write_identity(seed, machine, ensure_keys(self.lab, [machine.name]), self.mark)
         machines.attach(self.vboxmanage, begun.uuid, {"hdd": disk, "dvddrive": seed})
@@ -150,10 +155,10 @@ class VirtualBoxProvider:
         whole = self._base_folder / f"{_KEEPER}.whole"
         if not whole.exists():
             if keeper in self.registry.names():
-                machines.unregister(self.vboxmanage, self.registry, keeper)
+                machines.unregister(self.vboxmanage, self.registry.machine(keeper))
             self._remove_files(_KEEPER)
             self._register(keeper, _KEEPER)
-            media.full_clone(self.vboxmanage, base, kept)
+            self.bases.full_clone(base, kept)
             machines.attach(self.vboxmanage, keeper, {"hdd": kept})
             self.vboxmanage.change("snapshot", keeper, "take", _KEEPER)  # a disk that is in use has no other children
             whole.touch()
@@ -166,7 +171,8 @@ class VirtualBoxProvider:
         return known
 
     def start(self, name: str) -> None:
-        """Power it on without a window."""
+        """Power it on without a window; the disk that it was cloned from is needed no more."""
+        self.bases.let_go()
         known = self._made(name)
         state = self.registry.machine(known.uuid).state
         if state not in DEAD:
@@ -333,7 +339,7 @@ class VirtualBoxProvider:
         if known is None:
             return
         if known.uuid in self.registry.names():
-            machines.unregister(self.vboxmanage, self.registry, known.uuid)
+            machines.unregister(self.vboxmanage, self.registry.machine(known.uuid))
         self._remove_files(name)
         remove_tree(self.lab.machine(name))
 
@@ -345,27 +351,29 @@ class VirtualBoxProvider:
 
     def destroy_all(self) -> None:
         """Unregister every machine of the lab and close its media; their files lie in the lab's folder."""
-        for uuid in self._machines():
-            machines.unregister(self.vboxmanage, self.registry, uuid)
+        self.bases.let_go()
+        for machine in self._machines():
+            machines.unregister(self.vboxmanage, machine)
         self.images.preparation.sweep()
         media.forget_below(self.vboxmanage, self.lab.path)
         for folder in (self._base_folder, self.lab.path / "machines"):
             remove_tree(folder)
 
-    def _machines(self) -> Iterator[str]:
-        """UUIDs of the machines whose settings lie in the lab's folder: nobody else makes machines there."""
+    def _machines(self) -> Iterator[Machine]:
+        """The machines whose settings lie in the lab's folder: nobody else makes machines there."""
         begun = {found.uuid for found in record.records(self.lab)}
         for uuid, name in self.registry.names().items():
             candidate = uuid in begun or name.startswith(f"{self.lab.name}-") or name == INACCESSIBLE
-            if candidate and _is_below(self.registry.machine(uuid).settings, self.lab.path):
-                yield uuid
+            machine = self.registry.machine(uuid) if candidate else None
+            if machine is not None and _is_below(machine.settings, self.lab.path):
+                yield machine
 
     def residue(self) -> Sequence[str]:
         """Machines, media and folders, as VirtualBox and the disk show them."""
         folders = (self._base_folder, self.lab.path / "machines")
         known = (*media.media(self.vboxmanage), *media.media(self.vboxmanage, "dvds"))
         return [
-            *(f"machine {uuid}" for uuid in (*self._machines(), *self.images.preparation.abandoned())),
+            *(f"machine {left.uuid}" for left in (*self._machines(), *self.images.preparation.abandoned())),
             *(f"medium {medium.location}" for medium in known if _is_below(medium.location, self.lab.path)),
             *(f"folder {folder}" for folder in folders if folder.exists()),
         ]
