@@ -57,20 +57,25 @@ def _without_times(text: str) -> list[str]:
 
 
 def steady(lab: Lab, do: Callable[[], Answer]) -> Answer:
-    """Do it; one boot in twelve fails in the emulation: who does not answer is switched off, and it is done again."""
+    """Do it; the emulation loses a machine now and then: it is switched off and on, and it is done again."""
     for left in (2, 1, 0):
         try:
+            if left != 2:
+                lab.up(verify=False)
             return do()
         except (LabError, subprocess.CalledProcessError) as error:
-            provider = lab.session().provider
-            silent = [machine.name for machine in provider.status() if machine.state is not MachineState.RUNNING]
-            if not silent or not left:
+            if not left or not _switch_off_silent(lab, error):
                 raise
-            print(f"\nthe emulation has lost {', '.join(silent)}: {error}", file=sys.stderr)
-            for name in silent:
-                provider.kill(name)
-            lab.up(verify=False)
     raise AssertionError
+
+
+def _switch_off_silent(lab: Lab, error: Exception) -> bool:
+    provider = lab.session().provider
+    silent = [machine.name for machine in provider.status() if machine.state is not MachineState.RUNNING]
+    print(f"\nthe emulation has lost {', '.join(silent) or 'none'}: {error}", file=sys.stderr)
+    for name in silent:
+        provider.kill(name)
+    return bool(silent)
 
 
 @pytest.fixture(scope="session")
