@@ -42,7 +42,7 @@ $(VENV)/.host:
 	@missing=$$(dpkg-query -W -f='$${Status} $${Package}\n' $(HOST_PACKAGES) 2>&1 | grep -v '^install ok' || true); \
 	if [ -n "$$missing" ]; then \
 		echo "Installing Debian packages: $(HOST_PACKAGES)"; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(HOST_PACKAGES) >/dev/null; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $(HOST_PACKAGES) >/dev/null; \
 	fi
 	@mkdir -p $(VENV) && touch $@
 

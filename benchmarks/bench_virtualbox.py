@@ -1,4 +1,4 @@
-"""Defining three VirtualBox machines against the bare VBoxManage calls for the same, turn by turn, in one run.
+"""Defining three VirtualBox machines against the bare VBoxManage calls for the same, turn by turn, and status of ten.
 
 It uses the userland of tests/support: nothing is started. ``python benchmarks/bench_virtualbox.py [ROUNDS]`` prints
 a table, then one JSON document.
@@ -74,6 +74,23 @@ def ours_s(plan: Plan, home: Home) -> float:
     provider.ensure_networks(plan)
     for machine in plan.machines:
         provider.create(plan, machine)
+    provider.bases.let_go()
+    taken = time.monotonic() - begun
+    provider.destroy_all()
+    shutil.rmtree(lab.path)
+    return taken
+
+
+def status_s(settings: dict[str, str], home: Home) -> float:
+    """Seconds of `status` of ten machines."""
+    machines = Lab("ten").add_server().add_server().add_clients(8).set(provider="virtualbox", virtualbox=settings)
+    plan, lab = machines.plan(), home.lab("ten")
+    lab.path.mkdir(parents=True)
+    provider = VirtualBoxProvider(home, lab, "be9c4010")
+    for machine in plan.machines:
+        provider.create(plan, machine)
+    begun = time.monotonic()
+    assert len(VirtualBoxProvider(home, lab, "be9c4010").status()) == len(plan.machines)
     taken = time.monotonic() - begun
     provider.destroy_all()
     shutil.rmtree(lab.path)
@@ -102,13 +119,15 @@ def main() -> None:
             for name, measure in turns if number % 2 else reversed(turns):
                 os.sync()  # a gigabyte that the turn before wrote is not written out during this one
                 figures[name].append(measure())
+        ten = status_s(settings | {"clones": "linked"}, Home(folder / "home"))
         userland.end_services("labbuilder-bench")
     medians = {name: statistics.median(found) for name, found in figures.items()}
     ratio = medians["provider"] / medians["bare calls"]
     for name, found in figures.items():
         print(f"{name:12} {medians[name]:6.2f} s  ({min(found):.2f} to {max(found):.2f})")
     print(f"provider / bare calls = {ratio:.2f} in {rounds} rounds")
-    print(json.dumps({"rounds": figures, "medians": medians, "ratio": ratio}))
+    print(f"status of ten machines {ten:.2f} s")
+    print(json.dumps({"rounds": figures, "medians": medians, "ratio": ratio, "status_of_ten": ten}))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from labbuilder import progress
 from labbuilder.errors import HostError
@@ -45,6 +46,35 @@ class ImageCache:
         """The image's folder, whether it is built or not."""
         return self.folder / name
 
+    def downloads(self, name: str) -> Path:
+        """Where what is downloaded for the image lies until it is made; it outlives a failure."""
+        return self.folder / f".{name}.download"
+
+    def part(self, name: str) -> Path:
+        """Where the image lies while it is made."""
+        return self.folder / f".{name}.part"
+
+    def name_of_part(self, inside: Path) -> str:
+        """The name of the image whose `part` the path lies in."""
+        return inside.relative_to(self.folder).parts[0].removeprefix(".").removesuffix(".part")
+
+    @contextmanager
+    def unused(self, name: str) -> Iterator[bool]:
+        """Whether nobody makes the image now; nobody begins to while the block runs."""
+        lock = FileLock(self._lock(name))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _lock(self, name: str) -> Path:
+        return self.folder / f".{name}.lock"
+
     def ensure(
         self, name: str, kind: str, suite: str, needed_bytes: int, make: Callable[[Path, progress.Step], None]
     ) -> Path:
@@ -65,7 +95,7 @@ class ImageCache:
             return target
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / f".{name}.lock"):
+            with FileLock(self._lock(name)):
                 if not target.exists():
                     self._require(needed_bytes)
                     self._make(target, {"kind": kind, "suite": suite}, make)
@@ -80,7 +110,7 @@ class ImageCache:
             raise no_room(self.folder, seen)
 
     def _make(self, target: Path, about: dict[str, str], make: Callable[[Path, progress.Step], None]) -> None:
-        part = target.with_name(f".{target.name}.part")
+        part = self.part(target.name)
         remove_tree(part)
         with progress.step("image") as step:
             try:
@@ -104,10 +134,14 @@ class ImageCache:
         return tuple(sorted(found, key=lambda image: image.built_at))
 
     def prune(self, used: frozenset[str]) -> tuple[ImageInfo, ...]:
-        """Remove all images but the used ones; returns what was removed."""
+        """Remove all images but the used ones, and downloads that nobody goes on with; returns the images."""
         unused = tuple(image for image in self.all() if image.name not in used)
         for image in unused:
             remove_tree(self.path(image.name))
+        for kept in self.folder.glob(".*.download"):
+            with self.unused(kept.name.removeprefix(".").removesuffix(".download")) as idle:
+                if idle:
+                    remove_tree(kept)
         return unused
 
 

@@ -159,8 +159,10 @@ class VirtualBox(Model):
     """Processors of a machine."""
     clones: Literal["full", "linked"] = "full"
     """A disk of its own for each machine, or one that holds only what differs from a disk they share."""
-    image: Literal["built"] | Path = "built"
-    """Made here by mmdebstrap, or a disk of yours, which is only copied."""
+    image: Literal["built", "cloud"] | Path = "built"
+    """Made here by mmdebstrap, Debian's cloud image, prepared once, or a disk of yours, which is only copied."""
+    cloud_images: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")] = "https://cloud.debian.org/images/cloud"
+    """Where Debian's cloud images lie, or a mirror of them."""
     modifyvm: tuple[str, ...] = ()
     """Words for `VBoxManage modifyvm`, after labbuilder's own."""
     extradata: dict[str, str] = Field(default={})

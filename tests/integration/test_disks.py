@@ -1,19 +1,24 @@
-"""The disk that is built here boots, and is whom its seed says, whatever slots its NICs are in."""
+"""Disks boot and are whom their seed says: built here whatever the slots, Debian's cloud image, a user's own."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import cloud_image
 import pytest
+from faulty_http import Web, serving
 from qemu import Qemu, need_qemu, overlay, to_vdi
 
 from labbuilder.errors import TransportError
 from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.plan.image import image_recipe
+from labbuilder.providers.disks import cloud
 from labbuilder.providers.disks.seed import MANAGEMENT_NIC, Seed, SeedNic, write_seed
-from labbuilder.providers.disks.store import ensure_disk
+from labbuilder.providers.disks.store import ensure_cloud_disk, ensure_disk
+from labbuilder.providers.disks.user import user_disk
 from labbuilder.providers.images import ImageCache
 from labbuilder.spec.models import LabSpec
 from labbuilder.store import Home
@@ -24,13 +29,57 @@ pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 MACS = ("52:54:00:aa:00:01", "52:54:00:aa:00:02", "52:54:00:aa:00:03")
 NAMES = {MACS[0]: "enp0s3", MACS[1]: "enp0s8", MACS[2]: MANAGEMENT_NIC}
 BOOT_S = 240.0
+PREPARE_S = 900.0
 Boot = Callable[..., tuple[Qemu, Endpoint]]
 
 
 @pytest.fixture(scope="module")
-def disk(home: Home) -> Path:
+def built_disk(home: Home) -> Path:
     need_qemu()
     return ensure_disk(ImageCache(home), image_recipe(LabSpec()), to_vdi)
+
+
+@pytest.fixture(scope="module")
+def cloud_archive() -> Path:
+    need_qemu()
+    return cloud_image.build()
+
+
+@pytest.fixture(scope="module")
+def cloud_disk(home: Home, cloud_archive: Path) -> Path:
+    """Downloaded from a server that cuts twice, and prepared by its own cloud-init."""
+    data = cloud_archive.read_bytes()
+    folder, name = "/bookworm/latest", cloud_archive.name
+    sums = f"{hashlib.sha512(data).hexdigest()}  {name}\n".encode()
+    with serving(Web({f"{folder}/{name}": data, f"{folder}/SHA512SUMS": sums}, cuts=2, cut_after=50_000_000)) as web:
+        return ensure_cloud_disk(ImageCache(home), image_recipe(LabSpec()), web.url, to_vdi, boot_once)
+
+
+def boot_once(disk: Path, cd: Path, console: Path, look: Callable[[], None]) -> None:
+    """What a hypervisor does for the preparation, by QEMU."""
+
+    def is_off() -> bool:
+        look()
+        assert machine.process is not None
+        return machine.process.poll() is not None
+
+    with Qemu(console.parent, disk, cd, MACS[:1], [3], disk_format="vdi") as machine:
+        wait_until(f"it is prepared; {console}", is_off, within_s=PREPARE_S, every_s=0.5)
+
+
+@pytest.fixture(scope="module")
+def users_disk(cloud_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A disk with cloud-init that nobody has prepared."""
+    folder = tmp_path_factory.mktemp("users")
+    cloud.unpack(cloud_archive, folder / "disk.raw")
+    to_vdi(folder / "disk.raw", folder / "own.vdi")
+    return user_disk(folder / "own.vdi")[0]
+
+
+@pytest.fixture
+def disk(request: pytest.FixtureRequest) -> Path:
+    found: Path = request.getfixturevalue(getattr(request, "param", "built_disk"))
+    return found
 
 
 @pytest.fixture
@@ -66,7 +115,12 @@ def names(shell: Shell) -> dict[str, str]:
     return {mac: name for mac, name in pairs if name != "lo"}
 
 
-@pytest.mark.parametrize("slots", [(3, 8, 9), (8, 3, 5)], ids=["piix3", "swapped"])
+@pytest.mark.parametrize(
+    ("disk", "slots"),
+    [("built_disk", (3, 8, 9)), ("built_disk", (8, 3, 5)), ("cloud_disk", (3, 8, 9))],
+    ids=["built", "built-swapped", "cloud"],
+    indirect=["disk"],
+)
 def test_a_seeded_disk_boots_as_the_machine_of_its_seed(boot: Boot, slots: tuple[int, ...]) -> None:
     machine, endpoint = boot(slots)
     with closing(Shell(endpoint)) as shell:
@@ -100,3 +154,14 @@ def test_a_seeded_machine_boots_again_without_its_seed_disk(boot: Boot) -> None:
     with closing(Shell(again)) as shell:
         assert names(shell) == NAMES
         assert shell.run("hostname").stdout.strip() == "server1"
+
+
+@pytest.mark.parametrize("disk", ["users_disk"], indirect=True)
+def test_a_users_own_disk_with_cloud_init_is_whom_its_seed_says(boot: Boot) -> None:
+    _, endpoint = boot()
+    with closing(Shell(endpoint)) as shell:
+        assert names(shell) == NAMES
+        assert shell.run("hostname").stdout.strip() == "server1"
+        assert shell.run("ip route show default").stdout == ""
+        assert "10.0.99.15/24" in shell.run(f"ip -4 -o addr show dev {MANAGEMENT_NIC}").stdout
+        assert shell.run("ip -4 -o addr show dev enp0s3; ip -4 -o addr show dev enp0s8").stdout == ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from labbuilder.providers.virtualbox.provider import free_port
+from labbuilder.providers.virtualbox.ports import free_port
 from labbuilder.run import host_environment
 
 _TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "sfdisk": "fdisk"}

@@ -184,10 +184,27 @@ def test_a_base_that_was_replaced_under_its_path_is_cloned(vboxmanage: VBoxManag
     vboxmanage.change("closemedium", "disk", new)
     new.rename(base)
     userland.end_services(os.environ["VBOX_IPC_SOCKETID"])
-    media.full_clone(vboxmanage, base, target)
+    bases = media.Bases(vboxmanage, tmp_path / "none")
+    bases.full_clone(base, target)
+    bases.let_go()
     assert target.is_file()
     vboxmanage.change("closemedium", "disk", target)
     assert base not in [medium.location for medium in media.media(vboxmanage)]
+
+
+def test_a_disk_in_use_by_a_users_machine_is_cloned_and_stays_where_it_is(
+    virtualbox: dict[str, Any], vboxmanage: VBoxManage, tmp_path: Path, users: str
+) -> None:
+    del users  # the fixture looks whether the machine is as it was
+    disk = tmp_path / "users/own.vdi"
+    trial = Trial(Home(tmp_path / "home"), virtualbox | {"image": str(disk)})
+    try:
+        trial.define()
+        trial.provider.bases.let_go()
+        assert disk in [medium.location for medium in media.media(vboxmanage)]
+    finally:
+        trial.provider.destroy_all()
+    assert list(trial.provider.residue()) == []
 
 
 def test_calls_from_many_processes_wait_for_each_other(vboxmanage: VBoxManage, tmp_path: Path) -> None:
@@ -247,11 +264,13 @@ def test_no_room_for_a_clone_is_told_and_nothing_is_left(
     monkeypatch.setenv("VBOX_IPC_SOCKETID", "labbuilder-small")  # a service that starts now sees the small disk
     monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path / "registry"))
     vboxmanage = VBoxManage()
+    bases = media.Bases(vboxmanage, tmp_path)
     try:
         vboxmanage.change("convertfromraw", tmp_path / "raw", base)
         vboxmanage.ask("list", "hdds")
         with pytest.raises(HostError, match="no room for a disk"):
-            media.full_clone(vboxmanage, base, small / "clone.vdi")
+            bases.full_clone(base, small / "clone.vdi")
+        bases.let_go()
         assert list(small.iterdir()) == []
         assert not [medium for medium in media.media(vboxmanage) if medium.location.is_relative_to(tmp_path)]
     finally:

@@ -64,13 +64,14 @@ def preflight() -> None:
         )
 
 
-def build_raw(recipe: ImageRecipe, raw: Path, note: Callable[[int], None]) -> None:
+def build_raw(recipe: ImageRecipe, raw: Path, note: Callable[[int], None], *, size_bytes: int = SIZE_BYTES) -> None:
     """Build a raw disk, sparse, that boots by BIOS and has its console on ttyS0 too.
 
     Args:
         recipe: From `disk_recipe`.
         raw: The file to make.
         note: Told how many packages were unpacked and set up.
+        size_bytes: Of the disk.
 
     Raises:
         HostError: No room, or a tool is missing.
@@ -81,9 +82,9 @@ def build_raw(recipe: ImageRecipe, raw: Path, note: Callable[[int], None]) -> No
     try:
         build_tree(recipe, tar, note)
         with open(raw, "wb") as disk:
-            disk.truncate(SIZE_BYTES)
+            disk.truncate(size_bytes)
         run("sfdisk", "-q", raw, stdin=f"{_PARTITION_SECTOR},,L,*\n")
-        _fill(tar, raw)
+        _fill(tar, raw, size_bytes)
         _make_bootable(raw)
     except CommandError as error:
         if "No space left on device" in (error.details or ""):
@@ -93,9 +94,9 @@ def build_raw(recipe: ImageRecipe, raw: Path, note: Callable[[int], None]) -> No
         tar.unlink(missing_ok=True)
 
 
-def _fill(tar: Path, raw: Path) -> None:
+def _fill(tar: Path, raw: Path, size_bytes: int) -> None:
     """Make the file system in the partition, with the tree in it; owners are right in a user namespace too."""
-    kib = (SIZE_BYTES - _PARTITION_SECTOR * _SECTOR) // 1024
+    kib = (size_bytes - _PARTITION_SECTOR * _SECTOR) // 1024
     # lazy_itable_init=0: else the guest's first minutes are spent on zeroing inode tables, which fills the VDI
     options = f"offset={_PARTITION_SECTOR * _SECTOR},lazy_itable_init=0,lazy_journal_init=0,nodiscard"
     script = (

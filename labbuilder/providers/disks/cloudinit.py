@@ -9,6 +9,9 @@ import yaml
 
 from labbuilder.plan.model import RenderedFile
 
+LABEL = "CIDATA"
+"""Of the CD: cloud-init's NoCloud looks for it, and so do our own disks."""
+
 
 def meta_data(instance: str, hostname: str) -> str:
     """Which machine this is; another instance makes cloud-init start afresh."""
@@ -32,6 +35,13 @@ def machine_user_data(
             "write_files": [written(link) for link in links],
         }
     )
+
+
+def preparing_user_data() -> str:
+    """No user, one command: prepare.sh of the CD."""
+    folder = "/run/labbuilder/cd"
+    script = f"mkdir -p {folder} && mount -o ro LABEL={LABEL} {folder} && exec sh {folder}/prepare.sh {folder}"
+    return "#cloud-config\n" + _yaml({"users": [], "ssh_pwauth": False, "runcmd": [["sh", "-c", script]]})
 
 
 def network_config(lab: Mapping[str, str], management: tuple[str, str]) -> str:

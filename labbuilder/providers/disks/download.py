@@ -58,7 +58,7 @@ def sha512_of(web: httpx.Client, sums_url: str, name: str, *, retry_s: float = 2
 def download(
     web: httpx.Client, url: str, target: Path, *, sha512: str, note: Callable[[float], None], retry_s: float = 2.0
 ) -> None:
-    """Download ``url`` to ``target``; go on where an earlier try, of this process or another, was cut.
+    """Download ``url`` to ``target``, unless it is there; go on where an earlier try, of any process, was cut.
 
     Args:
         web: From `client`.
@@ -73,9 +73,10 @@ def download(
     """
     part = target.with_name(f".{target.name}.part")
     try:
+        if target.exists() and _sum(target) == sha512.lower():
+            return
         _persist(url, lambda: _go_on(web, url, part, note), lambda: _size(part), retry_s)
-        with open(part, "rb") as file:
-            seen = hashlib.file_digest(file, "sha512").hexdigest()
+        seen = _sum(part)
         if seen != sha512.lower():
             part.unlink()
             raise HostError(
@@ -93,6 +94,11 @@ def download(
             details=f"{_size(part) // 1_000_000} MB of it are there",
             resolution="make room and try again: it goes on where it ended",
         ) from error
+
+
+def _sum(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha512").hexdigest()
 
 
 def _persist(url: str, attempt: Callable[[], T], size: Callable[[], int], retry_s: float) -> T:

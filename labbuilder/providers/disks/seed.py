@@ -21,7 +21,6 @@ import pycdlib
 from labbuilder.plan.model import RenderedFile
 from labbuilder.providers.disks import cloudinit
 
-LABEL = "CIDATA"
 MANAGEMENT_NIC = "enp0s9"  # also in provision/image/disk/management.conf
 _LINK = """\
 # Written by labbuilder: the NIC's name, wherever the chipset puts it.
@@ -104,7 +103,7 @@ class Seed:
     @property
     def documents(self) -> dict[str, bytes]:
         """The files of the CD by name; the same for the same seed."""
-        tar = _tar(self.files)
+        tar = pack(self.files)
         identity = hashlib.sha256(tar).hexdigest()[:12]
         lab = {nic.mac: nic.name for nic in self.nics}
         return {
@@ -124,7 +123,7 @@ def _link(nic: SeedNic) -> RenderedFile:
     return RenderedFile(f"/etc/systemd/network/10-{nic.name}.link", _LINK.format(mac=nic.mac.lower(), name=nic.name))
 
 
-def _tar(files: tuple[RenderedFile, ...]) -> bytes:
+def pack(files: tuple[RenderedFile, ...]) -> bytes:
     """A tar whose bytes depend on the files alone: no dates, no users of this host."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -144,7 +143,7 @@ def write_seed(seed: Seed, path: Path) -> None:
 def write_cd(documents: Mapping[str, bytes], path: Path) -> None:
     """Write an ISO 9660 image, label CIDATA, with these files in its root. In place when whole."""
     iso = pycdlib.PyCdlib()
-    iso.new(interchange_level=3, vol_ident=LABEL, rock_ridge="1.09", joliet=3)
+    iso.new(interchange_level=3, vol_ident=cloudinit.LABEL, rock_ridge="1.09", joliet=3)
     try:
         for index, (name, data) in enumerate(sorted(documents.items())):
             short = f"/FILE{index}.;1"

@@ -1,4 +1,4 @@
-"""The disk that virtual machines are cloned from, built from the lab's own recipe."""
+"""The disk that virtual machines are cloned from: built from the lab's own recipe, or Debian's, prepared by it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,29 @@ from pathlib import Path
 
 from labbuilder import progress
 from labbuilder.plan.model import ImageRecipe
-from labbuilder.providers.disks import built
+from labbuilder.providers.disks import built, cloud
 from labbuilder.providers.disks.recipe import disk_recipe
 from labbuilder.providers.images import ImageCache
+from labbuilder.store import remove_tree
 
 DISK = "disk.vdi"
 ToVdi = Callable[[Path, Path], None]
 """Writes a raw disk (first) as a dynamic VDI (second, which does not exist yet)."""
 _NEEDED_BYTES = 4_000_000_000
 _PACKAGES_EXPECTED = 215  # for the bar alone
+_CLOUD_PACKAGES_EXPECTED = 60
 
 
 def disk_name(recipe: ImageRecipe) -> str:
     """The name of the recipe's disk in the cache."""
     key = f"built-{built.BUILDER}-{disk_recipe(recipe).digest}"
+    return f"disk-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def cloud_disk_name(recipe: ImageRecipe, images: str) -> str:
+    """The name of the prepared cloud image in the cache."""
+    script = cloud.PREPARE.read_text(encoding="utf-8")
+    key = f"cloud-{cloud.PREPARER}-{disk_recipe(recipe).digest}-{images}-{script}"
     return f"disk-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
@@ -41,3 +50,31 @@ def ensure_disk(cache: ImageCache, recipe: ImageRecipe, to_vdi: ToVdi) -> Path:
         raw.unlink()
 
     return cache.ensure(disk_name(recipe), "disk", recipe.suite, _NEEDED_BYTES, make) / DISK
+
+
+def ensure_cloud_disk(cache: ImageCache, recipe: ImageRecipe, images: str, to_vdi: ToVdi, boot: cloud.Boot) -> Path:
+    """Download and prepare Debian's cloud image unless it is there. What was downloaded outlives a failure.
+
+    Raises:
+        HostError: No network, no room, another sum than the published one.
+        MachineError: It did not boot, or could not be prepared.
+    """
+    image, name = cloud.cloud_image(images, recipe.suite), cloud_disk_name(recipe, images)
+
+    def make(folder: Path, step: progress.Step) -> None:
+        raw, kept = folder / "disk.raw", cache.downloads(name)
+        archive = cloud.fetch(image, kept, lambda fraction: step.advance(fraction * 0.4, f"download {image.name}"))
+        step.advance(0.4, "unpack")
+        cloud.unpack(archive, raw)
+        to_vdi(raw, folder / DISK)
+        raw.unlink()
+        step.advance(0.5, "prepare")
+        cloud.prepare(
+            recipe,
+            folder / DISK,
+            boot,
+            lambda n: step.advance(0.5 + min(n / _CLOUD_PACKAGES_EXPECTED / 2 * 0.5, 0.49), "prepare"),
+        )
+        remove_tree(kept)
+
+    return cache.ensure(name, "disk", recipe.suite, _NEEDED_BYTES, make) / DISK

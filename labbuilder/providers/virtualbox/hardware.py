@@ -37,6 +37,20 @@ def modifyvm_words(
         mark: The lab's mark.
         console: The file that the serial port writes.
     """
+    words = _board(settings, console)
+    for nic in machine.nics:
+        words += [*_card(SLOTS[nic.network], nic.mac), *_wire(nic, network, bridge)]
+    slot = MANAGEMENT_SLOT
+    words += [*_card(slot, management_mac(mark, machine.name)), f"--nic{slot}", "nat"]
+    return [*words, f"--nat-net{slot}", MANAGEMENT_NET, *settings.modifyvm]
+
+
+def preparing_words(settings: VirtualBox, *, console: str) -> list[str]:
+    """The words for the machine in which a cloud image is prepared: one NIC, to the world."""
+    return [*_board(settings, console), "--nic1", "nat", "--nic-type1", "virtio", *settings.modifyvm]
+
+
+def _board(settings: VirtualBox, console: str) -> list[str]:
     # fmt: off
     words = [
         "--memory", str(settings.memory_mib), "--cpus", str(settings.cpus), "--rtc-use-utc", "on",
@@ -47,11 +61,7 @@ def modifyvm_words(
     # fmt: on
     if platform.machine().lower() in ("x86_64", "amd64"):
         words += ["--chipset", "piix3", "--ioapic", "on", "--pae", "off"]
-    for nic in machine.nics:
-        words += [*_card(SLOTS[nic.network], nic.mac), *_wire(nic, network, bridge)]
-    slot = MANAGEMENT_SLOT
-    words += [*_card(slot, management_mac(mark, machine.name)), f"--nic{slot}", "nat"]
-    return [*words, f"--nat-net{slot}", MANAGEMENT_NET, *settings.modifyvm]
+    return words
 
 
 def _card(slot: int, mac: str) -> list[str]:

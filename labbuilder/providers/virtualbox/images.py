@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from labbuilder.keys import LabKeys
 from labbuilder.plan.model import MachinePlan, Plan
 from labbuilder.providers.disks.seed import Seed, SeedNic, write_seed
-from labbuilder.providers.disks.store import DISK, disk_name, ensure_disk
+from labbuilder.providers.disks.store import DISK, cloud_disk_name, disk_name, ensure_cloud_disk, ensure_disk
 from labbuilder.providers.disks.user import user_disk
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.virtualbox import hardware, media
+from labbuilder.providers.virtualbox.preparation import Preparation
+from labbuilder.providers.virtualbox.registry import Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home
 
@@ -18,13 +21,21 @@ from labbuilder.store import Home
 class BaseDisks:
     """The base disks of one home."""
 
-    def __init__(self, home: Home, vboxmanage: VBoxManage) -> None:
+    def __init__(self, home: Home, vboxmanage: VBoxManage, registry: Registry) -> None:
         self._cache = ImageCache(home)
         self._vboxmanage = vboxmanage
+        self.preparation = Preparation(self._cache, vboxmanage, registry)
 
     def name(self, plan: Plan) -> str | None:
         """What the plan's base disk is called in the cache; None for the user's own."""
-        return disk_name(plan.image) if plan.virtualbox.image == "built" else None
+        settings = plan.virtualbox
+        match settings.image:
+            case "built":
+                return disk_name(plan.image)
+            case "cloud":
+                return cloud_disk_name(plan.image, settings.cloud_images)
+            case _:
+                return None
 
     def path(self, plan: Plan) -> Path:
         """Where the plan's base disk is or would be."""
@@ -35,11 +46,15 @@ class BaseDisks:
         """Make the base disk unless it is there.
 
         Raises:
-            HostError: The user's own disk is no disk; no room for a new one, or a tool is missing.
-            CommandError: It could not be built.
+            HostError: The user's own disk is no disk; no network, no room, or a tool is missing.
+            CommandError, MachineError: It could not be built or prepared.
         """
-        if self.name(plan) is None:
+        settings, name = plan.virtualbox, self.name(plan)
+        if name is None:
             user_disk(self.path(plan))
+        elif settings.image == "cloud":
+            boot = partial(self.preparation.boot, name, settings)
+            ensure_cloud_disk(self._cache, plan.image, settings.cloud_images, self._to_vdi, boot)
         else:
             ensure_disk(self._cache, plan.image, self._to_vdi)
 

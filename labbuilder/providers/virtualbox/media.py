@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from labbuilder.errors import MachineError
@@ -35,20 +36,43 @@ def _media(text: str) -> Iterator[Medium]:
             yield Medium(found["UUID"], Path(found["Location"]), None if parent == "base" else parent)
 
 
-def full_clone(vboxmanage: VBoxManage, base: Path, target: Path) -> None:
-    """Copy the base disk whole; VirtualBox does not keep the base in mind.
+class Bases:
+    """Disks that are cloned. VirtualBox keeps each in mind until it is let go; one that the user gave it stays known.
 
-    A base that was replaced under its path while VirtualBox had it in mind has another UUID: it is forgotten first.
+    Args:
+        vboxmanage: The registry.
+        own: The folder of the bases that labbuilder made.
     """
-    words = ("clonemedium", "disk", base, target)
-    try:
+
+    def __init__(self, vboxmanage: VBoxManage, own: Path) -> None:
+        self._vboxmanage = vboxmanage
+        self._own = own
+        self._opened: set[Path] = set()
+
+    @cached_property
+    def _users(self) -> frozenset[Path]:
+        known = media(self._vboxmanage)
+        return frozenset(medium.location for medium in known if not medium.location.is_relative_to(self._own))
+
+    def full_clone(self, base: Path, target: Path) -> None:
+        """Copy the base disk whole.
+
+        A base that was replaced under its path while VirtualBox had it in mind has another UUID: it is forgotten first.
+        """
+        words = ("clonemedium", "disk", base, target)
+        if base not in self._users:
+            self._opened.add(base)
         try:
-            vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
+            self._vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
         except MachineError:
-            forget_below(vboxmanage, base)
-            vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
-    finally:
-        forget(vboxmanage, "disk", base)
+            forget_below(self._vboxmanage, base)
+            self._opened.add(base)
+            self._vboxmanage.change(*words, timeout_s=CLONE_LIMIT_S)
+
+    def let_go(self) -> None:
+        """Have VirtualBox forget the bases that it knows by our cloning alone."""
+        while self._opened:
+            forget(self._vboxmanage, "disk", self._opened.pop())
 
 
 def linked_clone(vboxmanage: VBoxManage, parent: Path, target: Path) -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
-from labbuilder.errors import MachineError, TransportError, WaitError
+from labbuilder.errors import LabError, MachineError, TransportError, WaitError
 from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.parallel import for_each
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
-from labbuilder.providers.virtualbox import hardware, host, media, record
+from labbuilder.providers.virtualbox import hardware, host, machines, media, record
 from labbuilder.providers.virtualbox.bridge import NAT, choose_bridge
 from labbuilder.providers.virtualbox.images import BaseDisks, write_identity
+from labbuilder.providers.virtualbox.machines import CRASHED, DEAD, OFF
 from labbuilder.providers.virtualbox.observer import open_registry
+from labbuilder.providers.virtualbox.ports import free_port, port_is_free
 from labbuilder.providers.virtualbox.record import Record
 from labbuilder.providers.virtualbox.registry import INACCESSIBLE, Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
@@ -24,11 +25,7 @@ from labbuilder.store import Home, LabDir, remove_tree
 from labbuilder.transport import Endpoint, Shell, banner_ready
 from labbuilder.wait import wait_until
 
-MARK_KEY = "labbuilder/mark"
-_OFF = frozenset({"poweroff", "saved", "aborted", "aborted-saved"})
-_CRASHED = "gurumeditation"  # it does nothing any more, and still holds its lock
-_DEAD = frozenset({_CRASHED, *_OFF})
-_STATES = {"paused": MachineState.PAUSED} | dict.fromkeys(_DEAD, MachineState.STOPPED)
+_STATES = {"paused": MachineState.PAUSED} | dict.fromkeys(DEAD, MachineState.STOPPED)
 _BANNER_S = 20.0  # NAT accepts long before the guest does, and each new try costs a slow guest another sshd
 _KEEPER = "base-disk"
 
@@ -49,7 +46,8 @@ class VirtualBoxProvider:
         self.mark = mark
         self.vboxmanage = VBoxManage()
         self.registry = open_registry(self.vboxmanage)
-        self.images = BaseDisks(home, self.vboxmanage)
+        self.images = BaseDisks(home, self.vboxmanage, self.registry)
+        self.bases = media.Bases(self.vboxmanage, home.images)
         self._bridges: dict[str, str | None] = {}
 
     @property
@@ -97,8 +95,12 @@ class VirtualBoxProvider:
         folder = self.lab.machine(machine.name)
         folder.mkdir(parents=True, exist_ok=True)
         begun = Record(machine.name, str(uuid4()), self._free_port()).save(self.lab)
-        self._define(plan, machine, begun)
-        self._attach_disks(plan, machine, begun)
+        try:
+            self._define(plan, machine, begun)
+            self._attach_disks(plan, machine, begun)
+        except LabError:
+            self.bases.let_go()
+            raise
         begun.save(self.lab, whole=True)
 
     @cached_property
@@ -134,31 +136,18 @@ class VirtualBoxProvider:
             change("setextradata", begun.uuid, key, value)
 
     def _register(self, uuid: str, name: str) -> None:
-        # fmt: off
-        self.vboxmanage.change(
-            "createvm", "--name", self._vm_name(name), "--uuid", uuid, "--ostype", "Debian12_64",
-            "--groups", f"/labbuilder/{self.lab.name}", "--basefolder", self._base_folder, "--register",
-        )
-        # fmt: on
-        self.vboxmanage.change("setextradata", uuid, MARK_KEY, self.mark)
+        vm = self._vm_name(name)
+        machines.register(self.vboxmanage, uuid, vm, folder=self._base_folder, group=self.lab.name, mark=self.mark)
 
     def _attach_disks(self, plan: Plan, machine: MachinePlan, begun: Record) -> None:
         disk, base = self._disk(machine.name), self.images.path(plan)
         if plan.virtualbox.clones == "linked":
             media.linked_clone(self.vboxmanage, self._kept_base(base), disk)
         else:
-            media.full_clone(self.vboxmanage, base, disk)
+            self.bases.full_clone(base, disk)
         seed = self.lab.machine(machine.name) / "seed.iso"
         write_identity(seed, machine, ensure_keys(self.lab, [machine.name]), self.mark)
-        self._attach(begun.uuid, {"hdd": disk, "dvddrive": seed})
-
-    def _attach(self, uuid: str, found: dict[str, Path]) -> None:
-        change = self.vboxmanage.change
-        controller = ("--name", "disks", "--add", "virtio-scsi", "--controller", "VirtIO", "--hostiocache", "on")
-        change("storagectl", uuid, *controller, "--bootable", "on", "--portcount", str(len(found)))
-        for port, (kind, medium) in enumerate(found.items()):
-            place = ("--storagectl", "disks", "--port", str(port), "--device", "0", "--type", kind)
-            change("storageattach", uuid, *place, "--medium", medium)
+        machines.attach(self.vboxmanage, begun.uuid, {"hdd": disk, "dvddrive": seed})
 
     def _kept_base(self, base: Path) -> Path:
         """The lab's own copy of the base disk: a machine that never starts keeps it from going with its last child."""
@@ -166,11 +155,11 @@ class VirtualBoxProvider:
         whole = self._base_folder / f"{_KEEPER}.whole"
         if not whole.exists():
             if keeper in self.registry.names():
-                self._unregister(keeper)
+                machines.unregister(self.vboxmanage, self.registry.machine(keeper))
             self._remove_files(_KEEPER)
             self._register(keeper, _KEEPER)
-            media.full_clone(self.vboxmanage, base, kept)
-            self._attach(keeper, {"hdd": kept})
+            self.bases.full_clone(base, kept)
+            machines.attach(self.vboxmanage, keeper, {"hdd": kept})
             self.vboxmanage.change("snapshot", keeper, "take", _KEEPER)  # a disk that is in use has no other children
             whole.touch()
         return kept
@@ -182,13 +171,14 @@ class VirtualBoxProvider:
         return known
 
     def start(self, name: str) -> None:
-        """Power it on without a window."""
+        """Power it on without a window; the disk that it was cloned from is needed no more."""
+        self.bases.let_go()
         known = self._made(name)
         state = self.registry.machine(known.uuid).state
-        if state not in _DEAD:
+        if state not in DEAD:
             return
         host.require_driver()
-        if state == _CRASHED:
+        if state == CRASHED:
             self.kill(name)
         if not port_is_free(known.port):
             known = known.save(self.lab, port=self._free_port())
@@ -196,7 +186,7 @@ class VirtualBoxProvider:
             self.vboxmanage.change("modifyvm", known.uuid, f"--nat-pf{slot}", "delete", hardware.SSH_RULE)
             self.vboxmanage.change("modifyvm", known.uuid, *hardware.forward_words(known.port))
         known.save(self.lab, boots=known.boots + 1)
-        self.vboxmanage.change("startvm", known.uuid, "--type", "headless", timeout_s=300.0)
+        machines.switch_on(self.vboxmanage, known.uuid)
 
     def wait_ready(self, name: str, *, within_s: float = 300.0) -> None:
         """Wait for the banner of the machine's SSH: VirtualBox's NAT accepts a connection long before."""
@@ -211,7 +201,7 @@ class VirtualBoxProvider:
 
     def _raise_if_dead(self, name: str, uuid: str) -> bool:
         state = self.registry.machine(uuid).state
-        if state in _DEAD:
+        if state in DEAD:
             raise MachineError(
                 brief=f"{name} went off while it was waited for",
                 details=f"VirtualBox says: {state}\n{self._last_console_lines(name)}".rstrip(),
@@ -226,11 +216,11 @@ class VirtualBoxProvider:
     def stop(self, name: str, *, within_s: float = 60.0) -> None:
         """Shut down in order, by its own systemd, then by force."""
         known = record.load(self.lab, name)
-        if known is None or self.registry.machine(known.uuid).state in _OFF:
+        if known is None or self.registry.machine(known.uuid).state in OFF:
             return
         try:
             self._tell(name, "systemctl --no-block poweroff")
-            self._wait(known, "off", lambda seen: seen.state in _OFF, within_s)
+            self._wait(known, "off", lambda seen: seen.state in OFF, within_s)
         except (TransportError, WaitError):
             self.kill(name)
 
@@ -252,15 +242,15 @@ class VirtualBoxProvider:
     def kill(self, name: str) -> None:
         """Cut its power."""
         known = record.load(self.lab, name)
-        if known is None or self.registry.machine(known.uuid).state in _OFF:
+        if known is None or self.registry.machine(known.uuid).state in OFF:
             return
         self.vboxmanage.change("controlvm", known.uuid, "poweroff")
-        self._wait(known, "off", lambda seen: seen.state in _OFF, 60.0)
+        self._wait(known, "off", lambda seen: seen.state in OFF, 60.0)
 
     def reboot(self, name: str, *, within_s: float = 300.0) -> None:
         """Reboot in order, by its own systemd."""
         known = self._made(name)
-        if self.registry.machine(known.uuid).state in _DEAD:
+        if self.registry.machine(known.uuid).state in DEAD:
             raise MachineError(brief=f"{name} is off, so it can't reboot", resolution="labbuilder up")
         boot = "cat /proc/sys/kernel/random/boot_id"
         before = self._tell(name, f"{boot}; systemctl --no-block reboot")
@@ -293,7 +283,7 @@ class VirtualBoxProvider:
         """Plug or unplug the cable."""
         known = self._made(name)
         slot, word = hardware.SLOTS[network], "on" if up else "off"
-        if self.registry.machine(known.uuid).state in _DEAD:
+        if self.registry.machine(known.uuid).state in DEAD:
             self.vboxmanage.change("modifyvm", known.uuid, f"--cable-connected{slot}", word)
         else:
             self.vboxmanage.change("controlvm", known.uuid, f"setlinkstate{slot}", word)
@@ -349,7 +339,7 @@ class VirtualBoxProvider:
         if known is None:
             return
         if known.uuid in self.registry.names():
-            self._unregister(known.uuid)
+            machines.unregister(self.vboxmanage, self.registry.machine(known.uuid))
         self._remove_files(name)
         remove_tree(self.lab.machine(name))
 
@@ -359,34 +349,31 @@ class VirtualBoxProvider:
         disk.unlink(missing_ok=True)
         remove_tree(self._base_folder / "labbuilder" / self.lab.name / self._vm_name(name))
 
-    def _unregister(self, uuid: str) -> None:
-        """Only the machine: its media are detached first, so that VirtualBox deletes none."""
-        if self.registry.machine(uuid).state not in {*_OFF, "inaccessible"}:
-            self.vboxmanage.change("controlvm", uuid, "poweroff")
-        self.vboxmanage.change("unregistervm", uuid)
-
     def destroy_all(self) -> None:
         """Unregister every machine of the lab and close its media; their files lie in the lab's folder."""
-        for uuid in self._machines():
-            self._unregister(uuid)
+        self.bases.let_go()
+        for machine in self._machines():
+            machines.unregister(self.vboxmanage, machine)
+        self.images.preparation.sweep()
         media.forget_below(self.vboxmanage, self.lab.path)
         for folder in (self._base_folder, self.lab.path / "machines"):
             remove_tree(folder)
 
-    def _machines(self) -> Iterator[str]:
-        """UUIDs of the machines whose settings lie in the lab's folder: nobody else makes machines there."""
+    def _machines(self) -> Iterator[Machine]:
+        """The machines whose settings lie in the lab's folder: nobody else makes machines there."""
         begun = {found.uuid for found in record.records(self.lab)}
         for uuid, name in self.registry.names().items():
             candidate = uuid in begun or name.startswith(f"{self.lab.name}-") or name == INACCESSIBLE
-            if candidate and _is_below(self.registry.machine(uuid).settings, self.lab.path):
-                yield uuid
+            machine = self.registry.machine(uuid) if candidate else None
+            if machine is not None and _is_below(machine.settings, self.lab.path):
+                yield machine
 
     def residue(self) -> Sequence[str]:
         """Machines, media and folders, as VirtualBox and the disk show them."""
         folders = (self._base_folder, self.lab.path / "machines")
         known = (*media.media(self.vboxmanage), *media.media(self.vboxmanage, "dvds"))
         return [
-            *(f"machine {uuid}" for uuid in self._machines()),
+            *(f"machine {left.uuid}" for left in (*self._machines(), *self.images.preparation.abandoned())),
             *(f"medium {medium.location}" for medium in known if _is_below(medium.location, self.lab.path)),
             *(f"folder {folder}" for folder in folders if folder.exists()),
         ]
@@ -394,22 +381,3 @@ class VirtualBoxProvider:
 
 def _is_below(path: Path | None, folder: Path) -> bool:
     return path is not None and path.is_relative_to(folder)
-
-
-def free_port() -> int:
-    """A local TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def port_is_free(port: int) -> bool:
-    """Nobody listens on it now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

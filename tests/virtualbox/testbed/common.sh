@@ -8,12 +8,12 @@ repo() { apt-get indextargets --format '$(REPO_URI)' | sed 's#/$##' | grep -E "/
 MIRROR=${MIRROR:-$(repo debian)}; SECURITY=${SECURITY:-$(repo debian-security)}
 SSH_PORT=${SSH_PORT:-2210}            # L0 127.0.0.1:SSH_PORT -> L1 :22
 L1_MEM=${L1_MEM:-6144}; L1_CPUS=${L1_CPUS:-2}; L1_DISK=${L1_DISK:-12G}
-NICE="nice -n ${NICENESS:-10}"
+
 QROOT=$CACHE/qemu-root; LIB=$QROOT/usr/lib/x86_64-linux-gnu
 say() { printf '%s [%4ds] %s\n' "$(date +%T)" "$SECONDS" "$*" >&2; }
 # Debian sid's QEMU run with its own libraries: no chroot, no mounts.
 q() { local p=$1; shift
-  QEMU_MODULE_DIR=$LIB/qemu $NICE "$LIB/ld-linux-x86-64.so.2" --library-path "$LIB:$LIB/pulseaudio" "$QROOT/usr/bin/$p" "$@"; }
+  QEMU_MODULE_DIR=$LIB/qemu "$LIB/ld-linux-x86-64.so.2" --library-path "$LIB:$LIB/pulseaudio" "$QROOT/usr/bin/$p" "$@"; }
 SSH_OPTS="-i $CACHE/id_ed25519 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ControlMaster=auto -o ControlPath=$CACHE/cm-%p -o ControlPersist=600"
 l1() { ssh $SSH_OPTS -p "$SSH_PORT" root@127.0.0.1 "$@"; }
 MMD="mmdebstrap --quiet --dpkgopt=force-unsafe-io --aptopt=APT::Install-Recommends=false

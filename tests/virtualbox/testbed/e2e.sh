@@ -4,7 +4,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd); TOP=$(cd "$HERE/../../.." && pwd)
 export PYTHON=${PYTHON:-$TOP/.venv/bin/python}
 CACHE=${LABBUILDER_TEST_CACHE:-$HOME/.cache/labbuilder-tests}/testbed-$(cat "$HERE"/{common,mk-testbed}.sh | sha256sum | cut -c1-12)
-SSH_PORT=$("$PYTHON" -c 'from labbuilder.providers.virtualbox.provider import free_port; print(free_port())'); export SSH_PORT
+SSH_PORT=$("$PYTHON" -c 'from labbuilder.providers.virtualbox.ports import free_port; print(free_port())'); export SSH_PORT
 mkdir -p "$CACHE"; exec 9> "$CACHE/.lock"; flock 9   # one run at a time; the next waits
 bash "$HERE/mk-testbed.sh" "$CACHE"; bash "$HERE/mk-guest.sh" "$CACHE"
 trap 'bash "$HERE/stop-testbed.sh" "$CACHE" 9>&-' EXIT
@@ -12,8 +12,10 @@ bash "$HERE/run-testbed.sh" "$CACHE" --fresh 9>&-
 set -- "$CACHE" "$@"; . "$HERE/common.sh"
 git -C "$TOP" ls-files -z --cached --others --exclude-standard | tar -C "$TOP" --null --ignore-failed-read -T - -cz | l1 'mkdir -p /srv/labbuilder; tar -C /srv/labbuilder -xzm'
 l1 'echo /srv/labbuilder > $(echo /opt/venv/lib/python3*/site-packages)/labbuilder.pth'
+# --triple-fault-reset: what the emulation breaks in a guest is a reboot, and no guru meditation that only a power cycle ends
 settings='{"bridged": "br-lan", "image": "/root/guest.vdi", "memory_mib": 320, "extradata": {"VBoxInternal/TM/TSCMode": "RealTSCOffset"},
   "modifyvm": ["--paravirt-provider", "kvm", "--large-pages", "on", "--hpet", "off", "--bios-logo-fade-in", "off", "--bios-logo-fade-out", "off",
-  "--bios-logo-display-time", "0", "--bios-boot-menu", "disabled", "--mouse", "ps2", "--keyboard", "ps2"]}'
+  "--bios-logo-display-time", "0", "--bios-boot-menu", "disabled", "--mouse", "ps2", "--keyboard", "ps2", "--triple-fault-reset", "on"]}'
+# the emulation loses a guest now and then: a test that failed is run again, on machines that answer, before it counts
 l1 "cd /srv/labbuilder && LC_ALL=C.UTF-8 LABBUILDER_CONTRACT=virtualbox LABBUILDER_TEST_VIRTUALBOX='$settings' PATH=/opt/venv/bin:\$PATH \
-  /opt/venv/bin/pytest -p no:cacheprovider ${*:2}"
+  /opt/venv/bin/pytest -v -p no:cacheprovider --durations=0 --durations-min=5 --reruns 2 -rfER $*"

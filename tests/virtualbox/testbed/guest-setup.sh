@@ -8,7 +8,12 @@ for u in getty@tty1.service systemd-timesyncd.service systemd-random-seed.servic
   systemd-binfmt.service proc-sys-fs-binfmt_misc.automount modprobe@configfs.service modprobe@dm_mod.service \
   modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service kmod-static-nodes.service \
   systemd-machine-id-commit.service systemd-hwdb-update.service ldconfig.service systemd-user-sessions.service \
-  systemd-fsck-root.service; do ln -sfn /dev/null /etc/systemd/system/$u; done
+  systemd-fsck-root.service systemd-logind.service systemd-repart.service systemd-pcrphase.service \
+  systemd-pcrphase-sysinit.service; do ln -sfn /dev/null /etc/systemd/system/$u; done
+# each of some two hundred devices costs an event, and the seed waits for all of them; only disks and NICs matter here
+mkdir -p /etc/systemd/system/systemd-udev-trigger.service.d
+printf '[Service]\nExecStart=\nExecStart=udevadm trigger --action=add --subsystem-match=block --subsystem-match=net\n' \
+  > /etc/systemd/system/systemd-udev-trigger.service.d/testbed.conf
 mkdir -p /etc/systemd/system-generators
 for g in systemd-getty-generator systemd-gpt-auto-generator systemd-hibernate-resume-generator systemd-rc-local-generator \
   systemd-run-generator systemd-cryptsetup-generator systemd-veritysetup-generator systemd-integritysetup-generator \

@@ -2,12 +2,12 @@
 # mk-guest.sh CACHE_DIR: the guests' base disk, CACHE/guest.vdi: the product's own tree, slimmed for emulation. PYTHON has labbuilder.
 . "$(dirname "$0")/common.sh" "$@"
 need=(); for p in mmdebstrap grub-pc-bin grub-common busybox-static fdisk cpio; do dpkg -s "$p" >/dev/null 2>&1 || need+=("$p"); done
-[ ${#need[@]} -eq 0 ] || { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null; }
+[ ${#need[@]} -eq 0 ] || { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${need[@]}" >/dev/null; }
 R=$CACHE/guest-root; SIZE=${GUEST_DISK:-1600M}
 stamp=$CACHE/guest-$("$PYTHON" "$HERE/guest-tree.py")-$(cat "$HERE"/{mk-guest,guest-setup}.sh | sha256sum | cut -c1-12).done
 [ ! -f "$stamp" ] || exit 0
 say "guest root"
-rm -rf "$R"; $NICE "$PYTHON" "$HERE/guest-tree.py" "$R"
+rm -rf "$R"; "$PYTHON" "$HERE/guest-tree.py" "$R"
 say "guest configuration"
 chroot "$R" bash -s < "$HERE/guest-setup.sh"
 # NIC names by PCI slot and the management address already in the initrd (what VirtualBox's NAT hands out first), so ssh need not wait for udev
@@ -24,7 +24,7 @@ cp "${KERNEL:-$R/boot/vmlinuz-$v}" "$R/boot/k"
 mini_initrd "$R" "$R/boot/i" "${ROOTDEV:-/dev/sda1}" virtio_pci virtio_scsi sd_mod virtio_net sr_mod isofs
 say "disk"
 W=$(mktemp -d "$CACHE/w.XXXX"); truncate -s "$SIZE" "$W/d"; truncate -s $(( $(stat -c %s "$W/d") - 1048576 )) "$W/p"
-$NICE mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=1,nodiscard -m 0 -L root -d "$R" "$W/p"
+mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=1,nodiscard -m 0 -L root -d "$R" "$W/p"
 echo '2048,,L,*' | sfdisk -q "$W/d"
 cat > "$W/cfg" <<C
 set root=(hd0,msdos1)

@@ -3,12 +3,12 @@
 . "$(dirname "$0")/common.sh" "$@"
 need=(); for p in mmdebstrap debian-archive-keyring e2fsprogs busybox-static cpio xz-utils rsync openssh-client binutils zstd; do
   dpkg -s "$p" >/dev/null 2>&1 || need+=("$p"); done
-if [ ${#need[@]} -gt 0 ]; then apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null; fi
+if [ ${#need[@]} -gt 0 ]; then apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${need[@]}" >/dev/null; fi
 [ -f "$CACHE/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C testbed -f "$CACHE/id_ed25519"
 
 if [ ! -f "$CACHE/qemu.done" ]; then say "QEMU from sid, unpacked only"
   rm -rf "$QROOT"
-  $NICE $MMD --variant=extract --aptopt="$UNSTALE" --include=qemu-system-x86,qemu-utils sid "$QROOT" "deb $MIRROR sid main"
+  $MMD --variant=extract --aptopt="$UNSTALE" --include=qemu-system-x86,qemu-utils sid "$QROOT" "deb $MIRROR sid main"
   q qemu-system-x86_64 --version | head -1 | tee "$CACHE/qemu.done"
 fi
 
@@ -17,7 +17,7 @@ if [ ! -f "$CACHE/l1-root.done" ]; then say "L1 root: sid, kernel, VirtualBox, i
   pk=linux-image-amd64,linux-headers-amd64,virtualbox,virtualbox-dkms,gcc,make,passwd,systemd-sysv,udev,dbus,kmod,iproute2
   pk=$pk,iputils-ping,iputils-arping,openssh-server,openssh-client,python3,python3-venv,python3-pip,rsync,ca-certificates,procps
   pk=$pk,qemu-utils,genisoimage,git,sudo,less,tcpdump,socat,zstd
-  $NICE $MMD --variant=minbase --components=main,contrib --aptopt="$UNSTALE" --include=$pk sid "$CACHE/l1-root" "deb $MIRROR sid main contrib"
+  $MMD --variant=minbase --components=main,contrib --aptopt="$UNSTALE" --include=$pk sid "$CACHE/l1-root" "deb $MIRROR sid main contrib"
   find "$CACHE/l1-root/lib/modules" -name 'vboxdrv.ko*' | grep -q . || { say "vboxdrv was not built"; exit 1; }
   touch "$CACHE/l1-root.done"
 fi
@@ -62,8 +62,8 @@ if [ ! -f "$CACHE/l1-disk.done" ]; then say "L1 configuration and disk"
   cp "$R/boot/vmlinuz-$v" "$CACHE/l1-vmlinuz"; rm -f "$R"/boot/initrd.img-*
   mini_initrd "$R" "$CACHE/l1-initrd" /dev/vda virtio_blk ext4 virtio_net
   rm -f "$CACHE/l1.raw" "$CACHE/l1.qcow2"; truncate -s "$L1_DISK" "$CACHE/l1.raw"
-  $NICE mke2fs -q -t ext4 -O ^has_journal,^orphan_file -E lazy_itable_init=1,nodiscard -m 0 -d "$R" "$CACHE/l1.raw" 2>/dev/null ||
-    $NICE mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1,nodiscard -m 0 -d "$R" "$CACHE/l1.raw"
+  mke2fs -q -t ext4 -O ^has_journal,^orphan_file -E lazy_itable_init=1,nodiscard -m 0 -d "$R" "$CACHE/l1.raw" 2>/dev/null ||
+    mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1,nodiscard -m 0 -d "$R" "$CACHE/l1.raw"
   say "raw -> qcow2"; q qemu-img convert -O qcow2 -W -m 4 "$CACHE/l1.raw" "$CACHE/l1-base.qcow2"; rm -f "$CACHE/l1.raw"
   touch "$CACHE/l1-disk.done"
 fi

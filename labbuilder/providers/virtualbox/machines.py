@@ -1,0 +1,46 @@
+"""Machines in VirtualBox's registry: made, given their disks, started, and taken out of it with no disk deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from labbuilder.providers.virtualbox.registry import Machine
+from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+
+MARK_KEY = "labbuilder/mark"
+OFF = frozenset({"poweroff", "saved", "aborted", "aborted-saved"})
+CRASHED = "gurumeditation"  # it does nothing any more, and still holds its lock
+DEAD = frozenset({CRASHED, *OFF})
+
+
+def register(vboxmanage: VBoxManage, uuid: str, name: str, *, folder: Path, group: str, mark: str) -> None:
+    """Make an empty machine that bears the mark."""
+    # fmt: off
+    vboxmanage.change(
+        "createvm", "--name", name, "--uuid", uuid, "--ostype", "Debian12_64",
+        "--groups", f"/labbuilder/{group}", "--basefolder", folder, "--register",
+    )
+    # fmt: on
+    vboxmanage.change("setextradata", uuid, MARK_KEY, mark)
+
+
+def attach(vboxmanage: VBoxManage, uuid: str, found: Mapping[str, Path]) -> None:
+    """Give it these media, by their kind: "hdd", "dvddrive"."""
+    controller = ("--name", "disks", "--add", "virtio-scsi", "--controller", "VirtIO", "--hostiocache", "on")
+    vboxmanage.change("storagectl", uuid, *controller, "--bootable", "on", "--portcount", str(len(found)))
+    for port, (kind, medium) in enumerate(found.items()):
+        place = ("--storagectl", "disks", "--port", str(port), "--device", "0", "--type", kind)
+        vboxmanage.change("storageattach", uuid, *place, "--medium", medium)
+
+
+def switch_on(vboxmanage: VBoxManage, uuid: str) -> None:
+    """Power it on without a window."""
+    vboxmanage.change("startvm", uuid, "--type", "headless", timeout_s=300.0)
+
+
+def unregister(vboxmanage: VBoxManage, machine: Machine) -> None:
+    """Only the machine: its media are detached first, so that VirtualBox deletes none."""
+    if machine.state not in {*OFF, "inaccessible"}:
+        vboxmanage.change("controlvm", machine.uuid, "poweroff")
+    vboxmanage.change("unregistervm", machine.uuid)
