@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux
 
-.PHONY: up test vbox-userland vbox-e2e lint types imports unit bench docs clean help
+.PHONY: up test vbox-userland vbox-e2e lint types imports unit bench matrix docs clean help
 
 up: $(VENV)/.runtime ## Bring up the guide's lab and prove it
 	$(BIN)/labbuilder up
@@ -34,6 +34,9 @@ unit: $(VENV)/.dev ## The tests that make no machine
 bench: $(VENV)/.dev ## Times of up, again and down, against the hand-made floor
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/bench_virtualbox.py
+
+matrix: $(VENV)/.runtime ## Every drill in each mode on each engine: half an hour; build/matrix has the reports
+	$(BIN)/labbuilder drill --matrix --report build/matrix
 
 docs: $(VENV)/.dev ## The reference of the Python API, from its docstrings, in build/api/
 	$(BIN)/pdoc --docformat google -o build/api labbuilder.lab labbuilder.errors labbuilder.spec.models labbuilder.spec.failover labbuilder.verify.model labbuilder.lint labbuilder.drill.model labbuilder.report labbuilder.session labbuilder.providers.base
