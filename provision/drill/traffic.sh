@@ -55,8 +55,10 @@ by_dhclient() { # NAME
     set -- "$1" -cf "$d/dhclient.conf" -lf "$d/$1.leases" -pf "$d/$1.pid" -sf "$d/hook" "$1"
     name=$1
     shift
-    rm -f "$d/$name.leases" # else it asks for the address that it had
-    inside "$name" dhclient -4 -1 -q "$@" && inside "$name" dhclient -4 -r -q "$@"
+    rm -f "$d/$name.leases" "$d/$name.pid" # else it asks for the address that it had
+    inside "$name" dhclient -4 -1 -q "$@" || return
+    until [ -s "$d/$name.pid" ]; do sleep 0.01; done # the daemon writes it a moment later, and -r ends whom it names
+    inside "$name" dhclient -4 -r -q "$@"
 }
 
 newcomer() { # NUMBER
