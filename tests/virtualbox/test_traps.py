@@ -25,7 +25,7 @@ from labbuilder.providers.base import Finding, MachineState
 from labbuilder.providers.virtualbox import host, media
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.run import run
+from labbuilder.run import Result, run
 from labbuilder.store import Home, remove_tree
 
 pytestmark = pytest.mark.needs_root
@@ -109,6 +109,22 @@ def test_the_hardware_is_the_plans(trial: Trial) -> None:
     seen = trial.provider.vboxmanage.ask("showvminfo", known.uuid, "--machinereadable")
     assert f'Forwarding(0)="ssh,tcp,127.0.0.1,{known.port},,22"' in seen
     assert 'chipset="piix3"' in seen
+
+
+def test_a_machine_is_defined_by_the_calls_that_a_script_would_make(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven a machine, and once each: which names are taken, which disks the user has, the base is let go."""
+    real, asked = VBoxManage._run, []
+
+    def counted(self: VBoxManage, argv: tuple[str | Path, ...], **limits: Any) -> Result:
+        asked.append(argv[0])
+        return real(self, argv, **limits)
+
+    monkeypatch.setattr(VBoxManage, "_run", counted)
+    trial.define()
+    trial.provider.bases.let_go()
+    assert len(asked) == 3 * 7 + 3, asked
 
 
 def test_a_machine_of_the_users_with_our_name_stops_us_and_stays(

@@ -11,7 +11,7 @@ from labbuilder.providers.disks.seed import Seed, SeedNic, write_seed
 from labbuilder.providers.disks.store import DISK, cloud_disk_name, disk_name, ensure_cloud_disk, ensure_disk
 from labbuilder.providers.disks.user import user_disk
 from labbuilder.providers.images import ImageCache
-from labbuilder.providers.virtualbox import hardware, media
+from labbuilder.providers.virtualbox import hardware, host, media
 from labbuilder.providers.virtualbox.preparation import Preparation
 from labbuilder.providers.virtualbox.registry import Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
@@ -53,6 +53,8 @@ class BaseDisks:
         if name is None:
             user_disk(self.path(plan))
         elif settings.image == "cloud":
+            if not self._cache.path(name).exists():
+                host.require_driver()  # it is told before the download, not after
             boot = partial(self.preparation.boot, name, settings)
             ensure_cloud_disk(self._cache, plan.image, settings.cloud_images, self._to_vdi, boot)
         else:

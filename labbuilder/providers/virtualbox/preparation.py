@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from labbuilder.errors import MachineError
 from labbuilder.providers.images import ImageCache
-from labbuilder.providers.virtualbox import hardware, host, machines, media
+from labbuilder.providers.virtualbox import hardware, machines, media
 from labbuilder.providers.virtualbox.machines import CRASHED, OFF
 from labbuilder.providers.virtualbox.registry import INACCESSIBLE, Machine, Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
@@ -44,9 +44,7 @@ class Preparation:
         Raises:
             MachineError: It crashed.
             WaitError: It never switched itself off.
-            HostError: No machine can start here.
         """
-        host.require_driver()
         self._clear(name)
         uuid = str(uuid4())
         try:

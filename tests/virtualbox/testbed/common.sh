@@ -14,7 +14,7 @@ say() { printf '%s [%4ds] %s\n' "$(date +%T)" "$SECONDS" "$*" >&2; }
 # Debian sid's QEMU run with its own libraries: no chroot, no mounts.
 q() { local p=$1; shift
   QEMU_MODULE_DIR=$LIB/qemu "$LIB/ld-linux-x86-64.so.2" --library-path "$LIB:$LIB/pulseaudio" "$QROOT/usr/bin/$p" "$@"; }
-SSH_OPTS="-i $CACHE/id_ed25519 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ControlMaster=auto -o ControlPath=$CACHE/cm-%p -o ControlPersist=600"
+SSH_OPTS="-i $CACHE/id_ed25519 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=15 -o ServerAliveInterval=30 -o ServerAliveCountMax=20 -o ControlMaster=auto -o ControlPath=$CACHE/cm-%p -o ControlPersist=600"
 l1() { ssh $SSH_OPTS -p "$SSH_PORT" root@127.0.0.1 "$@"; }
 MMD="mmdebstrap --quiet --dpkgopt=force-unsafe-io --aptopt=APT::Install-Recommends=false
   --dpkgopt=path-exclude=/usr/share/man/* --dpkgopt=path-exclude=/usr/share/doc/* --dpkgopt=path-exclude=/usr/share/locale/*"
