@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 
 from labbuilder import engine, failover, progress
 from labbuilder.drill.faults import FAULTS, Fault, fault_of, unit
 from labbuilder.drill.measure import duplicates, exchanges, heard, lost_leases, outages
-from labbuilder.drill.model import DrillResult, Event, Kind
+from labbuilder.drill.model import DrillResult, Event, Exchange, Kind
 from labbuilder.drill.repair import broken, undo_killed
 from labbuilder.drill.traffic import Traffic, captured, client_macs, traffic
 from labbuilder.errors import MachineError, VerificationError
@@ -63,13 +65,7 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
     messages = captured(session, capture, zero_s=run.zero_s)
     taken = tuple(heard(messages))
     found = exchanges(taken)
-    until = float("inf") if fault.mended_early else run.repaired_at_s
-    felt = outages(found, broken_at_s=run.broken_at_s, repaired_at_s=until)
-    if not any(e.kind is Kind.NEW and e.answered_at_s is not None and e.answered_at_s <= 0 for e in found):
-        raise MachineError(
-            brief=f"the drill {name} measured nothing: no new client was served before the fault",
-            resolution="labbuilder verify says whether the lab is well",
-        )
+    _refuse_without_baseline(name, found)
     proof = engine.verify(session, within_s=_PROOF_WITHIN_S)
     settings = session.spec.dhcp.failover
     return DrillResult(
@@ -83,7 +79,7 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
         started_at=started_at,
         seconds=time.monotonic() - begun,
         seed=seed,
-        outages=felt,
+        outages=outages(found, broken_at_s=run.broken_at_s, repaired_at_s=run.until_s),
         exchanges=found,
         messages=messages,
         events=tuple(sorted(run.events, key=lambda event: event.at_s)),
@@ -116,6 +112,11 @@ class _Run:
     events: list[Event] = field(default_factory=list)
     _clients: Traffic | None = None
     _states: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def until_s(self) -> float:
+        """Where the repair is part of what is measured, clients are counted to the end."""
+        return math.inf if self.fault.mended_early else self.repaired_at_s
 
     @property
     def _manual(self) -> bool:
@@ -237,6 +238,14 @@ def _refuse_unless_proven(session: Session, name: str) -> None:
             brief=f"the drill {name} is refused: {len(found.failures)} of {len(found.outcomes)} checks fail already",
             details=failed,
             resolution="labbuilder up mends the lab; labbuilder verify shows the evidence",
+        )
+
+
+def _refuse_without_baseline(name: str, found: Sequence[Exchange]) -> None:
+    if not any(e.kind is Kind.NEW and e.answered_at_s is not None and e.answered_at_s <= 0 for e in found):
+        raise MachineError(
+            brief=f"the drill {name} measured nothing: no new client was served before the fault",
+            resolution="labbuilder verify says whether the lab is well",
         )
 
 

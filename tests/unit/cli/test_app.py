@@ -35,6 +35,8 @@ COMMANDS = [
     "failover:takeover",
     "failover:giveback",
     "failover:partner-down",
+    "failover:share",
+    "drill",
     "image:build",
     "image:list",
     "image:prune",
@@ -142,3 +144,32 @@ def test_help_imports_nothing_heavy() -> None:
     code = f"import labbuilder.cli.app, sys; print([m for m in {heavy} if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("drill", "nosuch"), "there is no drill 'nosuch'"),
+        (("drill", "crash-primary"), "which lab?"),
+        (("drill", "crash-primary", "--lab", "nosuch"), "there is no lab named nosuch"),
+        (("drill", "crash-primary", "--mode", "fast"), "fast"),
+        (("drill", "crash-primary", "--engine", "dnsmasq"), "dnsmasq"),
+        (("drill", "--all", "crash-primary"), "don't go together"),
+        (("drill", "--matrix", "--mode", "manual"), "--matrix takes every mode and engine"),
+        (("drill", "crash-primary", "--report", "report.pdf"), "no report is written as '.pdf'"),
+        (("drill", "crash-primary", "--language", "fr"), "no report is written in 'fr'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_drill_that_can_not_be_is_refused_before_anything_is_made(
+    env: dict[str, str], tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    said = ask(env, tmp_path, *words)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert told in said.stderr
+    assert "Traceback" not in said.stderr
+    assert not (tmp_path / "home/labs").exists()
+
+
+def test_the_drills_are_listed(env: dict[str, str], tmp_path: Path) -> None:
+    assert "crash-primary" in json.loads(ask(env, tmp_path, "drill", "--json").stdout)

@@ -1,0 +1,66 @@
+"""Which drills are run where, and how long they measure: no machine is needed to say."""
+
+from __future__ import annotations
+
+import pytest
+
+from labbuilder.drill import FAULTS
+from labbuilder.drill.faults import fits, known
+from labbuilder.drill.run import window_s
+from labbuilder.drill.series import MATRIX, with_failover
+from labbuilder.errors import SpecError
+from labbuilder.spec.failover import Failover
+from labbuilder.spec.load import spec_from_values
+
+
+def test_the_matrix_is_every_mode_on_each_engine() -> None:
+    assert len(MATRIX) == len(set(MATRIX)) == 8
+
+
+def test_another_mode_keeps_what_every_mode_has_and_drops_the_rest() -> None:
+    own = spec_from_values(
+        name="aula",
+        clients=3,
+        dhcp={"default_lease_s": 120, "failover": {"split": 200, "mclt_s": 30, "timers": "engine"}},
+    )
+    other = with_failover(own, {"mode": "hot-standby", "engine": "isc"}, name="other")
+    assert (other.name, len(other.clients), other.dhcp.default_lease_s) == ("other", 3, 120)
+    assert other.dhcp.failover == Failover(mode="hot-standby", mclt_s=30, timers="engine")
+
+
+@pytest.mark.parametrize("wrong", [{"mode": "fast"}, {"engine": "dnsmasq"}, {"timers": "slow"}])
+def test_a_mode_an_engine_or_timers_that_are_not_there_are_named(wrong: dict[str, str]) -> None:
+    (key, value) = next(iter(wrong.items()))
+    with pytest.raises(SpecError) as refused:
+        with_failover(spec_from_values(name="aula"), wrong, name="other")
+    assert key in str(refused.value)
+    assert value in str(refused.value)
+
+
+def test_a_cold_standby_has_no_connection_to_block() -> None:
+    cold = spec_from_values(dhcp={"failover": {"mode": "manual"}})
+    assert [name for name in FAULTS if not fits(cold, name)] == ["split-brain"]
+    assert all(fits(spec_from_values(dhcp={"failover": {"mode": "manual", "engine": "kea"}}), name) for name in FAULTS)
+
+
+def test_no_name_means_all_drills_and_a_wrong_one_is_refused_before_anything_runs() -> None:
+    assert known([]) == tuple(FAULTS)
+    with pytest.raises(SpecError, match="there is no drill 'nosuch'"):
+        known(["crash-primary", "nosuch"])
+
+
+@pytest.mark.parametrize(
+    ("failover", "after_rst_s", "after_silence_s"),
+    [
+        (Failover(engine="isc"), 6, 10),
+        (Failover(engine="isc", timers="engine"), 6, 65),
+        (Failover(engine="kea"), 8, 16),
+        (Failover(engine="kea", timers="engine"), 84, 84),
+    ],
+    ids=str,
+)
+def test_a_drill_measures_longer_than_its_engine_takes(
+    failover: Failover, after_rst_s: int, after_silence_s: int
+) -> None:
+    assert window_s(failover, silent=False) == after_rst_s
+    assert window_s(failover, silent=True) == after_silence_s
