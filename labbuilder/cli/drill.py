@@ -66,11 +66,21 @@ def drill(
     from labbuilder.drill.faults import known  # noqa: PLC0415
 
     _refuse_unknown(report or [], language)
+    ways = {"mode": mode, "engine": engine, "timers": timers}
+    said = {key: value for key, value in ways.items() if value is not None}
+
+    def tell() -> int:
+        return _tell(outcomes, report or [], language=language, limit_s=limit, as_json=as_json)
+
+    outcomes: list[Outcome] = []
     with reporting(as_json=as_json, lab=lab):
-        ways = {"mode": mode, "engine": engine, "timers": timers}
-        said = {key: value for key, value in ways.items() if value is not None}
-        outcomes = list(_outcomes(known(names or []), said, matrix=matrix, lab=lab, seed=seed))
-    raise typer.Exit(_tell(outcomes, report or [], language=language, limit_s=limit, as_json=as_json))
+        try:
+            outcomes.extend(_outcomes(known(names or []), said, matrix=matrix, lab=lab, seed=seed))
+        except (KeyboardInterrupt, LabError):
+            if outcomes and not as_json:
+                tell()  # what was measured before is not lost
+            raise
+    raise typer.Exit(tell())
 
 
 def _list_drills(*, as_json: bool) -> None:
