@@ -14,7 +14,7 @@ from labbuilder.drill.measure import duplicates, exchanges, heard, lost_leases, 
 from labbuilder.drill.model import DrillResult, Event, Exchange, Kind
 from labbuilder.drill.repair import broken, undo_killed
 from labbuilder.drill.traffic import Traffic, captured, client_macs, traffic
-from labbuilder.errors import MachineError, VerificationError
+from labbuilder.errors import MachineError, VerificationError, WaitError
 from labbuilder.session import Session
 from labbuilder.spec.failover import Failover
 from labbuilder.wait import pause_until, wait_until
@@ -195,16 +195,20 @@ class _Run:
     def await_normal(self) -> None:
         """Until both peers are as they should be, and a little longer, for the clients."""
         with progress.step("normal"):
-            wait_until(
-                "the pair is well again",
-                self._well_again,
-                within_s=_NORMAL_WITHIN_S,
-                every_s=_WATCH_EVERY_S,
-                resolution="labbuilder failover status shows both servers; labbuilder up goes on from there",
-            )
+            try:
+                wait_until("the pair is well", self._well_again, within_s=_NORMAL_WITHIN_S, every_s=_WATCH_EVERY_S)
+            except WaitError as error:
+                raise self._not_well() from error
             self._look(both=True)
             self._note("normal", "both servers are as they should be")
             self._look_for(_AFTER_S, both=True)
+
+    def _not_well(self) -> MachineError:
+        return MachineError(
+            brief=f"the repair of {self.name} was done, but the pair is not well after {_NORMAL_WITHIN_S:g} s",
+            details="\n".join(f"{machine} is {state}" for machine, state in sorted(self._states.items())),
+            resolution=f"labbuilder logs MACHINE {unit(self.session)} shows why; labbuilder up goes on from there",
+        )
 
     def _well_again(self) -> bool:
         self._look(both=True)
