@@ -134,14 +134,14 @@ class ImageCache:
         return tuple(sorted(found, key=lambda image: image.built_at))
 
     def prune(self, used: frozenset[str]) -> tuple[ImageInfo, ...]:
-        """Remove all images but the used ones, and downloads that nobody goes on with; returns the images."""
+        """Remove all images but the used ones, and what makers that were killed left; returns the images."""
         unused = tuple(image for image in self.all() if image.name not in used)
         for image in unused:
             remove_tree(self.path(image.name))
-        for kept in self.folder.glob(".*.download"):
-            with self.unused(kept.name.removeprefix(".").removesuffix(".download")) as idle:
+        for left in (*self.folder.glob(".*.download"), *self.folder.glob(".*.part")):
+            with self.unused(left.stem.removeprefix(".")) as idle:
                 if idle:
-                    remove_tree(kept)
+                    remove_tree(left)
         return unused
 
 

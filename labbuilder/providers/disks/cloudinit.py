@@ -47,6 +47,8 @@ def preparing_user_data() -> str:
 def network_config(lab: Mapping[str, str], management: tuple[str, str]) -> str:
     """Names by MAC for all; an address for the management NIC alone, which takes nothing else from DHCP.
 
+    It is the one that the boot waits for: were all optional, networkd would wait two minutes for none.
+
     Args:
         lab: MAC to name, for the NICs that provisioning configures.
         management: MAC and name.
@@ -62,7 +64,6 @@ def network_config(lab: Mapping[str, str], management: tuple[str, str]) -> str:
         "dhcp4": True,
         "dhcp4-overrides": dict.fromkeys(refused, False),
         "link-local": [],
-        "optional": True,
     }
     return _yaml({"version": 2, "ethernets": cards})
 

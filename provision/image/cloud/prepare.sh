@@ -6,10 +6,12 @@ exec >/dev/console 2>&1
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 trap 'echo "labbuilder: this disk could not be prepared"; sync; systemctl --no-block poweroff' EXIT
 
-# Nothing else runs apt meanwhile, and what is installed is not started.
+# Nothing else runs apt meanwhile, and what is installed is not started; nothing of it belongs in the initrd, which takes long.
 systemctl mask --now apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service unattended-upgrades.service
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
+initrd=/etc/initramfs-tools/update-initramfs.conf
+if [ -e "$initrd" ]; then sed -i 's/^update_initramfs=yes/update_initramfs=no/' "$initrd"; fi
 
 rm -rf /etc/apt/sources.list.d/*
 cp "$cd/sources.list" /etc/apt/sources.list
@@ -20,6 +22,7 @@ apt-get -o DPkg::Lock::Timeout=300 update
 xargs apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends < "$cd/packages"
 apt-get clean
 rm /usr/sbin/policy-rc.d
+if [ -e "$initrd" ]; then sed -i 's/^update_initramfs=no/update_initramfs=yes/' "$initrd"; fi
 
 tar -xf "$cd/files.tar" -C / --no-overwrite-dir --touch
 sh "$cd/customize.sh" /

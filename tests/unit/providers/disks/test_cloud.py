@@ -132,8 +132,11 @@ def test_a_disk_is_unpacked_to_the_last_byte_and_takes_no_room_for_nothing(tmp_p
     assert (tmp_path / "disk.raw").stat().st_blocks * 512 < len(RAW)
 
 
-def test_pruning_takes_downloads_but_none_that_goes_on(cache: ImageCache) -> None:
-    going, left = cache.downloads("going"), cache.downloads("left")
+@pytest.mark.parametrize("place", [ImageCache.downloads, ImageCache.part])
+def test_pruning_takes_what_was_left_but_none_that_goes_on(
+    cache: ImageCache, place: Callable[[ImageCache, str], Path]
+) -> None:
+    going, left = place(cache, "going"), place(cache, "left")
     for folder in (going, left):
         folder.mkdir(parents=True)
     with cache.unused("going") as alone:

@@ -68,6 +68,8 @@ def test_cloud_init_gets_the_same_identity() -> None:
     assert set(network["ethernets"]) == {"enp0s3", "enp0s8", "enp0s9"}
     assert network["ethernets"]["enp0s9"]["dhcp4-overrides"]["use-routes"] is False
     assert "dhcp4" not in network["ethernets"]["enp0s3"]
+    waited_for = [name for name, card in network["ethernets"].items() if not card.get("optional")]
+    assert waited_for == ["enp0s9"]
 
 
 @pytest.mark.parametrize(
