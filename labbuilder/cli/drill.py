@@ -105,7 +105,7 @@ def _outcomes(
 
     if matrix and said.keys() & {"mode", "engine"}:
         raise SpecError(brief="--matrix takes every mode and engine", resolution="leave --mode and --engine out")
-    runs = lab is not None or bool(lab_names())
+    runs = _runs(lab)
     own = (existing(lab) if runs or not (matrix or said) else described(None)).spec
     asked = _asked(own, said)
     if runs and asked == own and not matrix:
@@ -114,6 +114,13 @@ def _outcomes(
         failover = asked.dhcp.failover
         ways = series.MATRIX if matrix else ((failover.mode, failover.engine),)
         yield from series.beside(home(), asked, ways, drills, seed=seed)
+
+
+def _runs(lab: str | None) -> bool:
+    """The lab that is meant is there; else what `up` would make is the pattern of a drill's own labs."""
+    if lab is None and Path("lab.yaml").exists():
+        return described(None).name in lab_names()
+    return lab is not None or bool(lab_names())
 
 
 def _asked(own: LabSpec, said: Mapping[str, str]) -> LabSpec:

@@ -14,9 +14,10 @@ from labbuilder.drill.measure import duplicates, exchanges, heard, lost_leases, 
 from labbuilder.drill.model import DrillResult, Event, Exchange, Kind
 from labbuilder.drill.repair import broken, undo_killed
 from labbuilder.drill.traffic import Traffic, captured, client_macs, traffic
-from labbuilder.errors import MachineError, VerificationError, WaitError
+from labbuilder.errors import MachineError, SpecError, VerificationError, WaitError
 from labbuilder.session import Session
 from labbuilder.spec.failover import Failover
+from labbuilder.spec.models import AddressRange
 from labbuilder.wait import pause_until, wait_until
 
 HOLDERS, NEWCOMERS = 16, 24  # together less than half a pool: in hot standby that is all the primary has
@@ -52,12 +53,12 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
     versions = _versions(session)
     held = _held(session)
     client = session.plan.clients[0]
-    run = _Run(session, name, fault, seed)
-    nic, pool = client.nic("internal").name, len(session.spec.pool)
+    holders, newcomers = _clients(session.spec.pool)
+    run = _Run(session, name, fault, seed, crowd=_crowd(session, fault, holders))
+    shell, nic = session.shell(client.name), client.nic("internal").name
     with broken(session, name, fault) as mended:
         run.prepare()
-        holders, newcomers = min(HOLDERS, pool // 6), min(NEWCOMERS, pool // 4)
-        with traffic(session.shell(client.name), nic, seed=seed, holders=holders, newcomers=newcomers) as clients:
+        with traffic(shell, nic, seed=seed, holders=holders, newcomers=newcomers) as clients:
             run.watch(clients)
             mended()
             run.await_normal()
@@ -90,6 +91,29 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
     )
 
 
+def _clients(pool: AddressRange) -> tuple[int, int]:
+    """Holders and newcomers: fewer where the pool is small."""
+    return min(HOLDERS, len(pool) // 6), min(NEWCOMERS, len(pool) // 4)
+
+
+def _crowd(session: Session, fault: Fault, holders: int) -> int:
+    """How many must come to leave as few addresses as the fault says; 0 where it knows no crowd.
+
+    Raises:
+        SpecError: So few are free already.
+    """
+    if fault.crowd is None:
+        return 0
+    free = len(session.spec.pool) - holders - len(session.plan.clients)
+    if free <= fault.crowd:
+        raise SpecError(
+            brief=f"the pool {session.spec.pool} is too small for a crowd that leaves {fault.crowd} addresses",
+            details=f"Of {len(session.spec.pool)} only {free} are free for it.",
+            resolution="give dhcp.pool more addresses",
+        )
+    return free - fault.crowd
+
+
 def window_s(failover: Failover, *, silent: bool) -> float:
     """How long a fault is measured: longer than the engine takes to find out, after a RST or after silence."""
     if failover.engine == "isc":
@@ -106,6 +130,7 @@ class _Run:
     name: str
     fault: Fault
     seed: int
+    crowd: int
     zero_s: float = 0.0
     broken_at_s: float = 0.0
     repaired_at_s: float = 0.0
@@ -160,14 +185,13 @@ class _Run:
                 self._seen(self.session.plan.servers[0].name, "unwatched")
             if self.fault.after_takeover and self._manual:
                 failover.giveback(self.session)
-            if self.fault.crowd is not None:
-                free = len(self.session.spec.pool) - HOLDERS - len(self.session.plan.clients)
-                clients.crowd(client_macs(self.seed, "crowd", free - self.fault.crowd))
+            if self.crowd:
+                clients.crowd(client_macs(self.seed, "crowd", self.crowd))
         with progress.step("measure"):
             self._measure()
         self._note("repair", "the fault is mended")
         self.repaired_at_s = clients.now_s - self.zero_s
-        if self.fault.crowd is not None:
+        if self.crowd:
             clients.disperse()
 
     def _measure(self) -> None:

@@ -221,10 +221,10 @@ def test_another_mode_is_drilled_in_a_lab_of_its_own(
 
 
 def test_a_drill_that_can_not_be_measured_is_told_and_the_others_go_on(home: Home, tmp_path: Path) -> None:
-    """A pool of which a crowd can't leave four: there is nothing to fill."""
-    spec = tmp_path / "lab.yaml"
-    spec.write_text("name: small\ndhcp: {pool: 192.168.1.100-192.168.1.103}\n")
-    code, told = labbuilder("drill", "crash-primary", "stop-primary", "--engine", "kea", folder=tmp_path)
-    assert code != 0
-    assert [missing["drill"] for missing in told["not_measured"]] == ["crash-primary", "stop-primary"]
+    (tmp_path / "lab.yaml").write_text("name: small\ndhcp: {pool: 192.168.1.100-192.168.1.103}\n")
+    code, told = labbuilder("drill", "pool-exhausted", "crash-primary", "--engine", "kea", folder=tmp_path)
+    assert code == 2
+    assert [(missing["drill"], missing["exit_code"]) for missing in told["not_measured"]] == [("pool-exhausted", 2)]
+    assert "too small" in told["not_measured"][0]["brief"]
+    assert [(found["drill"], found["passed"]) for found in told["drills"]] == [("crash-primary", True)]
     assert "small-kea-load-balancing" not in home.lab_names()

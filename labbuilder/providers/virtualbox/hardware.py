@@ -40,6 +40,8 @@ def modifyvm_words(
     words = _board(settings, console)
     for nic in machine.nics:
         words += [*_card(SLOTS[nic.network], nic.mac), *_wire(nic, network, bridge)]
+    if machine.role == "client":  # the clients of a drill live behind its card, each with a MAC of its own
+        words += [f"--nic-promisc{SLOTS['internal']}", "allow-all"]
     slot = MANAGEMENT_SLOT
     words += [*_card(slot, management_mac(mark, machine.name)), f"--nic{slot}", "nat"]
     return [*words, f"--nat-net{slot}", MANAGEMENT_NET, *settings.modifyvm]
