@@ -136,7 +136,8 @@ def _spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
 
 def _remove_outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:
     before, plan = session.plan, build_plan(spec)
-    if (before.image, before.upstream, before.virtualbox) != (plan.image, plan.upstream, plan.virtualbox):
+    ground = [(p.image, p.upstream, p.virtualbox, p.vagrant) for p in (before, plan)]
+    if ground[0] != ground[1]:
         raise SpecError(
             brief=f"the lab {plan.lab} can't be changed in place: its image, its LAN or its hardware would differ",
             resolution=f"labbuilder down --lab {plan.lab}, then labbuilder up",

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from labbuilder import drill, engine, snapshots
+from labbuilder import drill, engine, handout, snapshots
 from labbuilder.drill import DrillResult
 from labbuilder.plan import Plan, build_plan
 from labbuilder.providers.base import MachineStatus
@@ -133,6 +133,15 @@ class Lab:
                 target.chmod(file.mode)
                 written.append(target)
         return written
+
+    def hand_out(self, folder: str | Path) -> list[Path]:
+        """Write a folder with which Vagrant alone builds and configures the lab; return the paths.
+
+        Raises:
+            SpecError: The folder is not empty.
+            HostError: The box can't be packed here.
+        """
+        return handout.hand_out(self.spec, self._home, Path(folder))
 
     def up(self, *, verify: bool = True, reconfigure: bool = False) -> Self:
         """Bring the lab up and prove it; a lab that is up already is left as it is.

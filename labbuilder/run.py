@@ -14,6 +14,8 @@ from pathlib import Path
 from labbuilder.errors import CommandError, HostError
 from labbuilder.progress import logger
 
+FailedProcess = subprocess.CalledProcessError  # raised by libraries that spawn a program themselves
+
 
 @dataclass(frozen=True)
 class Result:
@@ -45,6 +47,7 @@ def run(
     stdin: str | None = None,
     timeout_s: float = 60.0,
     env: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Result:
     """Run a command on the host and return what it said.
 
@@ -54,6 +57,7 @@ def run(
         stdin: Text for its standard input; closed when None.
         timeout_s: Limit in seconds; the process is killed when it passes.
         env: Variables beside those of `host_environment`.
+        folder: Where it runs; said nothing, here.
 
     Raises:
         HostError: The program is not installed.
@@ -71,6 +75,7 @@ def run(
             errors="replace",
             timeout=timeout_s,
             env=host_environment(env),
+            cwd=folder,
             check=False,
         )
     except FileNotFoundError as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import userland
+import vagrantland
 
 from labbuilder.lab import Lab
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
@@ -56,3 +57,16 @@ def virtualbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
         vboxmanage.change("closemedium", "disk", disk)
         yield {"bridged": "nat", "image": str(disk)}
         userland.end_services(socket)
+
+
+@pytest.fixture(scope="session")
+def vagrant(virtualbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """A real Vagrant with no box, on the VirtualBox of the tests; the spec's `virtualbox:` with which it is used."""
+    vagrantland.install()
+    folder = tmp_path_factory.mktemp("vagrant")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PATH", vagrantland.on_path(vagrantland.shim(folder / "bin")))
+        patched.setenv("VAGRANT_HOME", str(folder / "home"))
+        VBoxManage().change("setproperty", "machinefolder", folder / "machines")
+        yield virtualbox
+        VBoxManage().change("setproperty", "machinefolder", "default")

@@ -8,14 +8,26 @@ from typing import Annotated
 import typer
 
 from labbuilder.cli import linting, output
-from labbuilder.cli.shared import FileArgument, JsonOption, app, described, example, settings
+from labbuilder.cli.shared import FileArgument, JsonOption, app, described, example, reporting, settings
 from labbuilder.errors import SpecError
 
 
-@app.command(epilog=example("labbuilder render out/", "labbuilder render out/ lab.yaml"))
-def render(folder: Path, file: FileArgument = None, as_json: JsonOption = False) -> None:
-    """Write all files of all machines, for who configures by hand."""
+@app.command(epilog=example("labbuilder render out/", "labbuilder render --vagrantfile out/"))
+def render(
+    folder: Path,
+    file: FileArgument = None,
+    vagrantfile: Annotated[
+        bool, typer.Option("--vagrantfile", help="Write what `vagrant up` builds the lab from, without labbuilder.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write all files of all machines, for who configures by hand, or a Vagrantfile that needs no labbuilder."""
     settings["json"] = as_json
+    if vagrantfile:
+        with reporting(as_json=as_json):
+            written = described(file).hand_out(folder)
+        output.print_paths(written, as_json=as_json)
+        return
     if folder.exists() and any(folder.iterdir()):
         raise SpecError(brief=f"{folder} is not empty", resolution="name a new or empty folder")
     output.print_paths(described(file).render(folder), as_json=as_json)

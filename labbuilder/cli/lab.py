@@ -29,7 +29,7 @@ from labbuilder.cli.shared import (
 def up(
     file: FileArgument = None,
     name: Annotated[str | None, typer.Option(help="Another name for the lab.")] = None,
-    provider: Annotated[str | None, typer.Option(help="auto, nspawn or virtualbox.")] = None,
+    provider: Annotated[str | None, typer.Option(help="auto, nspawn, virtualbox or vagrant.")] = None,
     mode: Annotated[str | None, typer.Option(help="load-balancing, hot-standby, round-robin or manual.")] = None,
     engine: Annotated[str | None, typer.Option(help="isc (isc-dhcp-server) or kea.")] = None,
     timers: Annotated[str | None, typer.Option(help="Of failover: quick, or engine for the engine's own.")] = None,
@@ -148,7 +148,8 @@ def list_(as_json: JsonOption = False) -> None:
 
 @app.command(epilog=example("labbuilder doctor", "labbuilder doctor --provider virtualbox"))
 def doctor(
-    provider: Annotated[str, typer.Option(help="auto, nspawn or virtualbox.")] = "auto", as_json: JsonOption = False
+    provider: Annotated[str, typer.Option(help="auto, nspawn, virtualbox or vagrant.")] = "auto",
+    as_json: JsonOption = False,
 ) -> None:
     """Say what this host has and lacks, and what to do about it."""
     from labbuilder.providers import choice  # noqa: PLC0415

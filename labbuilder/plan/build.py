@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from labbuilder.plan.image import image_recipe
 from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan, Upstream, Witness, stable_mac
 from labbuilder.plan.services import client_services, server_services
-from labbuilder.spec.models import LabSpec
+from labbuilder.spec.models import HYPERVISORS, LabSpec
 
 WITNESS = Witness(IPv4Address("203.0.113.10"), 80)  # TEST-NET-3, RFC 5737: nobody's
 WITNESS_NAME = "www.internet.test"
@@ -37,7 +37,7 @@ def build_plan(spec: LabSpec) -> Plan:
         )
         for client in spec.clients
     )
-    real = spec.provider == "virtualbox"
+    real = spec.provider in HYPERVISORS
     upstream = Upstream(
         gateway=spec.gateway,
         network=bridged.subnet,
@@ -45,7 +45,9 @@ def build_plan(spec: LabSpec) -> Plan:
         name=spec.dns.probe if real else WITNESS_NAME,
         witness=None if real else WITNESS,
     )
-    return Plan(spec.name, spec.provider, (*servers, *clients), image_recipe(spec), upstream, spec.virtualbox)
+    return Plan(
+        spec.name, spec.provider, (*servers, *clients), image_recipe(spec), upstream, spec.virtualbox, spec.vagrant
+    )
 
 
 def mac(spec: LabSpec, machine: str, network: NetworkKind) -> str:

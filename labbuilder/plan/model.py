@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Literal
 
-from labbuilder.spec.models import VirtualBox
+from labbuilder.spec.models import Vagrant, VirtualBox
 
 NetworkKind = Literal["internal", "bridged"]
 Role = Literal["server", "client"]
@@ -156,6 +156,7 @@ class Plan:
     image: ImageRecipe
     upstream: Upstream
     virtualbox: VirtualBox
+    vagrant: Vagrant
 
     def machine(self, name: str) -> MachinePlan:
         """The machine called ``name``.

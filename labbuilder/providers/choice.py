@@ -8,12 +8,12 @@ from labbuilder.errors import ProviderUnavailableError
 from labbuilder.providers.base import Finding, Provider
 from labbuilder.store import Home, LabDir
 
-KINDS = ("nspawn", "virtualbox")
+KINDS = ("nspawn", "virtualbox", "vagrant")
 
 
 def _no_such(kind: str) -> ProviderUnavailableError:
     return ProviderUnavailableError(
-        brief=f"there is no provider {kind!r}", resolution=f"use auto, {' or '.join(KINDS)}"
+        brief=f"there is no provider {kind!r}", resolution=f"use auto, {', '.join(KINDS[:-1])} or {KINDS[-1]}"
     )
 
 
@@ -49,6 +49,10 @@ def open_provider(kind: str, home: Home, lab: LabDir, mark: str) -> Provider:
             from labbuilder.providers.virtualbox.provider import VirtualBoxProvider  # noqa: PLC0415  who asks for it
 
             return VirtualBoxProvider(home, lab, mark)
+        case "vagrant":
+            from labbuilder.providers.vagrant.provider import VagrantProvider  # noqa: PLC0415  who asks for it
+
+            return VagrantProvider(home, lab, mark)
         case _:
             raise _no_such(kind)
 
@@ -59,6 +63,8 @@ def doctor(home: Home, wanted: str = "auto") -> tuple[Finding, ...]:
     chosen = Finding("provider", True, f"{kind} ({why})")
     if kind == "virtualbox":
         from labbuilder.providers.virtualbox.host import findings  # noqa: PLC0415  who asks for it
+    elif kind == "vagrant":
+        from labbuilder.providers.vagrant.host import findings  # noqa: PLC0415  who asks for it
     else:
         from labbuilder.providers.nspawn.host import findings  # noqa: PLC0415  Linux only
     return (chosen, *findings(home))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shlex
 import tarfile
 import threading
 from collections.abc import Callable, Sequence
@@ -13,20 +12,13 @@ from dataclasses import dataclass, field
 from labbuilder import progress
 from labbuilder.errors import LabError, MachineError, RejectedConfigError, WaitError
 from labbuilder.parallel import for_each
-from labbuilder.plan.model import MachinePlan, Service
-from labbuilder.provisioning.observe import STAMPS, Observation, observe, stamp
+from labbuilder.plan.model import MachinePlan, RenderedFile, Service
+from labbuilder.provisioning.observe import Observation, observe
+from labbuilder.provisioning.script import MARK, NEW, STAMPS, service_script
 from labbuilder.run import Result
 from labbuilder.transport import Shell
 
-_NEW = ".labbuilder-new"  # beside the file: AppArmor lets dhcpd read /etc/dhcp and nothing else
-_MARK = "@labbuilder"
-_POLL_S = 0.02
 _BUNDLE = "/run/labbuilder.tar"
-# A second after the first look, by the clock: on a busy machine fifty looks took five seconds.
-_NUDGE = (
-    "read now _ </proc/uptime; "
-    '[ "$nudged" ] || [ $((${now%.*}${now#*.} - ${begun%.*}${begun#*.})) -lt 100 ] || { nudged=1; {nudge}; }; '
-)
 
 
 @dataclass(frozen=True)
@@ -156,7 +148,7 @@ def _bundle(machine: MachinePlan, seen: Observation) -> bytes:
     with tarfile.open(fileobj=data, mode="w") as tar:
         for file in machine.files:
             if file.path in seen.files:
-                entry = tarfile.TarInfo(file.path.lstrip("/") + _NEW)
+                entry = tarfile.TarInfo(file.path.lstrip("/") + NEW)
                 text = file.text.encode()
                 entry.size, entry.mode = len(text), file.mode
                 tar.addfile(entry, io.BytesIO(text))
@@ -169,13 +161,14 @@ def _apply(machine: MachinePlan, batch: Sequence[Service], seen: Observation, sh
 
     def note(line: str) -> None:
         word, _, rest = line.partition(" ")
-        if word == _MARK:
+        if word == MARK:
             kind, _, service = rest.partition(" ")
             told.append((kind, service))
             if kind == "done":
                 board.announce(f"{machine.name}:{service}")
 
-    script = "\n".join(["set -eu", f"mkdir -p {STAMPS}", *(_script(service, seen) for service in batch)])
+    scripts = [service_script(service, _differing(service, seen)) for service in batch]
+    script = "\n".join(["set -eu", f"mkdir -p {STAMPS}", *scripts])
     limit = 60.0 + sum(service.settle_s for service in batch)
     result = shell.run(script, timeout_s=limit, on_line=note)
     if not result.ok:
@@ -184,28 +177,8 @@ def _apply(machine: MachinePlan, batch: Sequence[Service], seen: Observation, sh
         raise _failure(machine, service, kind, result)
 
 
-def _script(service: Service, seen: Observation) -> str:
-    new = [file for file in service.files if file.path in seen.files]
-    lines = [f"echo {_MARK} begin {service.name}"]
-    names = " ".join(shlex.quote(file.path + _NEW) for file in new)
-    for path, command in service.validate:
-        if path in {file.path for file in new}:
-            test = command.replace("{new}", shlex.quote(path + _NEW))
-            lines.append(f"{test} >&2 || {{ echo {_MARK} refused {service.name}; rm -f {names}; exit 3; }}")
-    lines += [f"mv -f {shlex.quote(file.path + _NEW)} {shlex.quote(file.path)}" for file in new]
-    lines += [f"echo {_MARK} apply {service.name}", f"( {service.apply}\n) >&2"]
-    nudge = _NUDGE.replace("{nudge}", service.nudge) if service.nudge else ""
-    lines += [
-        f"echo {_MARK} await {service.name}",
-        (
-            f"nudged=; read begun _ </proc/uptime; n=0; until ( {service.holds}\n) >/dev/null 2>&1; do "
-            f"n=$((n+1)); {nudge}"
-            f"[ $n -lt {round(service.settle_s / _POLL_S)} ] || exit 4; sleep {_POLL_S}; done"
-        ),
-        f"echo {stamp(service)} >{STAMPS}/{service.name}",
-        f"echo {_MARK} done {service.name}",
-    ]
-    return "\n".join(lines)
+def _differing(service: Service, seen: Observation) -> list[RenderedFile]:
+    return [file for file in service.files if file.path in seen.files]
 
 
 def _failure(machine: MachinePlan, service: Service, kind: str, result: Result) -> LabError:
@@ -228,7 +201,7 @@ def _failure(machine: MachinePlan, service: Service, kind: str, result: Result) 
 
 def _quoted_line(service: Service, said: str) -> str:
     """The line of the refused file that the daemon speaks of."""
-    for path, number in re.findall(rf"(/\S+?){re.escape(_NEW)}(?: line |:)(\d+)", said):
+    for path, number in re.findall(rf"(/\S+?){re.escape(NEW)}(?: line |:)(\d+)", said):
         for file in service.files:
             rows = file.text.splitlines()
             if file.path == path and 0 < int(number) <= len(rows):

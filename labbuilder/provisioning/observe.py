@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import shlex
 from dataclasses import dataclass
 
-from labbuilder.plan.model import MachinePlan, RenderedFile, Service
+from labbuilder.plan.model import MachinePlan, RenderedFile
+from labbuilder.provisioning.script import STAMPS, stamp
 from labbuilder.transport import Shell
-
-STAMPS = "/var/lib/labbuilder"
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,6 @@ class FileDiff:
     machine: str
     path: str
     diff: str
-
-
-def stamp(service: Service) -> str:
-    """What the machine notes when the service was applied: a kill between file and restart shows."""
-    return hashlib.sha256("".join(f"{f.path}{f.mode:o}{f.sha256}" for f in service.files).encode()).hexdigest()[:16]
 
 
 def observe(machine: MachinePlan, shell: Shell) -> Observation:

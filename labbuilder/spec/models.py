@@ -148,6 +148,9 @@ def _machines(kind: str, most: int) -> BeforeValidator:
     return BeforeValidator(expand)
 
 
+HYPERVISORS = ("virtualbox", "vagrant")  # what bridges to a real LAN, or goes through VirtualBox's NAT
+
+
 class VirtualBox(Model):
     """What only VirtualBox's machines have."""
 
@@ -169,12 +172,23 @@ class VirtualBox(Model):
     """Keys and values for `VBoxManage setextradata`."""
 
 
+class Vagrant(Model):
+    """What only Vagrant's machines have, beside `virtualbox`."""
+
+    box: Annotated[str, StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)?$")] = "built"
+    """Packed here from VirtualBox's disk, or the name of a Debian box of yours."""
+    box_version: str | None = None
+    """Of a box of yours; said nothing, the newest."""
+    box_url: str | None = None
+    """Where a box of yours is; said nothing, Vagrant's own catalogue."""
+
+
 class LabSpec(Model):
     """A whole lab."""
 
     name: LabName = "aula"
     """The lab's name: lower-case letters, digits and hyphens."""
-    provider: Literal["auto", "nspawn", "virtualbox"] = "auto"
+    provider: Literal["auto", "nspawn", "virtualbox", "vagrant"] = "auto"
     """Where the machines live."""
     suite: Literal["bookworm", "trixie"] = "bookworm"
     """The Debian release of the machines."""
@@ -187,7 +201,9 @@ class LabSpec(Model):
     dns: Dns = Dns()
     """Names."""
     virtualbox: VirtualBox = VirtualBox()
-    """VirtualBox's own settings."""
+    """VirtualBox's own settings; Vagrant's machines have them too."""
+    vagrant: Vagrant = Vagrant()
+    """Vagrant's own settings."""
     servers: Annotated[tuple[Server, ...], _machines("server", 2), Field(min_length=1, max_length=2)] = (
         Server(name="server1"),
         Server(name="server2"),
@@ -202,7 +218,7 @@ class LabSpec(Model):
     def gateway(self) -> IPv4Address:
         """The router of the bridged LAN; VirtualBox's NAT is the second address of its network."""
         bridged = self.networks.bridged
-        nat = self.provider == "virtualbox" and self.virtualbox.bridged == "nat"
+        nat = self.provider in HYPERVISORS and self.virtualbox.bridged == "nat"
         return bridged.gateway or bridged.subnet.network_address + (2 if nat else 1)
 
     @property

@@ -22,7 +22,7 @@ from labbuilder.transport import Shell
 
 pytestmark = pytest.mark.needs_root
 MARK = "c0117ac7"
-KINDS = os.environ.get("LABBUILDER_CONTRACT", "nspawn virtualbox").split()
+KINDS = os.environ.get("LABBUILDER_CONTRACT", "nspawn virtualbox vagrant").split()
 BOOTING = os.environ.get("LABBUILDER_CONTRACT", "nspawn").split()
 
 
@@ -67,8 +67,8 @@ class Bench:
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
     spec = Lab("contract", home=home).add_server().set(provider=request.param)
-    if request.param == "virtualbox":
-        spec.set(virtualbox=request.getfixturevalue("virtualbox"))
+    if request.param != "nspawn":
+        spec.set(virtualbox=request.getfixturevalue(request.param))
     lab = home.lab("contract")
     lab.path.mkdir(parents=True)
     provider = open_provider(request.param, home, lab, MARK)

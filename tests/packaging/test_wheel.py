@@ -27,9 +27,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_has_all_of_provision(wheel: Path) -> None:
+def test_the_wheel_has_all_of_provision_and_the_vagrantfile(wheel: Path) -> None:
     tracked = subprocess.run(
-        ["git", "ls-files", "provision"], cwd=ROOT, check=True, capture_output=True, text=True
+        ["git", "ls-files", "provision", "Vagrantfile.j2"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split()
     names = set(zipfile.ZipFile(wheel).namelist())
     assert tracked

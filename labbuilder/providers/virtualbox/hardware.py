@@ -37,7 +37,7 @@ def modifyvm_words(
         mark: The lab's mark.
         console: The file that the serial port writes.
     """
-    words = _board(settings, console)
+    words = [*board_words(settings), *_console(console)]
     for nic in machine.nics:
         words += [*_card(SLOTS[nic.network], nic.mac), *_wire(nic, network, bridge)]
     if machine.role == "client":  # the clients of a drill live behind its card, each with a MAC of its own
@@ -49,21 +49,26 @@ def modifyvm_words(
 
 def preparing_words(settings: VirtualBox, *, console: str) -> list[str]:
     """The words for the machine in which a cloud image is prepared: one NIC, to the world."""
-    return [*_board(settings, console), "--nic1", "nat", "--nic-type1", "virtio", *settings.modifyvm]
+    return [*board_words(settings), *_console(console), "--nic1", "nat", "--nic-type1", "virtio", *settings.modifyvm]
 
 
-def _board(settings: VirtualBox, console: str) -> list[str]:
+def board_words(settings: VirtualBox) -> list[str]:
+    """The words for all that is the same in every machine of a lab."""
     # fmt: off
     words = [
         "--memory", str(settings.memory_mib), "--cpus", str(settings.cpus), "--rtc-use-utc", "on",
         "--graphicscontroller", "vmsvga", "--vram", "16", "--audio-enabled", "off", "--usb-ohci", "off",
         "--boot1", "disk", "--boot2", "none", "--boot3", "none", "--boot4", "none",
-        "--uart1", "0x3F8", "4", "--uart-mode1", "file", console,
+        "--uart1", "0x3F8", "4",
     ]
     # fmt: on
     if platform.machine().lower() in ("x86_64", "amd64"):
         words += ["--chipset", "piix3", "--ioapic", "on", "--pae", "off"]
     return words
+
+
+def _console(file: str) -> list[str]:
+    return ["--uart-mode1", "file", file]
 
 
 def _card(slot: int, mac: str) -> list[str]:

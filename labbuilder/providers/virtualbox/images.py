@@ -64,9 +64,9 @@ class BaseDisks:
         self._vboxmanage.change("convertfromraw", raw, vdi, timeout_s=media.CLONE_LIMIT_S)
 
 
-def write_identity(path: Path, machine: MachinePlan, keys: LabKeys, mark: str) -> None:
-    """Write the machine's seed CD: its name, keys, and the names of its NICs by their MAC."""
-    seed = Seed(
+def identity(machine: MachinePlan, keys: LabKeys, mark: str) -> Seed:
+    """Who the machine is: its name, keys, and the names of its NICs by their MAC."""
+    return Seed(
         hostname=machine.name,
         authorized_key=keys.authorized,
         host_private=keys.host_private(machine.name),
@@ -74,4 +74,8 @@ def write_identity(path: Path, machine: MachinePlan, keys: LabKeys, mark: str) -
         nics=tuple(SeedNic(nic.name, nic.mac) for nic in machine.nics),
         management_mac=hardware.management_mac(mark, machine.name),
     )
-    write_seed(seed, path)
+
+
+def write_identity(path: Path, machine: MachinePlan, keys: LabKeys, mark: str) -> None:
+    """Write the machine's seed CD."""
+    write_seed(identity(machine, keys, mark), path)

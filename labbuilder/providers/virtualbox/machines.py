@@ -9,6 +9,7 @@ from labbuilder.providers.virtualbox.registry import Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 
 MARK_KEY = "labbuilder/mark"
+CONTROLLER = "disks"
 OFF = frozenset({"poweroff", "saved", "aborted", "aborted-saved"})
 CRASHED = "gurumeditation"  # it does nothing any more, and still holds its lock
 DEAD = frozenset({CRASHED, *OFF})
@@ -27,10 +28,10 @@ def register(vboxmanage: VBoxManage, uuid: str, name: str, *, folder: Path, grou
 
 def attach(vboxmanage: VBoxManage, uuid: str, found: Mapping[str, Path]) -> None:
     """Give it these media, by their kind: "hdd", "dvddrive"."""
-    controller = ("--name", "disks", "--add", "virtio-scsi", "--controller", "VirtIO", "--hostiocache", "on")
+    controller = ("--name", CONTROLLER, "--add", "virtio-scsi", "--controller", "VirtIO", "--hostiocache", "on")
     vboxmanage.change("storagectl", uuid, *controller, "--bootable", "on", "--portcount", str(len(found)))
     for port, (kind, medium) in enumerate(found.items()):
-        place = ("--storagectl", "disks", "--port", str(port), "--device", "0", "--type", kind)
+        place = ("--storagectl", CONTROLLER, "--port", str(port), "--device", "0", "--type", kind)
         vboxmanage.change("storageattach", uuid, *place, "--medium", medium)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid4, uuid5
@@ -82,16 +82,13 @@ class VirtualBoxProvider:
 
     def create(self, plan: Plan, machine: MachinePlan) -> None:
         """Define the machine, with a disk of its own and its identity on an ISO."""
-        known = record.load(self.lab, machine.name)
+        known = self._record(machine.name)
         if known is not None and known.whole and known.uuid in self.registry.names():
             return
         if known is not None:
             self.destroy(machine.name)
-        elif self._vm_name(machine.name) in self._names_of_others:
-            raise MachineError(
-                brief=f"VirtualBox has a machine named {self._vm_name(machine.name)} that this lab did not make",
-                resolution="give the lab another name (labbuilder up --name), or rename that machine",
-            )
+        else:
+            self._refuse_others(machine.name)
         folder = self.lab.machine(machine.name)
         folder.mkdir(parents=True, exist_ok=True)
         begun = Record(machine.name, str(uuid4()), self._free_port()).save(self.lab)
@@ -103,15 +100,22 @@ class VirtualBoxProvider:
             raise
         begun.save(self.lab, whole=True)
 
+    def _refuse_others(self, machine: str) -> None:
+        if self._vm_name(machine) in self._names_of_others:
+            raise MachineError(
+                brief=f"VirtualBox has a machine named {self._vm_name(machine)} that this lab did not make",
+                resolution="give the lab another name (labbuilder up --name), or rename that machine",
+            )
+
     @cached_property
     def _names_of_others(self) -> frozenset[str]:
         """Of machines that this lab did not make; asked once, since a question costs as much as a change."""
-        ours = {known.uuid for known in record.records(self.lab)}
+        ours = {known.uuid for known in self._records()}
         return frozenset(name for uuid, name in self.registry.names().items() if uuid not in ours)
 
     def _free_port(self) -> int:
         """One that no machine of the lab has either: those that are off don't listen."""
-        taken = {known.port for known in record.records(self.lab)}
+        taken = {known.port for known in self._records()}
         return next(port for port in iter(free_port, None) if port not in taken)
 
     def _disk(self, machine: str) -> Path:
@@ -164,8 +168,14 @@ class VirtualBoxProvider:
             whole.touch()
         return kept
 
+    def _record(self, name: str) -> Record | None:
+        return record.load(self.lab, name)
+
+    def _records(self) -> list[Record]:
+        return list(record.records(self.lab))
+
     def _made(self, name: str) -> Record:
-        known = record.load(self.lab, name)
+        known = self._record(name)
         if known is None or not known.whole:
             raise MachineError(brief=f"{name} was never made", resolution="labbuilder up makes it")
         return known
@@ -215,7 +225,7 @@ class VirtualBoxProvider:
 
     def stop(self, name: str, *, within_s: float = 60.0) -> None:
         """Shut down in order, by its own systemd, then by force."""
-        known = record.load(self.lab, name)
+        known = self._record(name)
         if known is None or self.registry.machine(known.uuid).state in OFF:
             return
         try:
@@ -241,7 +251,7 @@ class VirtualBoxProvider:
 
     def kill(self, name: str) -> None:
         """Cut its power."""
-        known = record.load(self.lab, name)
+        known = self._record(name)
         if known is None or self.registry.machine(known.uuid).state in OFF:
             return
         self.vboxmanage.change("controlvm", known.uuid, "poweroff")
@@ -282,11 +292,16 @@ class VirtualBoxProvider:
     def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
         """Plug or unplug the cable."""
         known = self._made(name)
-        slot, word = hardware.SLOTS[network], "on" if up else "off"
+        slot, word = self._slots(name)[network], "on" if up else "off"
         if self.registry.machine(known.uuid).state in DEAD:
             self.vboxmanage.change("modifyvm", known.uuid, f"--cable-connected{slot}", word)
         else:
             self.vboxmanage.change("controlvm", known.uuid, f"setlinkstate{slot}", word)
+
+    def _slots(self, machine: str) -> Mapping[NetworkKind, int]:
+        """Which of VirtualBox's adapters each of the machine's cards is."""
+        del machine
+        return hardware.SLOTS
 
     def status(self) -> tuple[MachineStatus, ...]:
         """What VirtualBox says of the machines that were defined to the end; running means that SSH answers."""
@@ -296,7 +311,7 @@ class VirtualBoxProvider:
 
     def known(self) -> list[Record]:
         """The machines that were defined to the end."""
-        return [found for found in record.records(self.lab) if found.whole]
+        return [found for found in self._records() if found.whole]
 
     def _status(self, known: Record) -> MachineStatus:
         seen = self.registry.machine(known.uuid)
@@ -304,7 +319,7 @@ class VirtualBoxProvider:
         if state is None:
             answers = seen.state == "running" and banner_ready(self.endpoint(known.machine), within_s=_BANNER_S)
             state = MachineState.RUNNING if answers else MachineState.STARTING
-        networks = {slot: network for network, slot in hardware.SLOTS.items()}
+        networks = {slot: network for network, slot in self._slots(known.machine).items()}
         cut = tuple(networks[a.slot] for a in seen.adapters if a.slot in networks and not a.connected)
         return MachineStatus(known.machine, state, None, known.boots, cut)
 
@@ -335,7 +350,7 @@ class VirtualBoxProvider:
 
     def destroy(self, name: str) -> None:
         """Cut the power, unregister it, remove its disk."""
-        known = record.load(self.lab, name)
+        known = self._record(name)
         if known is None:
             return
         if known.uuid in self.registry.names():
@@ -361,11 +376,11 @@ class VirtualBoxProvider:
 
     def _machines(self) -> Iterator[Machine]:
         """The machines whose settings lie in the lab's folder: nobody else makes machines there."""
-        begun = {found.uuid for found in record.records(self.lab)}
+        begun = {found.uuid for found in self._records()}
         for uuid, name in self.registry.names().items():
             candidate = uuid in begun or name.startswith(f"{self.lab.name}-") or name == INACCESSIBLE
             machine = self.registry.machine(uuid) if candidate else None
-            if machine is not None and _is_below(machine.settings, self.lab.path):
+            if machine is not None and is_below(machine.settings, self.lab.path):
                 yield machine
 
     def residue(self) -> Sequence[str]:
@@ -374,10 +389,11 @@ class VirtualBoxProvider:
         known = (*media.media(self.vboxmanage), *media.media(self.vboxmanage, "dvds"))
         return [
             *(f"machine {left.uuid}" for left in (*self._machines(), *self.images.preparation.abandoned())),
-            *(f"medium {medium.location}" for medium in known if _is_below(medium.location, self.lab.path)),
+            *(f"medium {medium.location}" for medium in known if is_below(medium.location, self.lab.path)),
             *(f"folder {folder}" for folder in folders if folder.exists()),
         ]
 
 
-def _is_below(path: Path | None, folder: Path) -> bool:
+def is_below(path: Path | None, folder: Path) -> bool:
+    """The path is known, and is the folder or lies in it."""
     return path is not None and path.is_relative_to(folder)

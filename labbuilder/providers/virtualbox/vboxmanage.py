@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from labbuilder.wait import wait_until
 _ANY_STATUS = range(-64, 256)  # below 0: ended by a signal
 BUSY_LIMIT_S = 20.0  # the GUI lets go of a machine a few seconds after its window is closed
 _REGISTRY_VARIABLES = ("VBOX_USER_HOME", "VBOX_IPC_SOCKETID", "VBOX_INSTALL_PATH", "VBOX_MSI_INSTALL_PATH")
+_TURNED_AWAY = "Failed to create the VirtualBox object"  # VBoxSVC was ending, as it does when idle: nothing was done
 _BUSY = re.compile(r"already locked|being (un)?locked")
 _PROGRESS = re.compile(r"^(0%\.\.\.|\.\.\.|10%|\d+%).*$|^Progress state: .*$|^Oracle .*$|^$")
 
@@ -112,6 +114,12 @@ class VBoxManage:
         folder = platformdirs.user_cache_path("labbuilder", ensure_exists=True)
         self._lock = FileLock(folder / f"virtualbox-{hashlib.sha256(registry.encode()).hexdigest()[:12]}.lock")
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else calls VBoxManage while the block runs: for programs that call it themselves."""
+        with self._lock:
+            yield
+
     def ask(self, *argv: str | Path, whatever_it_says: bool = False) -> str:
         """Run a command that changes nothing; its output, with ``whatever_it_says`` even when it says `error:` too."""
         return self._run(argv, timeout_s=60.0, whatever_it_says=whatever_it_says).stdout
@@ -142,6 +150,8 @@ class VBoxManage:
             )
         with self._lock:
             done = run("VBoxManage", "-q", *argv, ok=_ANY_STATUS, env=self._env, timeout_s=timeout_s)
+            if _TURNED_AWAY in done.stderr:
+                done = run("VBoxManage", "-q", *argv, ok=_ANY_STATUS, env=self._env, timeout_s=timeout_s)
         errors = [line for line in done.stderr.splitlines() if "error:" in line]
         if whatever_it_says or (done.ok and not errors):
             return done
@@ -150,15 +160,19 @@ class VBoxManage:
 
 def _told(done: Result) -> LabError:
     """VirtualBox's failure in our words."""
-    lines = (done.stderr if "error:" in done.stderr else done.stdout).splitlines()  # stdout has the wrapper's warnings
-    said = [line for line in lines if not _PROGRESS.match(line)]
+    # stdout has the wrapper's warnings
+    return in_our_words(done.argv, done.code, done.stderr if "error:" in done.stderr else done.stdout)
+
+
+def in_our_words(argv: tuple[str, ...], code: int, output: str) -> LabError:
+    """What VBoxManage said, to us or to a program that called it."""
+    said = [line for line in output.splitlines() if not _PROGRESS.match(line)]
     text = "\n".join(said)
+    shown = CommandError.from_output(argv, code, text)
     for meaning in _MEANINGS:
         if meaning.seen.search(text):
-            shown = CommandError.from_output(done.argv, done.code, text)
             return meaning.kind(brief=meaning.brief, details=shown.details, resolution=meaning.resolution)
     first = next((line.partition("error: ")[2] for line in said if "error: " in line), "VBoxManage failed")
-    shown = CommandError.from_output(done.argv, done.code, text)
     return MachineError(brief=f"VirtualBox: {first}", details=shown.details, resolution="labbuilder doctor may say why")
 
 

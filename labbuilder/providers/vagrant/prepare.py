@@ -1,0 +1,56 @@
+"""How a machine learns who it is: from a CD in our own box, by a script in a box of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labbuilder.assets import IMAGE_FILES
+from labbuilder.keys import LabKeys, ensure_keys
+from labbuilder.plan.model import MachinePlan, Plan, RenderedFile
+from labbuilder.providers.vagrant.vagrantfile import Box
+from labbuilder.providers.virtualbox.images import identity, write_identity
+from labbuilder.render import render
+from labbuilder.store import LabDir, write_atomic
+
+PREPARE = "prepare.sh"
+SEED = "seed.iso"
+_END = "END-OF-FILE"
+_OURS_ALONE = ("lab-ssh.socket", "lab-ssh@.service", "lab_sshd_config")  # the box's own sshd stays: Vagrant uses it
+_SSHD = """\
+# Written by labbuilder: root logs in by the lab's own key, and the machine shows the key that labbuilder knows.
+HostKey /etc/ssh/lab_host_ed25519
+PermitRootLogin prohibit-password
+Match User root
+    AuthorizedKeysFile /etc/ssh/lab_authorized_keys
+"""
+_LOOPBACK = """\
+# Written by labbuilder: the lab's cards are up when they are configured, and no other.
+auto lo
+iface lo inet loopback
+"""
+
+
+def write_identities(plan: Plan, machines: Sequence[MachinePlan], lab: LabDir, mark: str, box: Box) -> None:
+    """Write what each machine learns from, into its folder, unless it is there, as are the lab's keys."""
+    keys = ensure_keys(lab, [machine.name for machine in machines])
+    for machine in machines:
+        folder = lab.machine(machine.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        if box.own and not (folder / SEED).exists():
+            write_identity(folder / SEED, machine, keys, mark)
+        elif not box.own:
+            write_atomic(folder / PREPARE, prepare_script(plan, machine, keys, mark), mode=0o600)
+
+
+def prepare_script(plan: Plan, machine: MachinePlan, keys: LabKeys, mark: str) -> str:
+    """The text, with the machine's own private host key in it."""
+    networkd = (IMAGE_FILES / "disk/networkd.conf").read_text(encoding="utf-8")
+    files = (
+        *(file for file in plan.image.files if not file.path.endswith(_OURS_ALONE)),
+        *identity(machine, keys, mark).files,
+        RenderedFile("/etc/systemd/networkd.conf.d/labbuilder.conf", networkd),
+        RenderedFile("/etc/ssh/sshd_config.d/labbuilder.conf", _SSHD),
+        RenderedFile("/etc/network/interfaces", _LOOPBACK),
+    )
+    packages = plan.image.packages
+    return render("prepare.sh", lab=plan.lab, machine=machine.name, packages=packages, files=files, end=_END)

@@ -1,0 +1,104 @@
+"""The Vagrantfile of a lab. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from labbuilder.plan.model import MachinePlan, Plan
+from labbuilder.providers.disks.seed import MANAGEMENT_NIC
+from labbuilder.providers.virtualbox import hardware
+from labbuilder.providers.virtualbox.bridge import NAT
+from labbuilder.providers.virtualbox.machines import CONTROLLER, MARK_KEY
+from labbuilder.render import render
+
+OLDEST = (2, 3, 2)  # the first that knows VirtualBox 7.0
+FIRST_PORT = 2201
+Kind = Literal["internal", "bridged", "management"]
+_OURS: dict[Kind, int] = {"internal": 1, "bridged": 2, "management": 3}
+_USERS: dict[Kind, int] = {"management": 1, "internal": 2, "bridged": 3}
+_WORDS_A_LINE = 96
+
+
+@dataclass(frozen=True)
+class Box:
+    """What the machines are imported from.
+
+    Attributes:
+        name: As Vagrant knows it: "labbuilder/bookworm-0123456789ab", "debian/bookworm64".
+        own: Packed by labbuilder; another is the user's.
+        file: Where our own lies, as the Vagrantfile's folder sees it.
+        sha256: Of that file.
+    """
+
+    name: str
+    own: bool = True
+    version: str | None = None
+    url: str | None = None
+    file: str | None = None
+    sha256: str | None = None
+
+
+def slots(*, own_box: bool) -> dict[Kind, int]:
+    """Which of VirtualBox's adapters each card is. Boxes of others ask for an address on the first alone."""
+    return _OURS if own_box else _USERS
+
+
+def vagrantfile(plan: Plan, box: Box, *, mark: str, bridge: str | None, standalone: bool = False) -> str:
+    """The text for the whole lab.
+
+    Args:
+        plan: The lab.
+        box: What its machines are imported from.
+        mark: The lab's mark.
+        bridge: The host interface that servers are bridged to; None for NAT, "auto" leaves it to who runs Vagrant.
+        standalone: Vagrant alone provisions the machines; else labbuilder does, which also says how far `up` goes.
+    """
+    settings = plan.virtualbox
+    server = plan.servers[0]
+    return render(
+        "Vagrantfile",
+        lab=plan.lab,
+        mark=mark,
+        user="root" if box.own else "vagrant",
+        oldest=".".join(map(str, OLDEST)),
+        machines=[_machine(m, mark) | {"port": FIRST_PORT + i} for i, m in enumerate(plan.machines)],
+        slots=sorted(slots(own_box=box.own).items(), key=lambda pair: pair[1]),
+        internal=hardware.internal_network(plan.lab, mark),
+        internal_nic=server.nic("internal").name,
+        bridged_nic=server.nic("bridged").name,
+        management_nic=MANAGEMENT_NIC,
+        bridge=None if bridge == NAT else bridge,
+        hardware=_lines(hardware.board_words(settings)),
+        box=box,
+        own_box=box.own,
+        controller=CONTROLLER,
+        linked=settings.clones == "linked",
+        management_net=hardware.MANAGEMENT_NET,
+        bridged_net=str(plan.upstream.network),
+        modifyvm=settings.modifyvm,
+        extradata=[*settings.extradata.items(), (MARK_KEY, mark)],
+        standalone=standalone,
+        stops=not standalone,
+    )
+
+
+def _machine(machine: MachinePlan, mark: str) -> dict[str, object]:
+    macs: list[tuple[Kind, str]] = [(nic.network, _mac(nic.mac)) for nic in machine.nics]
+    macs.append(("management", _mac(hardware.management_mac(mark, machine.name))))
+    return {"name": machine.name, "macs": macs}
+
+
+def _mac(address: str) -> str:
+    return address.replace(":", "").upper()
+
+
+def _lines(words: list[str]) -> list[list[str]]:
+    """The words, an option never parted from its values, in lines that can be read."""
+    lines: list[list[str]] = [[]]
+    for index, word in enumerate(words):
+        option = words[index:]
+        if word.startswith("--") and sum(len(w) + 4 for w in (*lines[-1], *option[:2])) > _WORDS_A_LINE:
+            lines.append([])
+        lines[-1].append(word)
+    return lines

@@ -1,0 +1,53 @@
+"""The shell that brings one service into effect: by labbuilder over SSH, or in a machine that is on its own."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+
+from labbuilder.plan.model import RenderedFile, Service
+
+STAMPS = "/var/lib/labbuilder"
+NEW = ".labbuilder-new"  # beside the file: AppArmor lets dhcpd read /etc/dhcp and nothing else
+MARK = "@labbuilder"
+_POLL_S = 0.02
+# A second after the first look, by the clock: on a busy machine fifty looks took five seconds.
+_NUDGE = (
+    "read now _ </proc/uptime; "
+    '[ "$nudged" ] || [ $((${now%.*}${now#*.} - ${begun%.*}${begun#*.})) -lt 100 ] || { nudged=1; {nudge}; }; '
+)
+
+
+def stamp(service: Service) -> str:
+    """What the machine notes when the service was applied: a kill between file and restart shows."""
+    return hashlib.sha256("".join(f"{f.path}{f.mode:o}{f.sha256}" for f in service.files).encode()).hexdigest()[:16]
+
+
+def service_script(service: Service, new: Sequence[RenderedFile]) -> str:
+    """What applies one service and awaits its proof; its marks say how far it came.
+
+    Args:
+        service: The service.
+        new: Those of its files that differ; each lies beside its place, under its name with `NEW`.
+    """
+    lines = [f"echo {MARK} begin {service.name}"]
+    names = " ".join(shlex.quote(file.path + NEW) for file in new)
+    for path, command in service.validate:
+        if path in {file.path for file in new}:
+            test = command.replace("{new}", shlex.quote(path + NEW))
+            lines.append(f"{test} >&2 || {{ echo {MARK} refused {service.name}; rm -f {names}; exit 3; }}")
+    lines += [f"mv -f {shlex.quote(file.path + NEW)} {shlex.quote(file.path)}" for file in new]
+    lines += [f"echo {MARK} apply {service.name}", f"( {service.apply}\n) >&2"]
+    nudge = _NUDGE.replace("{nudge}", service.nudge) if service.nudge else ""
+    lines += [
+        f"echo {MARK} await {service.name}",
+        (
+            f"nudged=; read begun _ </proc/uptime; n=0; until ( {service.holds}\n) >/dev/null 2>&1; do "
+            f"n=$((n+1)); {nudge}"
+            f"[ $n -lt {round(service.settle_s / _POLL_S)} ] || exit 4; sleep {_POLL_S}; done"
+        ),
+        f"echo {stamp(service)} >{STAMPS}/{service.name}",
+        f"echo {MARK} done {service.name}",
+    ]
+    return "\n".join(lines)

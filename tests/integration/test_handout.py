@@ -1,0 +1,70 @@
+"""The script of the standalone Vagrantfile, run in real machines that labbuilder made and did not configure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from labbuilder import engine
+from labbuilder.handout import provision_script, up_order
+from labbuilder.lab import Lab
+from labbuilder.session import Session
+from labbuilder.store import Home, locked
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
+WAYS = [("isc", "load-balancing"), ("isc", "manual"), ("kea", "hot-standby")]
+
+
+@pytest.fixture(params=WAYS, ids="-".join)
+def bare(request: pytest.FixtureRequest, home: Home) -> Iterator[Session]:
+    """Machines that run, and that nobody has configured."""
+    way = dict(zip(("engine", "mode"), request.param, strict=True))
+    lab = Lab("handout", home=home).add_server().add_server().add_client().set(provider="nspawn").failover(**way)
+    folder = home.lab("handout")
+    with locked(folder), engine._begin(lab.spec, home, folder) as session:
+        engine.power_on(session)
+        for machine in session.plan.machines:
+            session.provider.wait_ready(machine.name)
+        yield session
+    lab.down()
+
+
+def scripts(session: Session) -> dict[str, str]:
+    """Each machine's, in the order in which Vagrant brings them up."""
+    order = up_order(session.plan.machines)
+    names = [machine.name for machine in order]
+    return {m.name: provision_script(session.plan, m, set(names[:i])) for i, m in enumerate(order)}
+
+
+def provision(session: Session, machine: str, script: str) -> str:
+    """As Vagrant does: the script is put into the machine and run there."""
+    shell = session.shell(machine)
+    shell.put(script.encode(), "/tmp/provision.sh")
+    done = shell.run("bash -l -c 'chmod +x /tmp/provision.sh && /tmp/provision.sh'", timeout_s=180)
+    assert done.ok, f"{machine}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_each_machine_is_configured_by_its_own_script_one_after_the_other(bare: Session) -> None:
+    written = scripts(bare)
+    for machine, script in written.items():
+        provision(bare, machine, script)
+    engine.verify(bare, within_s=engine.SETTLE_AFTER_REBOOT_S).raise_for_failures()
+    left = engine.compare(bare.spec, bare.home)
+    assert (left.files, set(left.services) - {"server1: failover"}) == ((), set())  # up would look at it, no more
+    for machine, script in written.items():
+        assert "@labbuilder" not in provision(bare, machine, script)  # a second run applies nothing
+    bare.shell("server1").run("echo '# broken' >>/etc/bind/db.lab; iptables -t nat -F; systemctl stop named")
+    assert not engine.verify(bare).passed
+    provision(bare, "server1", written["server1"])
+    engine.verify(bare, within_s=engine.SETTLE_AFTER_REBOOT_S).raise_for_failures()
+
+
+def test_a_script_that_fails_says_so(bare: Session) -> None:
+    machine, script = next(iter(scripts(bare).items()))
+    shell = bare.shell(machine)
+    shell.put(script.replace("ifup ", "false ").encode(), "/tmp/provision.sh")
+    done = shell.run("sh /tmp/provision.sh")
+    assert not done.ok
+    assert f"{machine} is not configured" in done.stderr
