@@ -167,7 +167,7 @@ def _free_disk(session: Session) -> None:
         _primary(session),
         f"findmnt -n -t tmpfs {folder} >/dev/null || exit 0\n"
         f"systemctl stop {name}; rm -f {folder}/lab-drill; mkdir -p /run/lab-leases\n"
-        f"cp -a {folder}/. /run/lab-leases/; umount {folder}\n"
+        f"cp -a {folder}/. /run/lab-leases/; umount -l {folder}\n"  # a copy to the cold standby may be under way
         f"cp -a /run/lab-leases/. {folder}/; rm -r /run/lab-leases; systemctl start {name}",
     )
 
