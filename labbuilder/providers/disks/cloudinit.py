@@ -7,8 +7,10 @@ from typing import Any
 
 import yaml
 
+from labbuilder.assets import IMAGE_FILES
 from labbuilder.plan.model import RenderedFile
 
+_NAME_NICS = IMAGE_FILES / "cloud" / "name-nics.sh"
 LABEL = "CIDATA"
 """Of the CD: cloud-init's NoCloud looks for it, and so do our own disks."""
 
@@ -19,9 +21,15 @@ def meta_data(instance: str, hostname: str) -> str:
 
 
 def machine_user_data(
-    *, authorized_key: str, host_private: str, host_public: str, links: Sequence[RenderedFile]
+    *,
+    authorized_key: str,
+    host_private: str,
+    host_public: str,
+    links: Sequence[RenderedFile],
+    names: Mapping[str, str],
 ) -> str:
-    """The same identity that our own disks take from seed.tar."""
+    """The same identity that our own disks take from seed.tar; ``names`` are those of the NICs by their MAC."""
+    cards = [f"{mac.lower()}={name}" for mac, name in names.items()]
     return "#cloud-config\n" + _yaml(
         {
             "preserve_hostname": False,
@@ -30,9 +38,9 @@ def machine_user_data(
             "ssh_pwauth": False,
             "users": [{"name": "root", "lock_passwd": True, "ssh_authorized_keys": [authorized_key.strip()]}],
             "ssh_deletekeys": True,
-            "ssh_genkeytypes": [],
             "ssh_keys": {"ed25519_private": host_private, "ed25519_public": host_public},
             "write_files": [written(link) for link in links],
+            "bootcmd": [["sh", "-c", _NAME_NICS.read_text(encoding="utf-8"), "name-nics", *cards]],
         }
     )
 

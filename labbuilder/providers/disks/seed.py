@@ -113,6 +113,7 @@ class Seed:
                 host_private=self.host_private,
                 host_public=self.host_public,
                 links=[_link(nic) for nic in self._cards],
+                names={nic.mac: nic.name for nic in self._cards},
             ).encode(),
             "network-config": cloudinit.network_config(lab, (self.management_mac, MANAGEMENT_NIC)).encode(),
             "seed.tar": tar,
