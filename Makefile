@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux
 
-.PHONY: up test vbox-userland vbox-e2e lint types imports unit bench matrix docs clean help
+.PHONY: up test vbox-userland vbox-e2e incus-cluster lint types imports unit bench matrix docs clean help
 
 up: $(VENV)/.runtime ## Bring up the guide's lab and prove it
 	$(BIN)/labbuilder up
@@ -17,6 +17,9 @@ vbox-userland: $(VENV)/.dev ## VirtualBox's userland in a cached tree, for the t
 
 vbox-e2e: $(VENV)/.dev ## The lab on real VirtualBox machines that boot, in QEMU: no VT-x needed
 	bash tests/virtualbox/testbed/e2e.sh tests/virtualbox/e2e tests/contract
+
+incus-cluster: $(VENV)/.dev ## A real Incus cluster of three members on this machine; tests/support/incus_cluster.py down removes it
+	$(BIN)/python tests/support/incus_cluster.py up
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -34,6 +37,7 @@ unit: $(VENV)/.dev ## The tests that make no machine
 bench: $(VENV)/.dev ## Times of up, again and down, against the hand-made floor
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/bench_virtualbox.py
+	$(BIN)/python benchmarks/bench_incus.py
 
 matrix: $(VENV)/.runtime ## Every drill in each mode on each engine: half an hour; build/matrix has the reports
 	$(BIN)/labbuilder drill --matrix --report build/matrix

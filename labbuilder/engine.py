@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from labbuilder import progress, transport
 from labbuilder.errors import ResidueError, SpecError
 from labbuilder.journal import Journal, Record
-from labbuilder.parallel import for_each
+from labbuilder.parallel import for_each, one_by_one
 from labbuilder.plan import MachinePlan, Plan, build_plan
-from labbuilder.providers.base import MachineState, Provider
+from labbuilder.providers.base import MachineState, ManyAtOnce, Provider
 from labbuilder.providers.choice import choose, open_provider
 from labbuilder.provisioning import Change, FileDiff, configure, difference
 from labbuilder.session import Session, lab_identity
 from labbuilder.spec.load import dump_spec, load_spec
-from labbuilder.spec.models import LabSpec
+from labbuilder.spec.models import Incus, LabSpec
 from labbuilder.store import Home, LabDir, locked, remove_tree, unwritable, write_atomic
 from labbuilder.transport import Shell
 from labbuilder.verify import Verification, checks_for, run_checks
@@ -95,7 +95,7 @@ def _begin(spec: LabSpec, home: Home, lab: LabDir) -> Session:
     """Make the lab's folder and give the lab its mark, unless it has one; write down what was asked for."""
     kind, identity = spec.provider, lab_identity(lab)
     mark = identity[1] if identity else secrets.token_hex(4)
-    provider = open_provider(kind, home, lab, mark)
+    provider = open_provider(kind, home, lab, mark, spec.incus)
     if identity is None:
         provider.preflight()
         try:
@@ -136,7 +136,7 @@ def _spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
 
 def _remove_outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:
     before, plan = session.plan, build_plan(spec)
-    ground = [(p.image, p.upstream, p.virtualbox, p.vagrant) for p in (before, plan)]
+    ground = [(p.image, p.upstream, p.virtualbox, p.vagrant, p.incus) for p in (before, plan)]
     if ground[0] != ground[1]:
         raise SpecError(
             brief=f"the lab {plan.lab} can't be changed in place: its image, its LAN or its hardware would differ",
@@ -162,15 +162,22 @@ def power_on(session: Session) -> tuple[str, ...]:
     off = [machine for machine in plan.machines if machine.name not in running]
     if not off:
         return ()
-    with journal.effect("networks"), progress.step("networks"), ThreadPoolExecutor(1) as pool:
-        networks = pool.submit(provider.ensure_networks, plan)
-        for machine in off:
-            with journal.effect("create", machine.name):
-                provider.create(plan, machine)
-        networks.result()
-    for machine in off:
+
+    each = for_each if isinstance(provider, ManyAtOnce) else one_by_one
+
+    def create(machine: MachinePlan) -> None:
+        with journal.effect("create", machine.name):
+            provider.create(plan, machine)
+
+    def start(machine: MachinePlan) -> None:
         with journal.effect("start", machine.name):
             provider.start(machine.name)
+
+    with journal.effect("networks"), progress.step("networks"), ThreadPoolExecutor(1) as pool:
+        networks = pool.submit(provider.ensure_networks, plan)
+        each(off, create)
+        networks.result()
+    each(off, start)
     return tuple(machine.name for machine in off)
 
 
@@ -214,8 +221,7 @@ def begun(home: Home, name: str) -> tuple[str, ...]:
     identity = lab_identity(lab)
     if identity is None:
         return ()
-    kind, mark = identity
-    machines = open_provider(kind, home, lab, mark).status()
+    machines = _remembered(home, lab, *identity).status()
     cut_off = [f"{r.effect} {r.machine or ''}".rstrip() for r in Journal(lab.journal).unfinished() if r.effect != "lab"]
     return (
         *(f"{machine.name} is {machine.state}" for machine in machines),
@@ -287,13 +293,18 @@ def take_down(home: Home, name: str) -> bool:
     with locked(lab), progress.step("down"):
         identity = lab_identity(lab)
         if identity is not None:
-            kind, mark = identity
-            provider = open_provider(kind, home, lab, mark)
+            provider = _remembered(home, lab, *identity)
             Journal(lab.journal).append(Record("down", "begun"))
             provider.destroy_all()
             _raise_if_residue(provider, lab)
         remove_tree(lab.path)  # the journal goes last: until then `down` can be told again
         return identity is not None
+
+
+def _remembered(home: Home, lab: LabDir, kind: str, mark: str) -> Provider:
+    """The provider of a lab of which there may be no more than its first record."""
+    settings = load_spec(lab.spec).incus if lab.spec.exists() else Incus()
+    return open_provider(kind, home, lab, mark, settings)
 
 
 def _raise_if_residue(provider: Provider, lab: LabDir) -> None:
@@ -324,4 +335,4 @@ def _planned(spec: LabSpec, home: Home) -> tuple[Plan, Provider]:
     """The plan of a lab that may not exist, and a provider that is asked about its image alone."""
     lab = home.lab(spec.name)
     whole = _with_provider(spec, lab)
-    return build_plan(whole), open_provider(whole.provider, home, lab, mark="")
+    return build_plan(whole), open_provider(whole.provider, home, lab, "", whole.incus)

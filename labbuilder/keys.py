@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from labbuilder.parallel import for_each
 from labbuilder.run import run
 from labbuilder.store import LabDir
+
+_making_user = threading.Lock()  # machines are made at once, and share it
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,10 @@ class LabKeys:
 def ensure_keys(lab: LabDir, machines: Sequence[str]) -> LabKeys:
     """Make the keys that are missing."""
     lab.keys.mkdir(mode=0o700, exist_ok=True)
-    names = ["user", *(f"host-{machine}" for machine in machines)]
+    with _making_user:
+        if not (lab.keys / "user.pub").exists():
+            _make(lab.keys, "user")
+    names = [f"host-{machine}" for machine in machines]
     for_each([name for name in names if not (lab.keys / f"{name}.pub").exists()], lambda n: _make(lab.keys, n))
     return LabKeys(lab.keys)
 

@@ -16,7 +16,7 @@ from labbuilder.run import Result
 from labbuilder.session import Session
 from labbuilder.snapshots import Snapshot
 from labbuilder.spec.load import dump_spec, load_spec, spec_from_values
-from labbuilder.spec.models import Dhcp, LabSpec
+from labbuilder.spec.models import Dhcp, Incus, LabSpec
 from labbuilder.store import Home, locked
 from labbuilder.verify import Verification
 
@@ -91,6 +91,12 @@ class Lab:
         dhcp = self._values.get("dhcp") or {}
         dhcp = dhcp.model_dump(exclude_unset=True) if isinstance(dhcp, Dhcp) else dict(dhcp)
         return self._change(dhcp={**dhcp, "failover": {**(dhcp.get("failover") or {}), **settings}})
+
+    def incus(self, **settings: Any) -> Self:
+        """Say which Incus, and how it is used, by the spec's names: ``incus(remote="school", spread=True)``."""
+        known = self._values.get("incus") or {}
+        known = known.model_dump(exclude_unset=True) if isinstance(known, Incus) else dict(known)
+        return self._change(incus={**known, **settings}) if settings else self
 
     def set(self, **sections: Mapping[str, Any] | str | None) -> Self:
         """Set sections of the spec by their YAML names: ``set(dhcp={"default_lease_s": 120})``."""

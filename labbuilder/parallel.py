@@ -10,8 +10,13 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def for_each(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer]:
+def for_each(items: Iterable[Item], do: Callable[[Item], Answer], *, at_once: int | None = None) -> list[Answer]:
     """Call ``do`` on every item, each in a thread of its own; return the answers in the items' order.
+
+    Args:
+        items: What is done something to.
+        do: What.
+        at_once: So many threads at most; None: as many as items.
 
     Raises:
         Exception: The first error, as soon as it happens; threads that still run are not waited for.
@@ -19,7 +24,7 @@ def for_each(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer
     everything = list(items)
     if not everything:
         return []
-    pool = ThreadPoolExecutor(max_workers=len(everything))
+    pool = ThreadPoolExecutor(max_workers=at_once or len(everything))
     try:
         futures: list[Future[Answer]] = [pool.submit(do, item) for item in everything]
         wait(futures, return_when=FIRST_EXCEPTION)
@@ -29,3 +34,8 @@ def for_each(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer
         return [future.result() for future in futures]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # so that Ctrl-C is heard at once
+
+
+def one_by_one(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer]:
+    """As `for_each`, but one after the other."""
+    return [do(item) for item in items]

@@ -50,7 +50,7 @@ class Session:
         if identity is None or not lab.spec.exists():
             raise no_such_lab(home, name)
         kind, mark = identity
-        return cls(home, lab, load_spec(lab.spec), open_provider(kind, home, lab, mark))
+        return cls(home, lab, (spec := load_spec(lab.spec)), open_provider(kind, home, lab, mark, spec.incus))
 
     def shell(self, machine: str) -> Shell:
         """The connection to a machine of the lab.

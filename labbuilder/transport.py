@@ -6,20 +6,32 @@ import base64
 import io
 import logging
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from labbuilder.errors import TransportError
+from labbuilder.errors import LabError, TransportError
 from labbuilder.run import Result
 
 if TYPE_CHECKING:
     import fabric
 
 SLOW_GUEST_S = 60.0  # a virtual machine that has just booted took up to 15 s to start one sshd
+
+
+class Relay(Protocol):
+    """A way to a machine's SSH that is no socket of this host."""
+
+    def connect(self, timeout_s: float) -> Any:
+        """Something that behaves as a connected socket."""
+
+    @property
+    def proxy_command(self) -> tuple[str, ...]:
+        """The program that OpenSSH speaks through."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class Endpoint:
         host: Address for TCP.
         port: TCP port.
         user: Who logs in.
+        relay: Another way than a socket of this host.
     """
 
     machine: str
@@ -43,6 +56,13 @@ class Endpoint:
     host: str = "127.0.0.1"
     port: int = 22
     user: str = "root"
+    relay: Relay | None = None
+
+    def stream(self, *, timeout_s: float) -> Any | None:
+        """The connection, where it is no plain TCP: something that behaves as a connected socket."""
+        if self.relay is not None:
+            return self.relay.connect(timeout_s)
+        return None if self.unix_socket is None else connect_unix(self.unix_socket, timeout_s=timeout_s)
 
 
 def connect_unix(path: Path, *, timeout_s: float = 10.0) -> socket.socket:
@@ -65,14 +85,13 @@ def connect_unix(path: Path, *, timeout_s: float = 10.0) -> socket.socket:
 def banner_ready(endpoint: Endpoint, *, within_s: float = 5.0) -> bool:
     """The machine's SSH sends its banner; a connection alone proves nothing."""
     try:
-        if endpoint.unix_socket is None:
+        connection = endpoint.stream(timeout_s=within_s)
+        if connection is None:
             connection = socket.create_connection((endpoint.host, endpoint.port), timeout=within_s)
-        else:
-            connection = connect_unix(endpoint.unix_socket, timeout_s=within_s)
         with connection:
             connection.settimeout(within_s)
-            return connection.recv(4) == b"SSH-"
-    except OSError:
+            return bool(connection.recv(4) == b"SSH-")
+    except (OSError, LabError):
         return False
 
 
@@ -91,7 +110,10 @@ def openssh_argv(endpoint: Endpoint, known_hosts: Path, command: Sequence[str]) 
         "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", f"HostKeyAlias={endpoint.machine}",
     ]
     # fmt: on
-    if endpoint.unix_socket is None:
+    if endpoint.relay is not None:
+        proxy = shlex.join(endpoint.relay.proxy_command).replace("%", "%%")
+        words += ["-o", f"ProxyCommand={proxy}", f"{endpoint.user}@{endpoint.machine}"]
+    elif endpoint.unix_socket is None:
         words += ["-p", str(endpoint.port), f"{endpoint.user}@{endpoint.host}"]
     else:
         relay = Path(__file__).with_name("fdpass.py")
@@ -219,9 +241,10 @@ def _connect(endpoint: Endpoint) -> fabric.Connection:
     }
     name = endpoint.machine
     try:
-        if endpoint.unix_socket is not None:
-            options["sock"] = connect_unix(endpoint.unix_socket)
-        host = name if endpoint.unix_socket is not None else endpoint.host
+        stream = endpoint.stream(timeout_s=SLOW_GUEST_S)
+        if stream is not None:
+            options["sock"] = stream
+        host = name if stream is not None else endpoint.host
         connection = fabric.Connection(
             host,
             user=endpoint.user,

@@ -6,11 +6,13 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import userland
 import vagrantland
+from incus_cluster import Cluster
 
 from labbuilder.lab import Lab
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
@@ -34,6 +36,27 @@ def lab(home: Home) -> Iterator[Lab]:
     guide = Lab("guide", home=home).add_server().add_server().add_client().up()
     yield guide
     guide.down()
+
+
+@pytest.fixture(scope="session")
+def incus_cluster() -> Iterator[Cluster]:
+    """A real Incus cluster of three members; LABBUILDER_TEST_INCUS names the folder of one that stays."""
+    named = os.environ.get("LABBUILDER_TEST_INCUS")
+    if named:
+        yield Cluster(Path(named))
+        return
+    cluster = Cluster(Path(f"/var/tmp/labbuilder-{secrets.token_hex(4)}"))  # UNIX sockets want a short path
+    try:
+        cluster.up()
+        yield cluster
+    finally:
+        cluster.down()
+
+
+@pytest.fixture(scope="session")
+def incus_remote(incus_cluster: Cluster) -> str:
+    """The cluster, as `--remote` names it: the UNIX socket of its first member."""
+    return str(incus_cluster.member(1).socket)
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labbuilder.cli import output
+from labbuilder.cli.many import bring_up, numbered
 from labbuilder.cli.shared import (
     FileArgument,
+    FilesArgument,
     JsonOption,
     LabOption,
+    ProjectOption,
+    RemoteOption,
     app,
     described,
     example,
@@ -24,40 +28,67 @@ from labbuilder.cli.shared import (
     settings,
 )
 
+if TYPE_CHECKING:
+    from labbuilder.lab import Lab
 
-@app.command(epilog=example("labbuilder up", "labbuilder up lab.yaml", "labbuilder up --name b --clients 5"))
+
+@app.command(
+    epilog=example(
+        "labbuilder up", "labbuilder up lab.yaml", "labbuilder up --name b --clients 5", "labbuilder up --count 3"
+    )
+)
 def up(
-    file: FileArgument = None,
+    files: FilesArgument = None,
     name: Annotated[str | None, typer.Option(help="Another name for the lab.")] = None,
-    provider: Annotated[str | None, typer.Option(help="auto, nspawn, virtualbox or vagrant.")] = None,
+    provider: Annotated[str | None, typer.Option(help="auto, nspawn, virtualbox, vagrant or incus.")] = None,
     mode: Annotated[str | None, typer.Option(help="load-balancing, hot-standby, round-robin or manual.")] = None,
     engine: Annotated[str | None, typer.Option(help="isc (isc-dhcp-server) or kea.")] = None,
     timers: Annotated[str | None, typer.Option(help="Of failover: quick, or engine for the engine's own.")] = None,
     clients: Annotated[int | None, typer.Option(help="So many clients.")] = None,
     servers: Annotated[int | None, typer.Option(help="One server, or two.")] = None,
+    remote: RemoteOption = None,
+    project: ProjectOption = None,
+    spread: Annotated[bool | None, typer.Option(help="Incus: over a cluster's members, or all on one.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="So many labs: NAME-1, NAME-2, ...")] = 1,
+    at_once: Annotated[int, typer.Option(min=1, help="Of several labs, so many at a time.")] = 4,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Don't prove it at the end.")] = False,
     reconfigure: Annotated[bool, typer.Option("--reconfigure", help="Change a lab made from another spec.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the lab up, or on from wherever it is, and prove it."""
-    begun = time.monotonic()
+    """Bring the lab up, or on from wherever it is, and prove it; or several labs side by side."""
     settings["json"] = as_json
-    lab = described(file)
     flags: dict[str, Any] = {"name": name, "provider": provider, "clients": clients, "servers": servers}
-    lab.set(**{key: value for key, value in flags.items() if value is not None})
-    lab.failover(
-        **{key: value for key, value in (("mode", mode), ("engine", engine), ("timers", timers)) if value is not None}
-    )
-    with reporting(as_json=as_json, lab=lab.name):
-        if notice := lab.spec.dhcp.failover.notice:
+    labs = [described(file) for file in files] if files else [described(None)]
+    for lab in labs:
+        lab.set(**_said(flags))
+        lab.failover(**_said({"mode": mode, "engine": engine, "timers": timers}))
+        lab.incus(**_said({"remote": remote, "project": project, "spread": spread}))
+    if count > 1:
+        labs = [numbered(lab, number) for lab in labs for number in range(1, count + 1)]
+    for notice in dict.fromkeys(lab.spec.dhcp.failover.notice for lab in labs):
+        if notice:
             print(notice, file=sys.stderr)
-        lab.up(verify=not no_verify, reconfigure=reconfigure)
+    ways = {"verify": not no_verify, "reconfigure": reconfigure}
+    if len(labs) == 1:
+        _up_one(labs[0], ways, as_json=as_json)
+    else:
+        raise typer.Exit(bring_up(labs, ways, at_once=at_once, as_json=as_json))
+
+
+def _said(flags: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+def _up_one(lab: Lab, ways: dict[str, bool], *, as_json: bool) -> None:
+    begun = time.monotonic()
+    with reporting(as_json=as_json, lab=lab.name):
+        lab.up(**ways)
     outcome = lab.outcome
     assert outcome is not None  # noqa: S101
     if as_json:
         output.print_json({"lab": lab.name, "unchanged": outcome.unchanged, **asdict(outcome)})
         return
-    proven = "not verified" if no_verify else "proven"
+    proven = "proven" if ways["verify"] else "not verified"
     said = "nothing changed" if outcome.unchanged else f"{len(outcome.changes)} services configured"
     print(f"The lab {lab.name} is up and {proven}: {said}, {time.monotonic() - begun:.2f} s.")
     print("Look around:  labbuilder status | labbuilder ssh client1 | labbuilder verify | labbuilder down")
@@ -73,16 +104,19 @@ def status(lab: LabOption = None, as_json: JsonOption = False) -> None:
         output.print_json({"lab": found.name, "machines": [asdict(machine) for machine in machines]})
         return
     plan = found.plan()
+    members = any(machine.member for machine in machines)
     rows = [
         (
             m.name,
             m.state.value,
-            str(m.boots),
+            *([m.member] if members else []),
+            str(m.boots or ""),
             " ".join(f"{n.name}={n.address or 'dhcp'}" for n in plan.machine(m.name).nics),
         )
         for m in machines
     ]
-    print(output.table(("machine", "state", "boots", "addresses"), rows))
+    head = ("machine", "state", *(["member"] if members else []), "boots", "addresses")
+    print(output.table(head, rows))
 
 
 @app.command(epilog=example("labbuilder verify", "labbuilder verify --reboot", "labbuilder verify --all --json"))
@@ -148,13 +182,16 @@ def list_(as_json: JsonOption = False) -> None:
 
 @app.command(epilog=example("labbuilder doctor", "labbuilder doctor --provider virtualbox"))
 def doctor(
-    provider: Annotated[str, typer.Option(help="auto, nspawn, virtualbox or vagrant.")] = "auto",
+    provider: Annotated[str, typer.Option(help="auto, nspawn, virtualbox, vagrant or incus.")] = "auto",
+    remote: RemoteOption = None,
+    project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what this host has and lacks, and what to do about it."""
     from labbuilder.providers import choice  # noqa: PLC0415
+    from labbuilder.spec.models import Incus  # noqa: PLC0415
 
-    found = choice.doctor(home(), provider)
+    found = choice.doctor(home(), provider, Incus(remote=remote or "local", project=project))
     if as_json:
         output.print_json([asdict(finding) for finding in found])
     else:

@@ -42,6 +42,12 @@ NodeArgument = Annotated[str, typer.Argument(help="A machine of the lab.", autoc
 LabOption = Annotated[str | None, typer.Option("--lab", help="The lab's name.", autocompletion=lab_names)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 FileArgument = Annotated[Path | None, typer.Argument(help="A spec; said nothing, ./lab.yaml, else the guide's lab.")]
+FilesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[FILE]...", help="Specs; said nothing, ./lab.yaml, else the guide's lab."),
+]
+RemoteOption = Annotated[str | None, typer.Option(help="Incus: the server; `labbuilder remote list` shows them.")]
+ProjectOption = Annotated[str | None, typer.Option(help="Incus: the project; said nothing, one of the lab's own.")]
 settings = {"json": False, "verbose": False}
 
 app = typer.Typer(

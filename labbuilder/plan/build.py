@@ -37,7 +37,7 @@ def build_plan(spec: LabSpec) -> Plan:
         )
         for client in spec.clients
     )
-    real = spec.provider in HYPERVISORS
+    real = spec.provider in HYPERVISORS or (spec.provider == "incus" and spec.incus.bridged != "simulated")
     upstream = Upstream(
         gateway=spec.gateway,
         network=bridged.subnet,
@@ -45,9 +45,8 @@ def build_plan(spec: LabSpec) -> Plan:
         name=spec.dns.probe if real else WITNESS_NAME,
         witness=None if real else WITNESS,
     )
-    return Plan(
-        spec.name, spec.provider, (*servers, *clients), image_recipe(spec), upstream, spec.virtualbox, spec.vagrant
-    )
+    machines, image = (*servers, *clients), image_recipe(spec)
+    return Plan(spec.name, spec.provider, machines, image, upstream, spec.virtualbox, spec.vagrant, spec.incus)
 
 
 def mac(spec: LabSpec, machine: str, network: NetworkKind) -> str:

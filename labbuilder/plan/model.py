@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Literal
 
-from labbuilder.spec.models import Vagrant, VirtualBox
+from labbuilder.spec.models import Incus, Vagrant, VirtualBox
 
 NetworkKind = Literal["internal", "bridged"]
 Role = Literal["server", "client"]
@@ -157,6 +157,7 @@ class Plan:
     upstream: Upstream
     virtualbox: VirtualBox
     vagrant: Vagrant
+    incus: Incus
 
     def machine(self, name: str) -> MachinePlan:
         """The machine called ``name``.

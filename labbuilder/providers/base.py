@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.transport import Endpoint
@@ -19,6 +19,7 @@ class MachineState(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     PAUSED = "paused"
+    LOST = "lost"  # the host it is on can't be reached
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,25 @@ class Finding:
 
 @dataclass(frozen=True)
 class MachineStatus:
-    """What the provider sees of a machine now."""
+    """What the provider sees of a machine now.
+
+    Attributes:
+        member: Of a cluster, the member it is on.
+    """
 
     name: str
     state: MachineState
     pid: int | None = None
     boots: int = 0
     cut_links: tuple[NetworkKind, ...] = field(default=())
+    member: str = ""
+
+
+@runtime_checkable
+class ManyAtOnce(Protocol):
+    """What a provider also is whose `create` and `start` may be called for several machines at once."""
+
+    many_at_once: bool
 
 
 class Provider(Protocol):

@@ -6,9 +6,10 @@ import shutil
 
 from labbuilder.errors import ProviderUnavailableError
 from labbuilder.providers.base import Finding, Provider
+from labbuilder.spec.models import Incus
 from labbuilder.store import Home, LabDir
 
-KINDS = ("nspawn", "virtualbox", "vagrant")
+KINDS = ("nspawn", "virtualbox", "vagrant", "incus")
 
 
 def _no_such(kind: str) -> ProviderUnavailableError:
@@ -34,8 +35,15 @@ def choose(wanted: str) -> tuple[str, str]:
     return "nspawn", f"auto: {why}; systemd-nspawn needs no hypervisor"
 
 
-def open_provider(kind: str, home: Home, lab: LabDir, mark: str) -> Provider:
+def open_provider(kind: str, home: Home, lab: LabDir, mark: str, incus: Incus) -> Provider:
     """The provider of that kind, bound to one lab.
+
+    Args:
+        kind: One of `KINDS`.
+        home: Where images are kept.
+        lab: The lab's folder.
+        mark: The lab's mark.
+        incus: Where Incus is, and what is wanted of it; the other kinds live on this host.
 
     Raises:
         ProviderUnavailableError: There is no such provider.
@@ -53,14 +61,22 @@ def open_provider(kind: str, home: Home, lab: LabDir, mark: str) -> Provider:
             from labbuilder.providers.vagrant.provider import VagrantProvider  # noqa: PLC0415  who asks for it
 
             return VagrantProvider(home, lab, mark)
+        case "incus":
+            from labbuilder.providers.incus.provider import IncusProvider  # noqa: PLC0415  who asks for it
+
+            return IncusProvider(home, lab, mark, incus)
         case _:
             raise _no_such(kind)
 
 
-def doctor(home: Home, wanted: str = "auto") -> tuple[Finding, ...]:
+def doctor(home: Home, wanted: str = "auto", incus: Incus | None = None) -> tuple[Finding, ...]:
     """What this host has and lacks for a provider; changes nothing."""
     kind, why = choose(wanted)
     chosen = Finding("provider", True, f"{kind} ({why})")
+    if kind == "incus":
+        from labbuilder.providers.incus.host import findings as incus_findings  # noqa: PLC0415  who asks for it
+
+        return (chosen, *incus_findings(home, incus or Incus()))
     if kind == "virtualbox":
         from labbuilder.providers.virtualbox.host import findings  # noqa: PLC0415  who asks for it
     elif kind == "vagrant":

@@ -183,12 +183,42 @@ class Vagrant(Model):
     """Where a box of yours is; said nothing, Vagrant's own catalogue."""
 
 
+MemberName = Annotated[str, StringConstraints(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Incus(Model):
+    """What only an Incus server's machines have."""
+
+    remote: str = "local"
+    """The server: local, the path of a UNIX socket, or one that `labbuilder remote add` added."""
+    project: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] | None = None
+    """The Incus project; said nothing, the lab makes one of its own."""
+    pool: str = "default"
+    """The storage pool of the machines' disks."""
+    bridged: str = "simulated"
+    """Bridge on the members that NIC 2 is connected to; simulated makes a LAN with a world behind it."""
+    spread: bool = True
+    """On a cluster, servers and clients go to different members; false keeps a lab on one."""
+    placement: dict[HostName, MemberName] = {}  # noqa: RUF012  pydantic copies it
+    """Machine to member, or to @GROUP of members; who is not named is placed by labbuilder."""
+    memory_mib: Annotated[int, Field(ge=64, le=1048576)] | None = None
+    """Limit of a machine's memory; said nothing, none."""
+    cpus: Annotated[int, Field(ge=1, le=512)] | None = None
+    """Limit of a machine's processors; said nothing, none."""
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """As Incus calls them."""
+        memory = {} if self.memory_mib is None else {"limits.memory": f"{self.memory_mib}MiB"}
+        return memory if self.cpus is None else memory | {"limits.cpu": str(self.cpus)}
+
+
 class LabSpec(Model):
     """A whole lab."""
 
     name: LabName = "aula"
     """The lab's name: lower-case letters, digits and hyphens."""
-    provider: Literal["auto", "nspawn", "virtualbox", "vagrant"] = "auto"
+    provider: Literal["auto", "nspawn", "virtualbox", "vagrant", "incus"] = "auto"
     """Where the machines live."""
     suite: Literal["bookworm", "trixie"] = "bookworm"
     """The Debian release of the machines."""
@@ -204,6 +234,8 @@ class LabSpec(Model):
     """VirtualBox's own settings; Vagrant's machines have them too."""
     vagrant: Vagrant = Vagrant()
     """Vagrant's own settings."""
+    incus: Incus = Incus()
+    """Incus's own settings."""
     servers: Annotated[tuple[Server, ...], _machines("server", 2), Field(min_length=1, max_length=2)] = (
         Server(name="server1"),
         Server(name="server2"),
@@ -247,6 +279,7 @@ class LabSpec(Model):
             *self._address_problems(),
             *self._pool_problems(),
             *self._failover_problems(),
+            *self._placement_problems(),
         ]
         if problems:
             raise CrossCheckError(problems)
@@ -312,6 +345,12 @@ class LabSpec(Model):
             addresses = "1 address" if len(pool) == 1 else f"{len(pool)} addresses"
             why = "one a client" if needed == len(self.clients) else "one a server"
             yield where, f"{pool} has {addresses}; needed: {needed}, {why}"
+
+    def _placement_problems(self) -> Iterator[Problem]:
+        names = {server.name for server in self.servers} | {client.name for client in self.clients}
+        for machine in self.incus.placement:
+            if machine not in names:
+                yield ("incus", "placement", machine), f"{machine} is no machine of the lab"
 
     def _failover_problems(self) -> Iterator[Problem]:
         failover = self.dhcp.failover

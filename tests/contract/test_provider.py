@@ -17,13 +17,14 @@ from labbuilder.plan import Plan
 from labbuilder.providers.base import MachineState, Provider
 from labbuilder.providers.choice import open_provider
 from labbuilder.run import Result
+from labbuilder.spec.models import HYPERVISORS
 from labbuilder.store import Home, LabDir, remove_tree
 from labbuilder.transport import Shell
 
 pytestmark = pytest.mark.needs_root
 MARK = "c0117ac7"
-KINDS = os.environ.get("LABBUILDER_CONTRACT", "nspawn virtualbox vagrant").split()
-BOOTING = os.environ.get("LABBUILDER_CONTRACT", "nspawn").split()
+KINDS = os.environ.get("LABBUILDER_CONTRACT", "nspawn virtualbox vagrant incus").split()
+BOOTING = os.environ.get("LABBUILDER_CONTRACT", "nspawn incus").split()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,7 +43,7 @@ class Bench:
 
     def again(self) -> Provider:
         """The provider as another command would open it: it remembers nothing."""
-        return open_provider(self.provider.kind, Home(self.lab.path.parent.parent), self.lab, MARK)
+        return open_provider(self.provider.kind, Home(self.lab.path.parent.parent), self.lab, MARK, self.plan.incus)
 
     def define(self) -> None:
         """Make the image, the networks and the machine."""
@@ -67,12 +68,14 @@ class Bench:
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
     spec = Lab("contract", home=home).add_server().set(provider=request.param)
-    if request.param != "nspawn":
+    if request.param in HYPERVISORS:
         spec.set(virtualbox=request.getfixturevalue(request.param))
-    lab = home.lab("contract")
+    if request.param == "incus":
+        spec.set(incus={"remote": request.getfixturevalue("incus_remote")})
+    lab, plan = home.lab("contract"), spec.plan()
     lab.path.mkdir(parents=True)
-    provider = open_provider(request.param, home, lab, MARK)
-    yield Bench(provider, spec.plan(), lab)
+    provider = open_provider(request.param, home, lab, MARK, plan.incus)
+    yield Bench(provider, plan, lab)
     provider.destroy_all()
     assert list(provider.residue()) == []
     remove_tree(lab.path)

@@ -40,6 +40,9 @@ COMMANDS = [
     "image:build",
     "image:list",
     "image:prune",
+    "remote:add",
+    "remote:list",
+    "remote:remove",
 ]
 
 

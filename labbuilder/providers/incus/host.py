@@ -1,0 +1,82 @@
+"""What the Incus provider needs of the server, looked up there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from labbuilder.errors import HostError, LabError
+from labbuilder.providers.base import Finding
+from labbuilder.providers.images import room
+from labbuilder.providers.incus.client import Api
+from labbuilder.providers.incus.images import NEEDED_BYTES
+from labbuilder.providers.incus.placement import Member
+from labbuilder.providers.incus.remotes import find_remote
+from labbuilder.spec.models import Incus
+from labbuilder.store import Home
+
+NEEDED = {
+    "nic_attached_connected": "cables that can be unplugged",
+    "image_template_permissions": "images that give a machine its keys",
+}
+_OFFER = "Debian 13 has a version that will do in trixie-backports: apt install -t trixie-backports incus"
+
+
+def preflight(api: Api, settings: Incus) -> None:
+    """Raise for what is certain to fail later.
+
+    Raises:
+        HostError: The server is not there, is too old, does not trust us, or lacks the project or the pool.
+    """
+    for finding in _server(api, settings):
+        if not finding.ok:
+            raise HostError(brief=f"{finding.name}: {finding.seen}", resolution=finding.resolution)
+
+
+def findings(home: Home, settings: Incus) -> tuple[Finding, ...]:
+    """Everything that ``labbuilder doctor`` says about the server."""
+    try:
+        api = Api(find_remote(home, settings.remote), settings.project or "default")
+        found = [*_server(api, settings)]
+        if all(finding.ok for finding in found):
+            found += _members(members(api))
+    except LabError as error:
+        found = [Finding("server", False, f"{error.brief}: {error.details}", error.resolution or "")]
+    return (*found, room(home, NEEDED_BYTES))
+
+
+def members(api: Api) -> tuple[Member, ...]:
+    """The members of the cluster; none where the server is no cluster."""
+    if not api.get("/1.0")["environment"]["server_clustered"]:
+        return ()
+    found = api.get("/1.0/cluster/members", recursion="1")
+    return tuple(Member(m["server_name"], m["url"], m["status"] == "Online", tuple(m["groups"] or ())) for m in found)
+
+
+def _server(api: Api, settings: Incus) -> Iterator[Finding]:
+    seen = api.get("/1.0", project="default")
+    trusted = seen["auth"] == "trusted"
+    yield Finding("trust", trusted, f"{api.remote.shown} says: {seen['auth']}", "labbuilder remote add NAME TOKEN")
+    if not trusted:
+        return
+    lacking = [what for name, what in NEEDED.items() if name not in seen["api_extensions"]]
+    told = f"Incus {seen['environment']['server_version']}"
+    yield Finding("version", not lacking, f"{told} lacks {', '.join(lacking)}" if lacking else told, _OFFER)
+    if settings.project is not None:
+        there = api.find(f"/1.0/projects/{settings.project}") is not None
+        missing = f"there is no Incus project {settings.project}"
+        yield Finding("project", there, settings.project if there else missing, "incus project list shows them")
+    yield _pool(api.find(f"/1.0/storage-pools/{settings.pool}"), settings.pool)
+
+
+def _pool(seen: dict[str, Any] | None, name: str) -> Finding:
+    told = f"there is no storage pool {name}" if seen is None else f"{name} ({seen['driver']})"
+    return Finding("storage pool", seen is not None, told, "incus storage list shows them; pool: in the spec names one")
+
+
+def _members(found: tuple[Member, ...]) -> Iterator[Finding]:
+    if not found:
+        yield Finding("cluster", True, "none: one server")
+    for member in found:
+        told = "online" if member.online else "offline"
+        yield Finding(f"member {member.name}", member.online, told, f"switch {member.name} on again")

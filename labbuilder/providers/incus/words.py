@@ -1,0 +1,57 @@
+"""What Incus says when it refuses, in our words and with what to do about it."""
+
+from __future__ import annotations
+
+import re
+
+from labbuilder.errors import HostError, LabError, MachineError
+
+# What Incus says, our brief, what to do; the first that fits.
+_KNOWN: tuple[tuple[str, str, str], ...] = (
+    (
+        r"not authorized|forbidden|certificate is restricted|permission",
+        "Incus does not permit it",
+        "ask for rights on the project (incus config trust), or use --project with one of yours",
+    ),
+    (
+        r"project.* not found|not found.*project",
+        "there is no such Incus project",
+        "incus project list shows those that are there; without --project the lab makes its own",
+    ),
+    (
+        r"no space left on device|run out of disk space|disk quota exceeded|not enough space",
+        "the storage pool of Incus is full",
+        "incus storage info POOL shows it; make room, or name another pool (incus: pool: in the spec)",
+    ),
+    (
+        r"reached maximum|limits?\.(instances|containers|memory|cpu|disk)|exceeds? .*limit",
+        "a limit of the Incus project is reached",
+        "incus project show PROJECT lists its limits; remove labs, ask for more, or use another --project",
+    ),
+    (
+        r"offline|no route to host|unable to connect|missing (heartbeat|event connection)|timeout|connection refused",
+        "a member of the Incus cluster is offline",
+        "incus cluster list shows it; switch it on again",
+    ),
+)
+
+
+def refusal(said: str, code: int, asked: str) -> LabError:
+    """The error for an answer of Incus that is one.
+
+    Args:
+        said: Incus's own words.
+        code: The HTTP status that goes with them.
+        asked: What was asked for.
+    """
+    details = f"Asked: {asked}\nIncus said ({code}): {said}"
+    if code == 403:  # noqa: PLR2004  Forbidden
+        said = f"not authorized: {said}"
+    for pattern, brief, resolution in _KNOWN:
+        if re.search(pattern, said, re.IGNORECASE):
+            return HostError(brief=brief, details=details, resolution=resolution)
+    return MachineError(
+        brief=f"Incus refused: {said.splitlines()[0] if said else code}",
+        details=details,
+        resolution="labbuilder doctor --provider incus looks at the server",
+    )

@@ -1,0 +1,181 @@
+"""The guide's lab, spread over the members of a real Incus cluster."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from incus_cluster import Cluster
+
+from labbuilder.drill import faults
+from labbuilder.errors import HostError, LabError, SpecError
+from labbuilder.lab import Lab
+from labbuilder.providers.base import MachineState
+from labbuilder.providers.incus.client import Api
+from labbuilder.providers.incus.remotes import find_remote
+from labbuilder.session import Session
+from labbuilder.store import Home
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
+
+
+def guide(home: Home, remote: str, name: str) -> Lab:
+    return Lab(name, home=home).add_server().add_server().add_client().set(provider="incus", incus={"remote": remote})
+
+
+@pytest.fixture(scope="module")
+def spread(home: Home, incus_remote: str) -> Iterator[Lab]:
+    """The guide's lab, up and proven over three members. A test that breaks it mends it.
+
+    The primary is not on the first member, which is the one that is asked.
+    """
+    lab = guide(home, incus_remote, "spread").incus(placement={"server1": "h2"}).up()
+    yield lab
+    lab.down()
+
+
+@pytest.fixture
+def api(home: Home, incus_remote: str) -> Api:
+    return Api(find_remote(home, incus_remote))
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "labbuilder", *words], capture_output=True, text=True, check=False)
+
+
+def member_of(lab: Lab, machine: str) -> str:
+    return next(m.member for m in lab.status() if m.name == machine)
+
+
+def test_every_machine_is_on_a_member_of_its_own_and_the_status_says_which(spread: Lab) -> None:
+    members = [machine.member for machine in spread.status()]
+    assert sorted(members) == ["h1", "h2", "h3"]
+    shown = command("status", "--lab", "spread").stdout.splitlines()
+    assert shown[0].split()[:3] == ["machine", "state", "member"]
+    assert [line.split()[2] for line in shown[1:]] == members
+
+
+def test_a_second_up_changes_nothing(spread: Lab) -> None:
+    spread.up()
+    assert spread.outcome is not None
+    assert spread.outcome.unchanged
+
+
+def test_incus_serves_nothing_on_the_labs_networks(spread: Lab, incus_cluster: Cluster) -> None:
+    for member in incus_cluster.members:
+        assert incus_cluster.run(member, "sh", "-c", "pgrep -x dnsmasq || echo none").stdout == "none\n"
+    nics = spread.run("server1", "ls /sys/class/net").stdout.split()
+    assert sorted(nics) == ["enp0s3", "enp0s8", "lo"]
+
+
+def test_openssh_reaches_a_machine_through_the_api(spread: Lab) -> None:
+    said = command("ssh", "client1", "--lab", "spread", "--", "hostname; exit 7")
+    assert (said.stdout, said.returncode) == ("client1\n", 7), said.stderr
+
+
+def test_a_snapshot_of_the_whole_lab_is_gone_back_to_and_proven(spread: Lab) -> None:
+    spread.run("server1", "echo before >/root/note; sync")
+    spread.save("kept")
+    spread.run("server1", "echo after >/root/note; systemctl disable named")
+    spread.restore("kept")
+    assert spread.run("server1", "cat /root/note").stdout == "before\n"
+    spread.forget("kept")
+
+
+def test_the_primarys_member_dies_and_the_clients_are_served_by_the_other(
+    spread: Lab, incus_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spread.close()  # its connection to the primary dies with the member
+    primary = incus_cluster.member(int(member_of(spread, "server1")[1:]))
+
+    def die(session: Session) -> None:
+        session.drop("server1")
+        incus_cluster.kill(primary)
+
+    def come_back(session: Session) -> None:
+        incus_cluster.revive(primary)
+        session.provider.start("server1")
+        session.provider.wait_ready("server1")
+
+    fault = faults.Fault("the primary's member dies", die, come_back, silent=True, dark=True)
+    monkeypatch.setitem(faults.FAULTS, "member", fault)
+    result = spread.drill("member")
+    assert result.outage is not None
+    assert 0 < result.outage < 60
+    spread.verify().raise_for_failures()
+
+
+def test_a_machine_whose_member_is_dead_is_lost_and_up_says_so(spread: Lab, incus_cluster: Cluster) -> None:
+    name = next(m.name for m in spread.status() if m.member == "h3")
+    spread.close()
+    incus_cluster.kill(incus_cluster.member(3))
+    try:
+        found = {machine.name: machine for machine in spread.status()}
+        assert (found[name].state, found[name].member) == (MachineState.LOST, "h3")
+        with pytest.raises(HostError, match="member h3 of the cluster is offline"):
+            spread.up()
+        with pytest.raises(LabError, match=r"things of the lab spread are still there"):
+            spread.down()
+    finally:
+        incus_cluster.revive(incus_cluster.member(3))
+    spread.up().verify().raise_for_failures()
+
+
+def test_down_leaves_nothing_on_the_server(home: Home, incus_remote: str, api: Api) -> None:
+    before = everything(api)
+    lab = guide(home, incus_remote, "gone").up(verify=False)
+    assert len({machine.member for machine in lab.status()}) == 3
+    assert everything(api) != before
+    lab.down()
+    assert everything(api) == before
+
+
+def everything(api: Api) -> str:
+    kinds = ("projects", "networks", "instances?all-projects=true", "storage-pools/default/volumes?all-projects=true")
+    found = {kind: api.get(f"/1.0/{kind}", project="") if "?" in kind else api.get(f"/1.0/{kind}") for kind in kinds}
+    return json.dumps({kind: [p for p in paths if "/image/" not in p] for kind, paths in found.items()})
+
+
+def test_machines_go_where_the_spec_says(home: Home, incus_remote: str) -> None:
+    lab = guide(home, incus_remote, "placed")
+    lab.incus(placement={"server1": "h2", "server2": "@default", "client1": "h2"})
+    try:
+        lab.up(verify=False)
+        assert [member_of(lab, name) for name in ("server1", "client1")] == ["h2", "h2"]
+        assert member_of(lab, "server2") != "h2"
+    finally:
+        lab.down()
+    with pytest.raises(SpecError, match="no member that is online can take server1: h9 was asked for"):
+        guide(home, incus_remote, "placed").incus(placement={"server1": "h9"}).up()
+    lab.down()
+
+
+def test_labs_of_the_same_addresses_live_side_by_side_in_a_project_of_the_users(
+    home: Home, incus_remote: str, api: Api, tmp_path: object
+) -> None:
+    api.change("POST", "/1.0/projects", {"name": "class", "config": {"features.images": "false"}})
+    try:
+        words = (
+            "--provider",
+            "incus",
+            "--remote",
+            incus_remote,
+            "--project",
+            "class",
+            "--name",
+            "pupil",
+            "--count",
+            "2",
+        )
+        said = command("up", *words, "--json")
+        told = json.loads(said.stdout)
+        assert [(lab["lab"], lab.get("error")) for lab in told["labs"]] == [("pupil-1", None), ("pupil-2", None)]
+        assert len(api.get("/1.0/instances", project="class")) == 8
+        for lab in ("pupil-1", "pupil-2"):
+            assert command("down", "--lab", lab).returncode == 0
+        assert api.get("/1.0/instances", project="class") == []
+    finally:
+        api.remove("/1.0/projects/class")
