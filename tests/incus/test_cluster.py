@@ -115,7 +115,7 @@ def test_a_machine_whose_member_is_dead_is_lost_and_up_says_so(spread: Lab, incu
     try:
         found = {machine.name: machine for machine in spread.status()}
         assert (found[name].state, found[name].member) == (MachineState.LOST, "h3")
-        with pytest.raises(HostError, match="member h3 of the cluster is offline"):
+        with pytest.raises(HostError, match=r"member.* is offline"):
             spread.up()
         with pytest.raises(LabError, match=r"things of the lab spread are still there"):
             spread.down()
