@@ -29,8 +29,10 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "incus project show PROJECT lists its limits; remove labs, ask for more, or use another --project",
     ),
     (
-        r"offline|member is unavailable|no route to host|unable to connect|missing (heartbeat|event connection)|timeout|"
-        r"connection refused",
+        (
+            r"offline|member is unavailable|no route to host|unable to connect|missing (heartbeat|event connection)|"
+            r"timeout|connection refused"
+        ),
         "a member of the Incus cluster is offline",
         "incus cluster list shows it; switch it on again",
     ),
