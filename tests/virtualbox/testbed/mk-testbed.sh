@@ -22,6 +22,17 @@ if [ ! -f "$CACHE/l1-root.done" ]; then say "L1 root: sid, kernel, VirtualBox, i
   touch "$CACHE/l1-root.done"
 fi
 
+# Debian's package says that it breaks VirtualBox 7.1 and later, which it refuses; the tests give it one that reports 7.0
+if [ ! -f "$CACHE/l1-vagrant.done" ]; then say "Vagrant in L1"
+  R=$CACHE/l1-root; cp -L /etc/resolv.conf "$R/etc/resolv.conf"
+  DEBIAN_FRONTEND=noninteractive chroot "$R" sh -ec 'cd /root; apt-get -qq -o Acquire::Check-Valid-Until=false update
+    needs=$(apt-cache depends vagrant | sed -n "s/^ *Depends: \([^<]\)/\1/p")
+    apt-get -qq -y --no-install-recommends install $needs >/dev/null
+    apt-get -qq -o APT::Sandbox::User=root download vagrant; dpkg --force-breaks -i vagrant_*.deb >/dev/null; rm vagrant_*.deb
+    apt-get clean; rm -rf /var/lib/apt/lists/*'
+  rm -f "$CACHE/l1-disk.done"; touch "$CACHE/l1-vagrant.done"
+fi
+
 python=l1-python-$(sha256sum < "$HERE/../../../pyproject.toml" | cut -c1-12).done
 if [ ! -f "$CACHE/$python" ]; then say "what labbuilder and its tests need of PyPI"
   R=$CACHE/l1-root
