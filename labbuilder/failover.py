@@ -180,7 +180,8 @@ def _serve_alone(session: Session, *, partner_lives: bool) -> None:
     primary, second = (server.name for server in session.plan.servers)
     if _runs(session, primary):
         with suppress(MachineError, TransportError):  # its daemon is dead, or it just went away
-            _tell_kea(session, primary, "dhcp-disable", origin="user")
+            _tell_kea(session, primary, "dhcp-disable", origin="user")  # it would take its scope back in partner-down
+            _tell_kea(session, primary, "ha-scopes", scopes=[])
     if not partner_lives:
         wait_until(
             f"Kea on {second} has given its partner up",
