@@ -98,6 +98,7 @@ def progress_on_stderr(*, verbose: bool) -> Iterator[None]:
 
 
 _printing = threading.Lock()
+_LIVE_ROWS = 15  # a terminal of 24 lines shows them all
 
 
 def _print_step(event: progress.Event) -> None:
@@ -111,24 +112,34 @@ def _print_step(event: progress.Event) -> None:
 
 @contextmanager
 def _live_steps() -> Iterator[progress.Listener]:
-    """A row for each machine and phase that moves while it runs."""
+    """A row for each machine and phase that moves while it runs; the oldest that have ended go up out of the table."""
     from rich.console import Console  # noqa: PLC0415  costs 0.05 s; only terminals pay
     from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
     columns = (
         SpinnerColumn(finished_text=" "),
-        TextColumn("{task.fields[seconds]:6.2f} s", markup=False),
-        TextColumn("{task.fields[machine]:10}", markup=False),
-        TextColumn("{task.description:10}", markup=False),
-        BarColumn(bar_width=20, complete_style="green", finished_style="green"),
-        TextColumn("{task.fields[detail]}", markup=False),
+        TextColumn("{task.fields[seconds]:6.2f} s", markup=False, table_column=Column(min_width=8, no_wrap=True)),
+        TextColumn("{task.fields[machine]:10}", markup=False, table_column=Column(min_width=10, no_wrap=True)),
+        TextColumn("{task.description:10}", markup=False, table_column=Column(min_width=10, no_wrap=True)),
+        BarColumn(bar_width=20, complete_style="green", finished_style="green", table_column=Column(min_width=6)),
+        TextColumn("{task.fields[detail]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
     )
     rows: dict[tuple[str, str | None], TaskID] = {}
     with Progress(*columns, console=Console(stderr=True)) as table:
 
+        def make_room() -> None:
+            ended = [task for task in table.tasks if task.finished]
+            for task in ended[: max(0, len(table.tasks) - _LIVE_ROWS)]:
+                told = f"{task.fields['machine']:10} {task.description} {task.fields['detail']}"
+                table.console.print(f"  {task.fields['seconds']:6.2f} s {told}".rstrip(), markup=False, highlight=False)
+                table.remove_task(task.id)
+
         def show(event: progress.Event) -> None:
             key = event.step, event.machine
             if event.kind == "started":
+                with _printing:
+                    make_room()
                 rows[key] = table.add_task(event.step, total=None, machine=event.machine or "", seconds=0.0, detail="")
                 return
             fields: dict[str, Any] = {"seconds": event.seconds}
