@@ -32,7 +32,7 @@ ISC = "isc-dhcp-server"
 @pytest.fixture(scope="module")
 def drilled(home: Home) -> Iterator[Lab]:
     """A lab of these tests' own: they hold its lock, kill who works on it, and break it."""
-    lab = Lab("drilled", home=home).add_server().add_server().add_client().failover(mclt_s=10)
+    lab = Lab("drilled", home=home).add_server().add_server().add_client()
     with lab.up():
         yield lab
 
