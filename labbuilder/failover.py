@@ -15,7 +15,7 @@ from labbuilder.plan.dhcp_isc import FENCED, TAKEN_OVER
 from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
 from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
 from labbuilder.plan.dhcp_kea import ha_mode
-from labbuilder.plan.probes import FAILOVER_STATES, KEA
+from labbuilder.plan.probes import FAILOVER_STATES, KEA, omapi
 from labbuilder.providers.base import MachineState
 from labbuilder.session import Session
 from labbuilder.wait import wait_until
@@ -69,11 +69,10 @@ def peer(session: Session, index: int) -> PeerStatus:
     """One server of the pair: 0 is the primary."""
     name, role = session.plan.servers[index].name, ("primary", "secondary")[index]
     failover = session.spec.dhcp.failover
-    unit = ISC_UNIT if failover.engine == "isc" else KEA_UNIT
     if not _runs(session, name):
         return PeerStatus(name, role, "unreachable", "", serving=False)
     try:
-        active = session.shell(name).run(f"systemctl -q is-active {unit}").ok
+        active = session.shell(name).run(f"systemctl -q is-active {unit(session)}").ok
         if not active:
             off = "standby" if failover.cold_standby else "down"
             return PeerStatus(name, role, off, "", serving=False)
@@ -165,10 +164,10 @@ def _start_standby(session: Session) -> None:
     primary, second = (server.name for server in session.plan.servers)
     try:
         if _runs(session, primary):
-            _sure(session, primary, f"touch {FENCED}; {_OFF} {ISC_UNIT}; systemctl stop lab-leases.path")
+            session.sure(primary, f"touch {FENCED}; {_OFF} {ISC_UNIT}; systemctl stop lab-leases.path")
     except TransportError:
         session.drop(primary)  # it asks its partner before it serves again
-    _sure(session, second, f"touch {TAKEN_OVER}; systemctl stop lab-leases.socket; {_ON} {ISC_UNIT}")
+    session.sure(second, f"touch {TAKEN_OVER}; systemctl stop lab-leases.socket; {_ON} {ISC_UNIT}")
 
 
 def _serve_alone(session: Session, *, partner_lives: bool) -> None:
@@ -222,11 +221,11 @@ def giveback(session: Session) -> PeerStatus:
             _serve_again(session)
         elif peer(session, 1).serving or not peer(session, 0).serving:
             session.shell(primary).run("true")  # the primary must be there before the second falls silent
-            _sure(session, second, f"{_OFF} {ISC_UNIT}")
+            session.sure(second, f"{_OFF} {ISC_UNIT}")
             leases = session.shell(second).run(f"base64 -w0 {_LEASES}").stdout
             session.shell(primary).put(base64.b64decode(leases), _LEASES)
-            _sure(session, second, f"rm -f {TAKEN_OVER}; systemctl start lab-leases.socket")
-            _sure(session, primary, f"rm -f {FENCED}; {_ON} {ISC_UNIT}; systemctl start lab-leases.path")
+            session.sure(second, f"rm -f {TAKEN_OVER}; systemctl start lab-leases.socket")
+            session.sure(primary, f"rm -f {FENCED}; {_ON} {ISC_UNIT}; systemctl start lab-leases.path")
     return peer(session, 0)
 
 
@@ -269,14 +268,8 @@ def partner_down(session: Session, machine: str, *, force: bool = False) -> Peer
 
 def _tell_dhcpd(session: Session, machine: str) -> None:
     """Set local-state by OMAPI and read it back: omshell's exit status tells nothing."""
-    words = (
-        "server 127.0.0.1\nport 7911\nkey-algorithm hmac-sha256\nkey omapi $k\nconnect\nnew failover-state\n"
-        'set name = \\"lab\\"\nopen\n'
-    )
-    key = 'k=$(sed -n \'s/.*secret "\\([^"]*\\)".*/\\1/p\' /etc/dhcp/omapi.conf)'
-    tell = f'printf "{words}set local-state = {_PARTNER_DOWN}\\nupdate\\n" | omshell'
-    read = f'printf "{words}" | omshell | grep local-state'
-    said = session.shell(machine).run(f"{key}; {tell} >/dev/null; {read}".replace("\n", "\\n"))
+    tell = omapi(f"set local-state = {_PARTNER_DOWN}", "update")
+    said = session.shell(machine).run(f"{tell} >/dev/null; {omapi()} | grep local-state")
     if f"{_PARTNER_DOWN:02x}" not in said.stdout.split(":")[-1]:
         raise MachineError(
             brief=f"dhcpd on {machine} did not stay in partner-down",
@@ -342,7 +335,6 @@ def _well(session: Session) -> tuple[str, str]:
     return well, well
 
 
-def _sure(session: Session, machine: str, script: str) -> None:
-    done = session.shell(machine).run(f"set -e\n{script}")
-    if not done.ok:
-        raise MachineError(brief=f"{machine} refused", details=f"{script}\n{done.stderr}")
+def unit(session: Session) -> str:
+    """The engine's unit."""
+    return ISC_UNIT if session.spec.dhcp.failover.engine == "isc" else KEA_UNIT

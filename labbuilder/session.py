@@ -72,6 +72,17 @@ class Session:
                 self._shells[machine] = known
         return known
 
+    def sure(self, machine: str, script: str) -> None:
+        """Run lines of shell in a machine, each of which must end with 0.
+
+        Raises:
+            MachineError: One did not.
+            TransportError: It can't be reached.
+        """
+        done = self.shell(machine).run(f"set -e\n{script}")
+        if not done.ok:
+            raise MachineError(brief=f"{machine} refused", details=f"{script}\n{done.stderr}")
+
     def drop(self, machine: str) -> None:
         """Close a machine's connection: it is about to go away."""
         with self._lock:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from labbuilder.errors import MachineError, SpecError
-from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
+from labbuilder.errors import SpecError
+from labbuilder.failover import unit
 from labbuilder.plan.dhcp_kea import HA_PORT
-from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
 from labbuilder.providers.base import MachineState
 from labbuilder.session import Session
 from labbuilder.spec.models import LabSpec
@@ -54,36 +53,25 @@ class Fault:
     needs_link: bool = False
 
 
-def unit(session: Session) -> str:
-    """The engine's unit."""
-    return ISC_UNIT if session.spec.dhcp.failover.engine == "isc" else KEA_UNIT
-
-
 def _primary(session: Session) -> str:
     return session.plan.servers[0].name
-
-
-def _sure(session: Session, machine: str, script: str) -> None:
-    done = session.shell(machine).run(f"set -e\n{script}")
-    if not done.ok:
-        raise MachineError(brief=f"{machine} refused a step of the drill", details=f"{script}\n{done.stderr}")
 
 
 def _crash(session: Session, index: int = 0) -> None:
     """SIGKILL; systemd, which would start it again after a second, is told not to."""
     name = unit(session)
-    _sure(session, session.plan.servers[index].name, f"systemctl kill -s KILL {name} || true; systemctl stop {name}")
+    session.sure(session.plan.servers[index].name, f"systemctl kill -s KILL {name} || true; systemctl stop {name}")
 
 
 def _stop(session: Session) -> None:
-    _sure(session, _primary(session), f"systemctl stop {unit(session)}")
+    session.sure(_primary(session), f"systemctl stop {unit(session)}")
 
 
 def _start(session: Session, index: int = 0) -> None:
     """Start the daemon, unless it is meant to be off."""
     name = unit(session)
     start = f"! systemctl -q is-enabled {name} || systemctl start {name}"
-    _sure(session, session.plan.servers[index].name, f"systemctl reset-failed {name} 2>/dev/null || true; {start}")
+    session.sure(session.plan.servers[index].name, f"systemctl reset-failed {name} 2>/dev/null || true; {start}")
 
 
 def _crash_both(session: Session) -> None:
@@ -135,19 +123,18 @@ def _rules(session: Session) -> tuple[str, ...]:
 
 
 def _part_servers(session: Session) -> None:
-    _sure(session, _primary(session), "\n".join(f"iptables -I {rule}" for rule in _rules(session)))
+    session.sure(_primary(session), "\n".join(f"iptables -I {rule}" for rule in _rules(session)))
 
 
 def _join_servers(session: Session) -> None:
     script = "\n".join(f"while iptables -D {rule} 2>/dev/null; do :; done" for rule in _rules(session))
-    _sure(session, _primary(session), script)
+    session.sure(_primary(session), script)
 
 
 def _small_disk(session: Session) -> None:
     """The leases onto a file system of their own, so that it alone is filled."""
     folder, name = _LEASES[session.spec.dhcp.failover.engine], unit(session)
-    _sure(
-        session,
+    session.sure(
         _primary(session),
         f"systemctl stop {name}; mkdir -p /run/lab-leases; cp -a {folder}/. /run/lab-leases/\n"
         f"mount -t tmpfs -o size=512k,mode=755 lab-drill {folder}; chown --reference=/run/lab-leases {folder}\n"
@@ -157,13 +144,13 @@ def _small_disk(session: Session) -> None:
 
 def _fill_disk(session: Session) -> None:
     folder = _LEASES[session.spec.dhcp.failover.engine]
-    _sure(session, _primary(session), f"dd if=/dev/zero of={folder}/lab-drill bs=1k 2>/dev/null || true")
+    full = f'[ "$(df --output=avail {folder} | tail -n 1)" -eq 0 ]'
+    session.sure(_primary(session), f"dd if=/dev/zero of={folder}/lab-drill bs=1k 2>/dev/null || true\n{full}")
 
 
 def _free_disk(session: Session) -> None:
     folder, name = _LEASES[session.spec.dhcp.failover.engine], unit(session)
-    _sure(
-        session,
+    session.sure(
         _primary(session),
         f"findmnt -n -t tmpfs {folder} >/dev/null || exit 0\n"
         f"systemctl stop {name}; rm -f {folder}/lab-drill; mkdir -p /run/lab-leases\n"

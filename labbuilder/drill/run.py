@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 
 from labbuilder import engine, failover, progress
-from labbuilder.drill.faults import FAULTS, Fault, fault_of, unit
+from labbuilder.drill.faults import Fault, fault_of
 from labbuilder.drill.measure import duplicates, exchanges, heard, lost_leases, outages
 from labbuilder.drill.model import DrillResult, Event, Exchange, Kind
 from labbuilder.drill.repair import broken, undo_killed
@@ -164,7 +164,7 @@ class _Run:
                     within_s=_NORMAL_WITHIN_S,
                     every_s=0.1,
                 )
-            elif self.fault.prepare is FAULTS["disk-full"].prepare:
+            else:
                 failover.await_well(self.session, within_s=_NORMAL_WITHIN_S)
 
     def watch(self, clients: Traffic) -> None:
@@ -231,7 +231,7 @@ class _Run:
         return MachineError(
             brief=f"the repair of {self.name} was done, but the pair is not well after {_NORMAL_WITHIN_S:g} s",
             details="\n".join(f"{machine} is {state}" for machine, state in sorted(self._states.items())),
-            resolution=f"labbuilder logs MACHINE {unit(self.session)} shows why; labbuilder up goes on from there",
+            resolution=f"labbuilder logs MACHINE {failover.unit(self.session)} shows why; labbuilder up goes on",
         )
 
     def _well_again(self) -> bool:
@@ -278,8 +278,8 @@ def _refuse_without_baseline(name: str, found: Sequence[Exchange]) -> None:
 
 
 def _versions(session: Session) -> dict[str, str]:
-    said = session.shell(session.plan.servers[0].name).run(f"dpkg-query -W -f '${{Version}}' {unit(session)}")
-    return {unit(session): said.stdout.strip()}
+    said = session.shell(session.plan.servers[0].name).run(f"dpkg-query -W -f '${{Version}}' {failover.unit(session)}")
+    return {failover.unit(session): said.stdout.strip()}
 
 
 def _held(session: Session) -> dict[str, str]:

@@ -55,8 +55,8 @@ class Traffic:
         """Let more clients come, that take an address and keep it."""
         lines = "\n".join(
             f"( ip netns add x{n} && ip link add x{n} link $nic netns x{n} address {mac} type macvlan mode bridge && "
-            f"ip -n x{n} link set x{n} up && exec ip netns exec x{n} udhcpc -i x{n} -f -t 60 -T 1 -s {_FOLDER}/hook ) "
-            ">/dev/null 2>&1 &"
+            f"ip -n x{n} link set x{n} up && "
+            f"exec ip netns exec x{n} udhcpc -i x{n} -f -R -t 60 -T 1 -s {_FOLDER}/hook ) >/dev/null 2>&1 &"
             for n, mac in enumerate(macs)
         )
         self.shell.put(f"nic=$1\n{lines}\nwait\n".encode(), f"{_FOLDER}/crowd.sh")
@@ -64,7 +64,6 @@ class Traffic:
 
     def disperse(self) -> None:
         """The crowd gives its addresses back and goes."""
-        self.shell.run("pkill -USR2 -f '[u]dhcpc -i x' && sleep 0.5; true")
         self.shell.run(f"systemctl stop {_UNIT}-crowd 2>/dev/null; true")
 
     def load(self, *, exchanges: int, per_second: int, clients: int, seed: int) -> None:

@@ -37,11 +37,17 @@ def kea_partner_states(address: IPv4Address, port: int) -> str:
     )
 
 
-OMAPI_STATE = (
-    'k=$(sed -n \'s/.*secret "\\([^"]*\\)".*/\\1/p\' /etc/dhcp/omapi.conf); '
-    "printf 'server 127.0.0.1\\nport 7911\\nkey-algorithm hmac-sha256\\nkey omapi %s\\nconnect\\n"
-    'new failover-state\\nset name = "lab"\\nopen\\n\' "$k" | omshell'
-)
+def omapi(*told: str) -> str:
+    """Shell that opens dhcpd's failover-state object, prints it, and tells it more; its exit status says nothing."""
+    more = "".join(f"{line}\\n" for line in told)
+    return (
+        'k=$(sed -n \'s/.*secret "\\([^"]*\\)".*/\\1/p\' /etc/dhcp/omapi.conf); '
+        "printf 'server 127.0.0.1\\nport 7911\\nkey-algorithm hmac-sha256\\nkey omapi %s\\nconnect\\n"
+        f'new failover-state\\nset name = "lab"\\nopen\\n{more}\' "$k" | omshell'
+    )
+
+
+OMAPI_STATE = omapi()
 
 FAILOVER_STATES = {"isc": _ISC_STATES, "kea": _KEA_STATES}
 
