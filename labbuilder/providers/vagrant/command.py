@@ -8,12 +8,11 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, TypeVar
 
 from labbuilder.errors import CommandError, HostError, LabError, MachineError, ProviderUnavailableError
-from labbuilder.providers.virtualbox.vboxmanage import VBoxManage, in_our_words
+from labbuilder.providers.virtualbox.vboxmanage import VBoxManage, in_our_words, meaning
 from labbuilder.run import FailedProcess, host_environment, run
 
 Answer = TypeVar("Answer")
@@ -23,63 +22,49 @@ UpTo = Literal["defined", "started"]
 INSTALL = "apt install vagrant, or the package from Vagrant's own site; or use --provider virtualbox, which needs none"
 
 
-@dataclass(frozen=True)
-class _Meaning:
-    """How an error of Vagrant's is told, by the name of its class."""
-
-    seen: re.Pattern[str]
-    kind: type[LabError]
-    brief: str
-    resolution: str
-
-
-def _meaning(seen: str, kind: type[LabError], brief: str, resolution: str) -> _Meaning:
-    return _Meaning(re.compile(seen), kind, brief, resolution)
-
-
 _DOCTOR = "labbuilder doctor --provider vagrant says what to install"
 _MEANINGS = (
-    _meaning(
+    meaning(
         "VirtualBoxInvalidVersion|not supported by this version of Vagrant",
         HostError,
         "this Vagrant does not know this VirtualBox",
         _DOCTOR,
     ),
-    _meaning("VirtualBoxNotDetected", ProviderUnavailableError, "Vagrant finds no VirtualBox", _DOCTOR),
-    _meaning("VirtualBoxKernelModuleNotLoaded", HostError, "VirtualBox's kernel module is not there", _DOCTOR),
-    _meaning("VagrantVersionBad", HostError, "this Vagrant is too old for the Vagrantfile", _DOCTOR),
-    _meaning(
+    meaning("VirtualBoxNotDetected", ProviderUnavailableError, "Vagrant finds no VirtualBox", _DOCTOR),
+    meaning("VirtualBoxKernelModuleNotLoaded", HostError, "VirtualBox's kernel module is not there", _DOCTOR),
+    meaning("VagrantVersionBad", HostError, "this Vagrant is too old for the Vagrantfile", _DOCTOR),
+    meaning(
         "ChecksumMismatch|ChecksumError|BoxUnpackageFailure|BoxMetadataCorrupted|BoxMetadataMalformed|BoxVerification|"
         "VirtualBoxNoName|BoxMetadataMissingRequiredFields",
         HostError,
         "the box is broken",
         "a box of labbuilder's: `labbuilder image prune`, then up again; a box of yours: get it anew",
     ),
-    _meaning(
+    meaning(
         r"Errors::Box\w*(NotFound|NoMatching|NotExist|DoesntMatch|Download)|DownloaderError|BoxFileNotExist",
         HostError,
         "there is no such box",
         "look at `vagrant box list` and at vagrant.box, .box_version and .box_url in the spec",
     ),
-    _meaning(
+    meaning(
         "VirtualBoxNameExists",
         MachineError,
         "VirtualBox has a machine of that name that this lab did not make",
         "give the lab another name (labbuilder up --name), or rename that machine",
     ),
-    _meaning(
+    meaning(
         "MachineLocked|EnvironmentLockedError",
         MachineError,
         "another vagrant is working on the machine",
         "wait until it has ended, then run the command again",
     ),
-    _meaning(
+    meaning(
         "Vagrantfile(Load|Syntax|Name)Error|ConfigInvalid|MachineNotFound|following Vagrantfile|very early stage",
         HostError,
         "Vagrant can't use the lab's Vagrantfile",
         "undo what was changed in it, or remove it: labbuilder up writes it anew",
     ),
-    _meaning("ForwardPort", HostError, "Vagrant finds no free port for SSH", "free some ports from 2200 to 2999"),
+    meaning("ForwardPort", HostError, "Vagrant finds no free port for SSH", "free some ports from 2200 to 2999"),
 )
 
 
@@ -199,9 +184,9 @@ def told(argv: tuple[str, ...], code: int, out: str, err: str) -> LabError:
     if name.endswith("VBoxManageError"):
         return in_our_words(argv, code, text)
     shown = CommandError.from_output(argv, code, text).details
-    for meaning in _MEANINGS:
-        if meaning.seen.search(f"{name} {text}"):
-            return meaning.kind(brief=meaning.brief, details=shown, resolution=meaning.resolution)
+    for known in _MEANINGS:
+        if known.seen.search(f"{name} {text}"):
+            return known.kind(brief=known.brief, details=shown, resolution=known.resolution)
     first = next((line for line in text.splitlines() if line.strip()), f"exit status {code}")
     return MachineError(brief=f"Vagrant: {first}", details=shown, resolution="labbuilder doctor may say why")
 

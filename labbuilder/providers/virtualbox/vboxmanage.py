@@ -27,7 +27,7 @@ _PROGRESS = re.compile(r"^(0%\.\.\.|\.\.\.|10%|\d+%).*$|^Progress state: .*$|^Or
 
 
 @dataclass(frozen=True)
-class _Meaning:
+class Meaning:
     """How a failure of VirtualBox is told.
 
     Attributes:
@@ -43,55 +43,56 @@ class _Meaning:
     resolution: str
 
 
-def _meaning(seen: str, kind: type[LabError], brief: str, resolution: str) -> _Meaning:
-    return _Meaning(re.compile(seen), kind, brief, resolution)
+def meaning(seen: str, kind: type[LabError], brief: str, resolution: str) -> Meaning:
+    """What words of this pattern mean."""
+    return Meaning(re.compile(seen), kind, brief, resolution)
 
 
 _MEANINGS = (
-    _meaning(
+    meaning(
         "VERR_DISK_FULL|No space left",
         HostError,
         "VirtualBox has no room for a disk",
         "make room, or set LABBUILDER_HOME to a folder with more; labbuilder up goes on from here",
     ),
-    _meaning(
+    meaning(
         "already exists|VERR_ALREADY_EXISTS",
         MachineError,
         "VirtualBox has one of that name already",
         "labbuilder down removes what labbuilder made; --name gives the lab another name",
     ),
-    _meaning(
+    meaning(
         "already locked|VBOX_E_OBJECT_IN_USE",
         MachineError,
         "another program holds the machine",
         "close its window or settings in VirtualBox's GUI, then run the command again",
     ),
-    _meaning(
+    meaning(
         r"kernel driver not (installed|accessible)|VERR_VM_DRIVER|rc=-1908|\(-1912\)",
         HostError,
         "VirtualBox's kernel module is not there, so no machine can start",
         "sudo modprobe vboxdrv, or install virtualbox-dkms and the headers of the running kernel",
     ),
-    _meaning(
+    meaning(
         "VERR_(VMX|SVM)_IN_(USE|VMX_ROOT_MODE)|VERR_SVM_IN_USE",
         HostError,
         "another hypervisor holds the processor's virtualization",
         "end KVM's machines, or: sudo modprobe -r kvm_intel kvm_amd",
     ),
-    _meaning(
+    meaning(
         "VERR_(VMX|SVM)_(NO|DISABLED|MSR)|VERR_NEM_NOT_AVAILABLE|VERR_VMX_MSR_ALL_VMX_DISABLED",
         HostError,
         "the processor offers no virtualization to VirtualBox",
         "switch VT-x or AMD-V on in the firmware; labbuilder up --provider nspawn needs none",
     ),
-    _meaning(
+    meaning(
         "NS_ERROR_ABORT|NS_ERROR_CALL_FAILED|Failed to create the VirtualBox object|server (has )?died|RPC_S_|"
         "NS_ERROR_NOT_INITIALIZED|NS_ERROR_FACTORY_NOT_REGISTERED|VBoxXPCOM.so!",  # the last: VBoxManage itself crashed
         MachineError,
         "VirtualBox's service (VBoxSVC) went away in the middle",
         "run the command again: it goes on from where it was",
     ),
-    _meaning(
+    meaning(
         "VBOX_E_OBJECT_NOT_FOUND|Could not find a registered machine",
         MachineError,
         "VirtualBox does not know it any more",
@@ -169,9 +170,9 @@ def in_our_words(argv: tuple[str, ...], code: int, output: str) -> LabError:
     said = [line for line in output.splitlines() if not _PROGRESS.match(line)]
     text = "\n".join(said)
     shown = CommandError.from_output(argv, code, text)
-    for meaning in _MEANINGS:
-        if meaning.seen.search(text):
-            return meaning.kind(brief=meaning.brief, details=shown.details, resolution=meaning.resolution)
+    for known in _MEANINGS:
+        if known.seen.search(text):
+            return known.kind(brief=known.brief, details=shown.details, resolution=known.resolution)
     first = next((line.partition("error: ")[2] for line in said if "error: " in line), "VBoxManage failed")
     return MachineError(brief=f"VirtualBox: {first}", details=shown.details, resolution="labbuilder doctor may say why")
 
