@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from labbuilder import drill, engine, handout, snapshots
+from labbuilder import drill, engine, snapshots
 from labbuilder.drill import DrillResult
 from labbuilder.plan import Plan, build_plan
 from labbuilder.providers.base import MachineStatus
@@ -147,6 +147,8 @@ class Lab:
             SpecError: The folder is not empty.
             HostError: The box can't be packed here.
         """
+        from labbuilder import handout  # noqa: PLC0415  all of Vagrant's part, for this alone
+
         return handout.hand_out(self.spec, self._home, Path(folder))
 
     def up(self, *, verify: bool = True, reconfigure: bool = False) -> Self:

@@ -13,6 +13,7 @@ import pytest
 import userland
 import vagrantland
 from incus_cluster import Cluster
+from virtual_trial import Trial
 
 from labbuilder.lab import Lab
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
@@ -80,6 +81,42 @@ def virtualbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
         vboxmanage.change("closemedium", "disk", disk)
         yield {"bridged": "nat", "image": str(disk)}
         userland.end_services(socket)
+
+
+@pytest.fixture
+def vboxmanage(virtualbox: dict[str, Any]) -> VBoxManage:
+    del virtualbox
+    return VBoxManage()
+
+
+@pytest.fixture
+def trial(virtualbox: dict[str, Any], tmp_path: Path) -> Iterator[Trial]:
+    found = Trial(Home(tmp_path / "a home with ümläuts"), virtualbox)
+    yield found
+    found.provider.destroy_all()
+    assert list(found.provider.residue()) == []
+
+
+@pytest.fixture
+def users(vboxmanage: VBoxManage, tmp_path: Path) -> Iterator[str]:
+    """A machine of the user's own, with a disk and an ISO, that nobody may touch."""
+    name = "users-own"
+    vboxmanage.change("createvm", "--name", name, "--basefolder", tmp_path / "users", "--register")
+    vboxmanage.change("storagectl", name, "--name", "s", "--add", "sata")
+    disk = tmp_path / "users/own.vdi"
+    vboxmanage.change("createmedium", "disk", "--filename", disk, "--size", "4")
+    place = ("--storagectl", "s", "--port", "0", "--type", "hdd")
+    vboxmanage.change("storageattach", name, *place, "--medium", disk)
+
+    def seen() -> list[str]:
+        return [line for line in vboxmanage.ask("showvminfo", name).splitlines() if "since" not in line]
+
+    before = seen()
+    yield name
+    assert seen() == before
+    assert disk.is_file()
+    vboxmanage.change("unregistervm", name)
+    vboxmanage.change("closemedium", "disk", disk)
 
 
 @pytest.fixture(scope="session")

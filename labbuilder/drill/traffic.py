@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from labbuilder.assets import DRILL_FILES
-from labbuilder.drill.capture import read_capture
 from labbuilder.drill.model import Message
 from labbuilder.errors import MachineError
 from labbuilder.session import Session
@@ -151,5 +150,7 @@ def clear(shell: Shell) -> None:
 
 def captured(session: Session, capture: bytes, *, zero_s: float) -> tuple[Message, ...]:
     """The DHCP messages of a capture, with the names of the lab's servers; times count from ``zero_s``."""
+    from labbuilder.drill.capture import read_capture  # noqa: PLC0415  dpkt loads every protocol it knows
+
     servers = {session.spec.internal_address(i).ip: server.name for i, server in enumerate(session.plan.servers)}
     return tuple(read_capture(capture, servers, zero_s=zero_s))

@@ -47,6 +47,7 @@ def client_services(spec: LabSpec, name: str) -> tuple[Service, ...]:
         files=(
             RenderedFile("/etc/network/interfaces", render("interfaces-client", **values)),
             RenderedFile("/etc/dhcp/dhclient.conf", render("dhclient.conf", **values)),
+            RenderedFile("/etc/dhcp/dhclient-exit-hooks.d/lab-gateway", render("dhclient-gateway", **values)),
         ),
         holds=f"ip -4 -o addr show dev {nic} | grep -q dynamic && ip route show default | grep -q {nic} && "
         "systemctl -q is-enabled networking",

@@ -276,3 +276,18 @@ def test_the_command_tells_the_status_in_words_and_json(manual: Lab) -> None:
     assert command("takeover", "server2", "--force").returncode == 0
     assert command("giveback").returncode == 0
     manual.verify().raise_for_failures()
+
+
+def test_the_clients_gateway_is_the_server_that_renewed_its_lease(automatic: Lab) -> None:
+    """Debian's own script, told what dhclient tells it; the second time the kernel ended the address just before."""
+    address = says(automatic, "client1", "ip -4 -o addr show dev enp0s3 | awk '{print $4}' | cut -d/ -f1")
+    known = f"interface=enp0s3 old_ip_address={address} new_ip_address={address} new_subnet_mask=255.255.255.0"
+
+    def renewed_by(server: str, reason: str) -> str:
+        environment = f"{known} new_dhcp_lease_time=600 reason={reason} new_routers={server}"
+        return says(automatic, "client1", f"env {environment} /sbin/dhclient-script; ip -4 route show default")
+
+    for ended in ("true", "ip -4 addr flush dev enp0s3"):
+        for reason, server in (("REBIND", TWO), ("RENEW", ONE)):
+            says(automatic, "client1", ended)
+            assert renewed_by(server, reason) == f"default via {server} dev enp0s3"

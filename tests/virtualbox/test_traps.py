@@ -9,78 +9,23 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import userland
+from virtual_trial import MARK, Trial
 
 import labbuilder
 from labbuilder.errors import HostError, MachineError, ProviderUnavailableError
-from labbuilder.lab import Lab
-from labbuilder.plan import Plan
 from labbuilder.providers.base import Finding, MachineState
 from labbuilder.providers.virtualbox import host, media
-from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.run import Result, run
 from labbuilder.store import Home, remove_tree
 
 pytestmark = pytest.mark.needs_root
-MARK = "5eed1e55"
-
-
-@pytest.fixture
-def vboxmanage(virtualbox: dict[str, Any]) -> VBoxManage:
-    del virtualbox
-    return VBoxManage()
-
-
-class Trial:
-    """A lab that is defined and never starts."""
-
-    def __init__(self, home: Home, settings: dict[str, Any], name: str = "trap") -> None:
-        lab = home.lab(name)
-        lab.path.mkdir(parents=True)
-        self.provider = VirtualBoxProvider(home, lab, MARK)
-        values: dict[str, Any] = {"provider": "virtualbox", "virtualbox": settings}
-        self.plan: Plan = Lab(name, home=home).add_server().add_server().add_client().set(**values).plan()
-
-    def define(self) -> None:
-        for machine in self.plan.machines:
-            self.provider.create(self.plan, machine)
-
-
-@pytest.fixture
-def trial(virtualbox: dict[str, Any], tmp_path: Path) -> Iterator[Trial]:
-    found = Trial(Home(tmp_path / "a home with ümläuts"), virtualbox)
-    yield found
-    found.provider.destroy_all()
-    assert list(found.provider.residue()) == []
-
-
-@pytest.fixture
-def users(vboxmanage: VBoxManage, tmp_path: Path) -> Iterator[str]:
-    """A machine of the user's own, with a disk and an ISO, that nobody may touch."""
-    name = "users-own"
-    vboxmanage.change("createvm", "--name", name, "--basefolder", tmp_path / "users", "--register")
-    vboxmanage.change("storagectl", name, "--name", "s", "--add", "sata")
-    disk = tmp_path / "users/own.vdi"
-    vboxmanage.change("createmedium", "disk", "--filename", disk, "--size", "4")
-    place = ("--storagectl", "s", "--port", "0", "--type", "hdd")
-    vboxmanage.change("storageattach", name, *place, "--medium", disk)
-
-    def seen() -> list[str]:
-        return [line for line in vboxmanage.ask("showvminfo", name).splitlines() if "since" not in line]
-
-    before = seen()
-    yield name
-    assert seen() == before
-    assert disk.is_file()
-    vboxmanage.change("unregistervm", name)
-    vboxmanage.change("closemedium", "disk", disk)
 
 
 @pytest.mark.parametrize("clones", ["full", "linked"])

@@ -14,7 +14,6 @@ from labbuilder.errors import HostError, MachineError
 from labbuilder.plan.model import ImageRecipe
 from labbuilder.providers.debian import archives
 from labbuilder.providers.disks import cloudinit
-from labbuilder.providers.disks.download import client, download, sha512_of
 from labbuilder.providers.disks.recipe import disk_recipe
 from labbuilder.providers.disks.seed import pack, write_cd
 
@@ -78,6 +77,8 @@ def fetch(image: CloudImage, folder: Path, note: Callable[[float], None], *, ret
     Raises:
         HostError: No network, no such image, no room, or another sum than the published one.
     """
+    from labbuilder.providers.disks.download import client, download, sha512_of  # noqa: PLC0415  httpx is slow to load
+
     archive = folder / image.name
     folder.mkdir(parents=True, exist_ok=True)
     with client() as web:

@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pycdlib
-
 from labbuilder.plan.model import RenderedFile
 from labbuilder.providers.disks import cloudinit
 
@@ -143,6 +141,8 @@ def write_seed(seed: Seed, path: Path) -> None:
 
 def write_cd(documents: Mapping[str, bytes], path: Path) -> None:
     """Write an ISO 9660 image, label CIDATA, with these files in its root. In place when whole."""
+    import pycdlib  # noqa: PLC0415  slow, and only new machines need it
+
     iso = pycdlib.PyCdlib()
     iso.new(interchange_level=3, vol_ident=cloudinit.LABEL, rock_ridge="1.09", joliet=3)
     try:

@@ -108,7 +108,7 @@ class VagrantProvider(VirtualBoxProvider):
     def start(self, name: str) -> None:
         """Let Vagrant start it; nobody waits for its SSH yet."""
         known = self._made(name)
-        state = self.registry.machine(known.uuid).state
+        state = machines.state_before_start(self.registry.machine(known.uuid), name)
         if state not in DEAD:
             return
         require_driver()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from labbuilder.providers.virtualbox.registry import Machine
+from labbuilder.errors import MachineError
+from labbuilder.providers.virtualbox.registry import UNREADABLE, Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 
 MARK_KEY = "labbuilder/mark"
@@ -35,6 +36,21 @@ def attach(vboxmanage: VBoxManage, uuid: str, found: Mapping[str, Path]) -> None
         vboxmanage.change("storageattach", uuid, *place, "--medium", medium)
 
 
+def state_before_start(machine: Machine, name: str) -> str:
+    """Its state.
+
+    Raises:
+        MachineError: Its settings can't be read, so it can't be started.
+    """
+    if machine.state == UNREADABLE:
+        raise MachineError(
+            brief=f"VirtualBox can't read the settings of {name}",
+            details=str(machine.settings),
+            resolution="put that file back; or labbuilder down, then labbuilder up",
+        )
+    return machine.state
+
+
 def switch_on(vboxmanage: VBoxManage, uuid: str) -> None:
     """Power it on without a window."""
     vboxmanage.change("startvm", uuid, "--type", "headless", timeout_s=300.0)
@@ -42,6 +58,6 @@ def switch_on(vboxmanage: VBoxManage, uuid: str) -> None:
 
 def unregister(vboxmanage: VBoxManage, machine: Machine) -> None:
     """Only the machine: its media are detached first, so that VirtualBox deletes none."""
-    if machine.state not in {*OFF, "inaccessible"}:
+    if machine.state not in {*OFF, UNREADABLE}:
         vboxmanage.change("controlvm", machine.uuid, "poweroff")
     vboxmanage.change("unregistervm", machine.uuid)

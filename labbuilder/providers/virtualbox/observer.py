@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from labbuilder.errors import MachineError
 from labbuilder.providers.virtualbox.registry import (
     INACCESSIBLE,
+    UNREADABLE,
     Adapter,
     HostInterface,
     Machine,
@@ -65,18 +66,24 @@ class PyvboxRegistry:
 
     def machine(self, uuid: str) -> Machine:
         """One machine."""
-        return self._asked(lambda: self._machine(uuid))
+        return self._asked(lambda: self._found(uuid))
 
-    def _machine(self, uuid: str) -> Machine:
+    def _found(self, uuid: str) -> Machine:
         try:
-            found = next(machine for machine in self._virtualbox.machines if machine.id_p == uuid)
+            return self._machine(next(machine for machine in self._virtualbox.machines if machine.id_p == uuid))
         except StopIteration:
             raise MachineError(
                 brief="VirtualBox does not know it any more", details=uuid, resolution="labbuilder up makes it again"
             ) from None
-        settings = Path(found.settings_file_path)
+
+    def machines(self) -> dict[str, Machine]:
+        """Every machine by its UUID."""
+        return self._asked(lambda: {found.id_p: self._machine(found) for found in self._virtualbox.machines})
+
+    def _machine(self, found: Any) -> Machine:
+        uuid, settings = found.id_p, Path(found.settings_file_path)
         if not found.accessible:
-            return Machine(uuid, INACCESSIBLE, "inaccessible", settings)
+            return Machine(uuid, INACCESSIBLE, UNREADABLE, settings)
         word = self._manager.getEnumValueName("MachineState", int(found._i.state))  # noqa: SLF001  pyvbox's table is wrong
         return Machine(
             uuid,

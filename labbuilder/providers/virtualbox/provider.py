@@ -19,13 +19,13 @@ from labbuilder.providers.virtualbox.machines import CRASHED, DEAD, OFF
 from labbuilder.providers.virtualbox.observer import open_registry
 from labbuilder.providers.virtualbox.ports import free_port, port_is_free
 from labbuilder.providers.virtualbox.record import Record
-from labbuilder.providers.virtualbox.registry import INACCESSIBLE, Machine
+from labbuilder.providers.virtualbox.registry import UNREADABLE, Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home, LabDir, remove_tree
 from labbuilder.transport import Endpoint, Shell, banner_ready
 from labbuilder.wait import wait_until
 
-_STATES = {"paused": MachineState.PAUSED} | dict.fromkeys(DEAD, MachineState.STOPPED)
+_STATES = {"paused": MachineState.PAUSED} | dict.fromkeys({UNREADABLE, *DEAD}, MachineState.STOPPED)
 _BANNER_S = 20.0  # NAT accepts long before the guest does, and each new try costs a slow guest another sshd
 _KEEPER = "base-disk"
 
@@ -184,7 +184,7 @@ class VirtualBoxProvider:
         """Power it on without a window; the disk that it was cloned from is needed no more."""
         self.bases.let_go()
         known = self._made(name)
-        state = self.registry.machine(known.uuid).state
+        state = machines.state_before_start(self.registry.machine(known.uuid), name)
         if state not in DEAD:
             return
         host.require_driver()
@@ -306,15 +306,15 @@ class VirtualBoxProvider:
     def status(self) -> tuple[MachineStatus, ...]:
         """What VirtualBox says of the machines that were defined to the end; running means that SSH answers."""
         known = self.known()
-        there = self.registry.names() if known else {}
-        return tuple(for_each([found for found in known if found.uuid in there], self._status))
+        there = self.registry.machines() if known else {}
+        return tuple(for_each([(found, there[found.uuid]) for found in known if found.uuid in there], self._status))
 
     def known(self) -> list[Record]:
         """The machines that were defined to the end."""
         return [found for found in self._records() if found.whole]
 
-    def _status(self, known: Record) -> MachineStatus:
-        seen = self.registry.machine(known.uuid)
+    def _status(self, pair: tuple[Record, Machine]) -> MachineStatus:
+        known, seen = pair
         state = _STATES.get(seen.state)
         if state is None:
             answers = seen.state == "running" and banner_ready(self.endpoint(known.machine), within_s=_BANNER_S)
@@ -376,11 +376,8 @@ class VirtualBoxProvider:
 
     def _machines(self) -> Iterator[Machine]:
         """The machines whose settings lie in the lab's folder: nobody else makes machines there."""
-        begun = {found.uuid for found in self._records()}
-        for uuid, name in self.registry.names().items():
-            candidate = uuid in begun or name.startswith(f"{self.lab.name}-") or name == INACCESSIBLE
-            machine = self.registry.machine(uuid) if candidate else None
-            if machine is not None and is_below(machine.settings, self.lab.path):
+        for machine in self.registry.machines().values():
+            if is_below(machine.settings, self.lab.path):
                 yield machine
 
     def residue(self) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,26 @@ _VM = re.compile(r'^"?(?P<name>.*?)"? \{(?P<uuid>[0-9a-f-]{36})\}$', re.MULTILIN
 _MOST_ADAPTERS = 8
 _LIMITED = "The object functionality is limited"
 INACCESSIBLE = "<inaccessible>"
+UNREADABLE = "inaccessible"  # the state of a machine whose settings can't be read
+
+# What `list --long` says for people to read: it has no other form.
+_HEAD = re.compile(
+    r"^Name: +(?P<name>.*)\n(?:.+\n)*?UUID: +(?P<uuid>[0-9a-f-]{36})\nConfig file: +(?P<settings>.*)$", re.MULTILINE
+)
+_STATE = re.compile(r"^State: +(.*) \(since ", re.MULTILINE)
+_NIC = re.compile(
+    r"^NIC (\d): +MAC: (\w{12}), Attachment: ([\w -]+?)(?: '(.*)'.*)?, Cable connected: (\w+), Trace: ", re.MULTILINE
+)
+_SNAPSHOT = re.compile(r"^( +)Name: (.*) \(UUID: [0-9a-f-]{36}\)(?: \*)?$", re.MULTILINE)
+_ATTACHMENTS = {
+    "Bridged Interface": "bridged",
+    "Internal Network": "intnet",
+    "Host-only Interface": "hostonly",
+    "NAT Network": "natnetwork",
+}
+_HINT = "<inaccessible!>"
+_UNATTACHED = (None, "none", "null")
+_STATES = {"powered off": "poweroff", "teleporting (incoming)": "teleportingin"}
 
 
 @dataclass(frozen=True)
@@ -79,6 +100,9 @@ class Registry(Protocol):
             MachineError: There is none of that UUID.
         """
 
+    def machines(self) -> dict[str, Machine]:
+        """Every machine by its UUID, ours or not: one question, however many there are."""
+
     def bridged_interfaces(self) -> tuple[HostInterface, ...]:
         """The host's interfaces that can be bridged to."""
 
@@ -104,22 +128,24 @@ class VBoxManageRegistry:
         except MachineError as error:
             if _LIMITED not in error.brief:
                 raise
-            return Machine(uuid, INACCESSIBLE, "inaccessible", self._settings_of_inaccessible(uuid))
+            return self.machines()[uuid]
         snapshots = [key for key in seen if re.fullmatch(r"SnapshotName(-\d+)*", key)]
         return Machine(
             uuid,
             seen["name"],
             seen["VMState"],
             Path(seen["CfgFile"]),
-            tuple(_adapter(seen, n) for n in range(1, _MOST_ADAPTERS + 1) if seen.get(f"nic{n}", "none") != "none"),
+            tuple(_adapter(seen, n) for n in range(1, _MOST_ADAPTERS + 1) if seen.get(f"nic{n}") not in _UNATTACHED),
             tuple(seen[key] for key in sorted(snapshots, key=len)),
         )
 
-    def _settings_of_inaccessible(self, uuid: str) -> Path | None:
-        """The one command that tells it says `error:` for each such machine too."""
-        text = self._vboxmanage.ask("list", "vms", "--long", whatever_it_says=True)
-        found = re.search(rf"^UUID:\s+{uuid}\nConfig file:\s+(.*)$", text, re.MULTILINE)
-        return Path(found[1]) if found else None
+    def machines(self) -> dict[str, Machine]:
+        """By `list --long vms`, which says `error:` too when there is one whose settings can't be read."""
+        text = self._vboxmanage.ask("list", "--long", "vms", excused_by=_HINT)
+        heads = list(_HEAD.finditer(text))
+        spans = pairwise([*(head.start() for head in heads), len(text)])
+        found = [_machine(head, text[begin:end]) for head, (begin, end) in zip(heads, spans, strict=True)]
+        return {machine.uuid: machine for machine in found}
 
     def bridged_interfaces(self) -> tuple[HostInterface, ...]:
         """By `list bridgedifs`."""
@@ -134,7 +160,29 @@ class VBoxManageRegistry:
         )
 
 
+def _machine(head: re.Match[str], said: str) -> Machine:
+    """One machine of `list --long`; what its user wrote about it comes after all that is looked for here."""
+    uuid, name, settings = head["uuid"], head["name"], Path(head["settings"])
+    if name == _HINT:
+        return Machine(uuid, INACCESSIBLE, UNREADABLE, settings)
+    facts = said.partition("\nDescription:\n")[0]
+    state = next(iter(_STATE.findall(facts)), "")
+    snapshots = _SNAPSHOT.findall(said.rpartition("\n* Snapshots:\n")[2])
+    return Machine(
+        uuid,
+        name,
+        _STATES.get(state, state.replace(" ", "")),
+        settings,
+        tuple(
+            Adapter(int(slot), kind, network if kind in ("bridged", "intnet") else "", mac, cable == "on")
+            for slot, mac, seen, network, cable in _NIC.findall(facts)
+            if (kind := _ATTACHMENTS.get(seen, seen.lower())) != "none"
+        ),
+        tuple(found for _, found in sorted(snapshots, key=lambda snapshot: len(snapshot[0]))),
+    )
+
+
 def _adapter(seen: dict[str, str], slot: int) -> Adapter:
-    kind = seen[f"nic{slot}"]
+    kind = seen[f"nic{slot}"].lower()
     network = seen.get({"intnet": "intnet", "bridged": "bridgeadapter"}.get(kind, "-") + str(slot), "")
     return Adapter(slot, kind, network, seen[f"macaddress{slot}"], seen.get(f"cableconnected{slot}") == "on")

@@ -22,7 +22,7 @@ _ANY_STATUS = range(-64, 256)  # below 0: ended by a signal
 BUSY_LIMIT_S = 20.0  # the GUI lets go of a machine a few seconds after its window is closed
 _REGISTRY_VARIABLES = ("VBOX_USER_HOME", "VBOX_IPC_SOCKETID", "VBOX_INSTALL_PATH", "VBOX_MSI_INSTALL_PATH")
 _TURNED_AWAY = "Failed to create the VirtualBox object"  # VBoxSVC was ending, as it does when idle: nothing was done
-_BUSY = re.compile(r"already locked|being (un)?locked")
+_BUSY = re.compile(r"already locked|being (un)?locked|while it is locked")
 _PROGRESS = re.compile(r"^(0%\.\.\.|\.\.\.|10%|\d+%).*$|^Progress state: .*$|^Oracle .*$|^$")
 
 
@@ -62,7 +62,7 @@ _MEANINGS = (
         "labbuilder down removes what labbuilder made; --name gives the lab another name",
     ),
     meaning(
-        "already locked|VBOX_E_OBJECT_IN_USE",
+        "already locked|while it is locked|VBOX_E_OBJECT_IN_USE",
         MachineError,
         "another program holds the machine",
         "close its window or settings in VirtualBox's GUI, then run the command again",
@@ -121,9 +121,14 @@ class VBoxManage:
         with self._lock:
             yield
 
-    def ask(self, *argv: str | Path, whatever_it_says: bool = False) -> str:
-        """Run a command that changes nothing; its output, with ``whatever_it_says`` even when it says `error:` too."""
-        return self._run(argv, timeout_s=60.0, whatever_it_says=whatever_it_says).stdout
+    def ask(self, *argv: str | Path, excused_by: str | None = None) -> str:
+        """Run a command that changes nothing; its output.
+
+        Args:
+            argv: The command's words.
+            excused_by: Where this stands in the output, `error:` lines tell about it and are no failure.
+        """
+        return self._run(argv, timeout_s=60.0, excused_by=excused_by).stdout
 
     def change(self, *argv: str | Path, timeout_s: float = 120.0) -> str:
         """Run a command that changes something; waits for who holds the machine for a moment."""
@@ -143,7 +148,7 @@ class VBoxManage:
         assert done is not None  # noqa: S101  wait_until ends on a true answer
         return done.stdout
 
-    def _run(self, argv: tuple[str | Path, ...], *, timeout_s: float, whatever_it_says: bool = False) -> Result:
+    def _run(self, argv: tuple[str | Path, ...], *, timeout_s: float, excused_by: str | None = None) -> Result:
         if shutil.which("VBoxManage") is None:
             raise ProviderUnavailableError(
                 brief="VBoxManage is not installed",
@@ -154,7 +159,7 @@ class VBoxManage:
             if _TURNED_AWAY in done.stderr:
                 done = run("VBoxManage", "-q", *argv, ok=_ANY_STATUS, env=self._env, timeout_s=timeout_s)
         errors = [line for line in done.stderr.splitlines() if "error:" in line]
-        if whatever_it_says or (done.ok and not errors):
+        if done.ok and (not errors or (excused_by is not None and excused_by in done.stdout)):
             return done
         raise _told(done)
 

@@ -143,10 +143,18 @@ def test_the_schema_and_the_completion_are_printed(env: dict[str, str], tmp_path
 
 
 def test_help_imports_nothing_heavy() -> None:
-    heavy = ("pydantic", "fabric", "jinja2", "yaml", "lark")
-    code = f"import labbuilder.cli.app, sys; print([m for m in {heavy} if m in sys.modules])"
+    assert imported_with("labbuilder.cli.app", "pydantic", "fabric", "jinja2", "yaml", "lark") == []
+
+
+def test_a_look_at_a_virtual_lab_imports_nothing_that_only_making_one_needs() -> None:
+    module = "labbuilder.lab, labbuilder.providers.vagrant.provider"
+    assert imported_with(module, "fabric", "httpx", "pycdlib", "dpkt") == []
+
+
+def imported_with(module: str, *heavy: str) -> list[str]:
+    code = f"import json, sys, {module}; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout == "[]\n"
+    return list(json.loads(said.stdout))
 
 
 @pytest.mark.parametrize(

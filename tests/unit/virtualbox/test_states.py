@@ -34,6 +34,9 @@ class OneMachine:
     def machine(self, uuid: str) -> Machine:
         return Machine(uuid, "x-server1", self.state)
 
+    def machines(self) -> dict[str, Machine]:
+        return {UUID: self.machine(UUID)}
+
     def change(self, *words: str, **_: Any) -> str:
         self.changes.append(words)
         self.state = {"poweroff": "poweroff", "headless": "running"}.get(words[-1], self.state)
@@ -95,8 +98,8 @@ def test_a_medium_that_went_by_itself_is_forgotten_and_one_that_stays_is_told(*,
         def change(self, *_: object, timeout_s: float = 0.0) -> str:
             raise MachineError(brief=f"not fully qualified, {timeout_s}")
 
-        def ask(self, *_: object, whatever_it_says: bool = False) -> str:
-            return disk(UUID) if still_there or whatever_it_says else ""
+        def ask(self, *_: object, excused_by: str | None = None) -> str:
+            return disk(UUID) if still_there or excused_by else ""
 
     with pytest.raises(MachineError) if still_there else nullcontext():
         media.forget(Registry(), "disk", UUID)

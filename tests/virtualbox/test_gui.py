@@ -1,0 +1,85 @@
+"""A machine that the GUI holds: its settings window is open. The lock is VirtualBox's own, taken by its Python binding."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import userland
+from virtual_trial import Trial
+
+from labbuilder.errors import MachineError
+from labbuilder.providers.base import MachineState
+from labbuilder.providers.virtualbox import host, vboxmanage
+from labbuilder.run import Result
+
+pytestmark = pytest.mark.needs_root
+TOLD = "another program holds the machine"
+
+
+@contextmanager
+def settings_window(machine: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Somebody looks at the machine's settings; closing standard input closes the window."""
+    shutil.copy(Path(__file__).with_name("hold.py"), folder)  # the tree sees /tmp
+    words = (userland.build() / "vbox-python", folder / "hold.py", machine)
+    registry = {name: os.environ[name] for name in ("VBOX_USER_HOME", "VBOX_IPC_SOCKETID", "HOME")}
+    environment = registry | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as window:
+        assert window.stdout is not None
+        assert window.stdin is not None
+        assert window.stdout.readline() == "held\n", window.communicate()[1]
+        try:
+            yield window
+        finally:
+            window.stdin.close()
+
+
+def test_what_changes_a_held_machine_is_told_what_to_close_and_nothing_is_lost(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial.define()
+    monkeypatch.setattr(vboxmanage, "BUSY_LIMIT_S", 1.0)
+    monkeypatch.setattr(host, "DRIVER", tmp_path)  # so that VirtualBox itself is asked to start it
+    before = trial.provider.registry.machines()
+    with settings_window("trap-server1", tmp_path):
+        assert {m.state for m in trial.provider.status()} == {MachineState.STOPPED}
+        trial.define()  # it is there, so `up` has nothing to make
+        for refused in (lambda: trial.provider.start("server1"), trial.provider.destroy_all):
+            with pytest.raises(MachineError, match=TOLD) as told:
+                refused()
+            assert "close its window" in (told.value.resolution or "")
+        trial.provider.save_snapshot("kept")  # VirtualBox allows it
+        trial.provider.delete_snapshot("kept")
+        for machine in trial.plan.machines:
+            assert trial.provider._disk(machine.name).is_file()
+    assert trial.provider.registry.machines() == before
+    trial.provider.destroy_all()
+    assert list(trial.provider.residue()) == []
+
+
+def test_a_window_that_is_closed_meanwhile_is_waited_for(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial.define()
+    with settings_window("trap-server1", tmp_path) as window:
+        real = vboxmanage.VBoxManage._run
+
+        def close_after_the_first_refusal(
+            self: vboxmanage.VBoxManage, argv: tuple[str | Path, ...], **limits: Any
+        ) -> Result:
+            try:
+                return real(self, argv, **limits)
+            except MachineError:
+                window.stdin.close()
+                raise
+
+        monkeypatch.setattr(vboxmanage.VBoxManage, "_run", close_after_the_first_refusal)
+        trial.provider.destroy("server1")
+    assert [machine.name for machine in trial.provider.status()] == ["client1", "server2"]
