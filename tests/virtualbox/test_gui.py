@@ -1,12 +1,13 @@
-"""A machine that the GUI holds: its settings window is open. The lock is VirtualBox's own, taken by its Python binding."""
+"""A machine whose settings window is open in the GUI; VirtualBox's Python binding takes the same lock."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from virtual_trial import Trial
 from labbuilder.errors import MachineError
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.virtualbox import host, vboxmanage
+from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.run import Result
 
 pytestmark = pytest.mark.needs_root
@@ -24,8 +26,8 @@ TOLD = "another program holds the machine"
 
 
 @contextmanager
-def settings_window(machine: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Somebody looks at the machine's settings; closing standard input closes the window."""
+def settings_window(machine: str, folder: Path) -> Iterator[Callable[[], None]]:
+    """Somebody looks at the machine's settings; what it gives closes the window."""
     shutil.copy(Path(__file__).with_name("hold.py"), folder)  # the tree sees /tmp
     words = (userland.build() / "vbox-python", folder / "hold.py", machine)
     registry = {name: os.environ[name] for name in ("VBOX_USER_HOME", "VBOX_IPC_SOCKETID", "HOME")}
@@ -36,7 +38,7 @@ def settings_window(machine: str, folder: Path) -> Iterator[subprocess.Popen[str
         assert window.stdin is not None
         assert window.stdout.readline() == "held\n", window.communicate()[1]
         try:
-            yield window
+            yield window.stdin.close
         finally:
             window.stdin.close()
 
@@ -51,7 +53,11 @@ def test_what_changes_a_held_machine_is_told_what_to_close_and_nothing_is_lost(
     with settings_window("trap-server1", tmp_path):
         assert {m.state for m in trial.provider.status()} == {MachineState.STOPPED}
         trial.define()  # it is there, so `up` has nothing to make
-        for refused in (lambda: trial.provider.start("server1"), trial.provider.destroy_all):
+        refusals: tuple[Callable[[], None], ...] = (
+            partial(trial.provider.start, "server1"),
+            trial.provider.destroy_all,
+        )
+        for refused in refusals:
             with pytest.raises(MachineError, match=TOLD) as told:
                 refused()
             assert "close its window" in (told.value.resolution or "")
@@ -68,18 +74,18 @@ def test_a_window_that_is_closed_meanwhile_is_waited_for(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trial.define()
-    with settings_window("trap-server1", tmp_path) as window:
-        real = vboxmanage.VBoxManage._run
+    real, refused = VBoxManage._run, []
+    with settings_window("trap-server1", tmp_path) as close:
 
-        def close_after_the_first_refusal(
-            self: vboxmanage.VBoxManage, argv: tuple[str | Path, ...], **limits: Any
-        ) -> Result:
+        def closing(self: VBoxManage, argv: tuple[str | Path, ...], **limits: Any) -> Result:
             try:
                 return real(self, argv, **limits)
-            except MachineError:
-                window.stdin.close()
+            except MachineError as error:
+                refused.append(error.brief)
+                close()
                 raise
 
-        monkeypatch.setattr(vboxmanage.VBoxManage, "_run", close_after_the_first_refusal)
+        monkeypatch.setattr(VBoxManage, "_run", closing)
         trial.provider.destroy("server1")
+    assert set(refused) == {TOLD}
     assert [machine.name for machine in trial.provider.status()] == ["client1", "server2"]

@@ -1,4 +1,4 @@
-"""Looking at a lab: how much VirtualBox is asked, and that what it says for people is read as what it says for programs."""
+"""Looking at a lab: how much VirtualBox is asked, and how its list for people is read."""
 
 from __future__ import annotations
 
