@@ -1,4 +1,4 @@
-"""Defining three VirtualBox machines against the bare VBoxManage calls for the same, turn by turn, and status of ten.
+"""Defining three VirtualBox machines against the bare VBoxManage calls for the same, and looking at ten, turn by turn.
 
 It uses the userland of tests/support: nothing is started. ``python benchmarks/bench_virtualbox.py [ROUNDS]`` prints
 a table, then one JSON document.
@@ -14,15 +14,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from labbuilder.journal import Journal, Record
 from labbuilder.lab import Lab
 from labbuilder.plan import Plan
 from labbuilder.providers.virtualbox import hardware
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
-from labbuilder.store import Home
+from labbuilder.spec.load import dump_spec
+from labbuilder.store import Home, write_atomic
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/support"))
 import userland
@@ -81,20 +84,38 @@ def ours_s(plan: Plan, home: Home) -> float:
     return taken
 
 
-def status_s(settings: dict[str, str], home: Home) -> float:
-    """Seconds of `status` of ten machines."""
+@contextmanager
+def ten_machines(settings: dict[str, str], home: Home) -> Iterator[VirtualBoxProvider]:
+    """A lab of ten, defined, that the command knows."""
     machines = Lab("ten").add_server().add_server().add_clients(8).set(provider="virtualbox", virtualbox=settings)
-    plan, lab = machines.plan(), home.lab("ten")
+    plan, lab, mark = machines.plan(), home.lab("ten"), "be9c4010"
     lab.path.mkdir(parents=True)
-    provider = VirtualBoxProvider(home, lab, "be9c4010")
+    Journal(lab.journal).append(Record("lab", "begun", data={"provider": "virtualbox", "mark": mark}))
+    write_atomic(lab.spec, dump_spec(machines.spec))
+    provider = VirtualBoxProvider(home, lab, mark)
     for machine in plan.machines:
         provider.create(plan, machine)
-    begun = time.monotonic()
-    assert len(VirtualBoxProvider(home, lab, "be9c4010").status()) == len(plan.machines)
-    taken = time.monotonic() - begun
+    yield provider
     provider.destroy_all()
     shutil.rmtree(lab.path)
-    return taken
+
+
+def looks(provider: VirtualBoxProvider, home: Home) -> dict[str, Callable[[], object]]:
+    """Ways to look at the ten machines: by hand, by the command, and what `up` asks when nothing is to be done."""
+    command = [str(Path(sys.executable).with_name("labbuilder")), "status", "--lab", provider.lab.name]
+    environment = os.environ | {"LABBUILDER_HOME": str(home.path)}
+    return {
+        "bare list": lambda: vboxmanage("list", "--long", "vms"),
+        "status": lambda: subprocess.run(command, check=True, capture_output=True, env=environment),
+        "up's questions": lambda: [provider.status() for _ in range(2)],
+    }
+
+
+def timed(do: Callable[[], object]) -> float:
+    """Seconds that it takes."""
+    begun = time.monotonic()
+    do()
+    return time.monotonic() - begun
 
 
 def main() -> None:
@@ -119,15 +140,23 @@ def main() -> None:
             for name, measure in turns if number % 2 else reversed(turns):
                 os.sync()  # a gigabyte that the turn before wrote is not written out during this one
                 figures[name].append(measure())
-        ten = status_s(settings | {"clones": "linked"}, Home(folder / "home"))
+        home = Home(folder / "home")
+        with ten_machines(settings | {"clones": "linked"}, home) as ten:
+            ways = looks(ten, home)
+            for number in range(rounds):
+                for name, look in ways.items() if number % 2 else reversed(ways.items()):
+                    figures.setdefault(name, []).append(timed(look))
         userland.end_services("labbuilder-bench")
     medians = {name: statistics.median(found) for name, found in figures.items()}
-    ratio = medians["provider"] / medians["bare calls"]
+    ratios = {
+        "provider / bare calls": medians["provider"] / medians["bare calls"],
+        "status / bare list": medians["status"] / medians["bare list"],
+    }
     for name, found in figures.items():
-        print(f"{name:12} {medians[name]:6.2f} s  ({min(found):.2f} to {max(found):.2f})")
-    print(f"provider / bare calls = {ratio:.2f} in {rounds} rounds")
-    print(f"status of ten machines {ten:.2f} s")
-    print(json.dumps({"rounds": figures, "medians": medians, "ratio": ratio, "status_of_ten": ten}))
+        print(f"{name:14} {medians[name]:6.2f} s  ({min(found):.2f} to {max(found):.2f})")
+    for name, ratio in ratios.items():
+        print(f"{name} = {ratio:.2f} in {rounds} rounds")
+    print(json.dumps({"rounds": figures, "medians": medians, "ratios": ratios}))
 
 
 if __name__ == "__main__":

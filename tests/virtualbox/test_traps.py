@@ -19,7 +19,9 @@ from virtual_trial import MARK, Trial
 
 import labbuilder
 from labbuilder.errors import HostError, MachineError, ProviderUnavailableError
+from labbuilder.lab import Lab
 from labbuilder.providers.base import Finding, MachineState
+from labbuilder.providers.disks import built
 from labbuilder.providers.virtualbox import host, media
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.run import Result, run
@@ -287,6 +289,23 @@ def test_the_doctor_looks_at_the_real_one(vboxmanage: VBoxManage, tmp_path: Path
         assert "VBoxManage dhcpserver remove --network=labbuilder-x" in seen["DHCP servers"].resolution
     finally:
         vboxmanage.change("dhcpserver", "remove", "--network=labbuilder-x")
+
+
+def test_who_is_not_root_and_may_not_make_a_namespace_is_told_before_anything_is_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nobody is a real user without ids of his own to give away."""
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    monkeypatch.setattr(built, "_IN_NAMESPACE", (*nobody, *built._IN_NAMESPACE))
+    finding = host._builder()
+    assert not finding.ok
+    assert "only root can build disks here" in finding.seen
+    assert "unshare" in finding.seen
+    assert "--add-subuids" in finding.resolution
+    with pytest.raises(HostError, match="only root can build disks"):
+        built.build_raw(Lab("n").add_server().plan().image, tmp_path / "disk.raw", lambda _: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pyvbox_gives_the_same_answers_as_vboxmanage(trial: Trial, users: str, tmp_path: Path) -> None:

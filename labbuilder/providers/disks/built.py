@@ -22,6 +22,7 @@ _PARTITION_SECTOR = 2048
 _SECTOR = 512
 _BOOT_CODE_BYTES = 440  # the rest of the sector is the partition table
 _TOOLS = ("mmdebstrap", "mke2fs", "sfdisk", "grub-mkimage")
+_IN_NAMESPACE = ("unshare", "--map-root-user", "--map-auto", "--")
 _GRUB = Path("/usr/lib/grub/i386-pc")
 _GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "gzio")
 
@@ -62,6 +63,21 @@ def preflight() -> None:
             details=f"Missing: {', '.join(missing)}",
             resolution="apt install mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common",
         )
+    if os.geteuid() != 0:
+        _require_namespace()
+
+
+def _require_namespace() -> None:
+    """Who is not root builds in a user namespace that has many users: the tree's files belong to several."""
+    try:
+        run(*_IN_NAMESPACE, "true")
+    except CommandError as error:
+        raise HostError(
+            brief="only root can build disks here: this user may not make a user namespace with many users",
+            details=error.details,
+            resolution="apt install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER; "
+            "where the kernel forbids it (AppArmor, kernel.unprivileged_userns_clone=0), run image build as root",
+        ) from error
 
 
 def build_raw(recipe: ImageRecipe, raw: Path, note: Callable[[int], None], *, size_bytes: int = SIZE_BYTES) -> None:
@@ -104,7 +120,7 @@ def _fill(tar: Path, raw: Path, size_bytes: int) -> None:
         'tar -C "$tree" --xattrs --xattrs-include="*" --numeric-owner -xpf "$1"; rm -f "$1"; '
         f'mke2fs -q -F -t ext4 -m 0 -L {_LABEL} -O {_FEATURES} -E {options} -d "$tree" "$2" {kib}k'
     )
-    alone = [] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--map-auto", "--"]
+    alone = () if os.geteuid() == 0 else _IN_NAMESPACE
     run(*alone, "sh", "-c", script, "sh", tar, raw, raw.parent, timeout_s=1800)
 
 
