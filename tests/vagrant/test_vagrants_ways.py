@@ -303,14 +303,6 @@ def test_a_virtualbox_that_this_vagrant_does_not_know_is_told_by_both(
     assert "Vagrant 2.4.9" in told["versions"].resolution
 
 
-def test_what_fits_is_said_to_fit(vagrant: dict[str, Any], tmp_path: Path) -> None:
-    del vagrant
-    told = {finding.name: finding for finding in host.findings(Home(tmp_path))}
-    assert told["versions"].ok
-    assert told["versions"].seen == "Vagrant 2.3.4 knows VirtualBox 7.0.20"
-    assert not told["kernel module"].ok  # VirtualBox's own findings are there too
-
-
 def test_a_folder_is_handed_out_and_vagrant_can_use_it(vagrant: dict[str, Any], own: Home, tmp_path: Path) -> None:
     lab = Lab("class", home=own).add_server().add_server().add_client()
     lab.set(virtualbox=vagrant)

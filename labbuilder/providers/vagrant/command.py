@@ -86,7 +86,7 @@ class Vagrant:
 
     def version(self) -> str:
         """Vagrant's version, "2.3.4"."""
-        found = re.search(r"\d+(\.\d+)+", self._command("--version"))
+        found = re.search(r"\d+(\.\d+)+", self._run(None, "--version"))  # asked before there is a folder
         return found[0] if found else "0"
 
     def up(self, machine: str, up_to: UpTo) -> None:
@@ -155,11 +155,14 @@ class Vagrant:
                 raise told(tuple(error.cmd), error.returncode, said, _read(err)) from error
 
     def _command(self, *words: str) -> str:
+        return self._run(self.folder, *words)
+
+    def _run(self, folder: Path | None, *words: str) -> str:
         require_vagrant()
         with self._vboxmanage.alone():
             done = run(
                 "vagrant", *words, "--machine-readable",
-                ok=_ANY_STATUS, timeout_s=3600.0, env=self._environment(), folder=self.folder,
+                ok=_ANY_STATUS, timeout_s=3600.0, env=self._environment(), folder=folder,
             )  # fmt: skip
         if done.ok:
             return done.stdout
