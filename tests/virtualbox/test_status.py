@@ -101,7 +101,8 @@ def test_the_long_list_says_what_each_machine_says_of_itself(
     users, odd = tmp_path / "users", 'odd "name" {x}'
     for name, folder in ((odd, users), ("saved", users), ("lost", tmp_path / "lost")):
         vboxmanage.change("createvm", "--name", name, "--basefolder", folder, "--register")
-    story = "Name:   no\nState:   running (since x)\nNIC 1:   MAC: 000000000000, Attachment: NAT, Cable connected: off, Trace: off"
+    card = "NIC 1:   MAC: 000000000000, Attachment: NAT, Cable connected: off, Trace: off"
+    story = f"Name:   no\nState:   running (since x)\n{card}"
     cards = ("--nic1", "natnetwork", "--nic2", "generic", "--nic3", "null", "--nic4", "bridged")
     inner = ("--bridge-adapter4", "eth0", "--nic5", "intnet", "--intnet5", "it's, Cable connected: on")
     vboxmanage.change("modifyvm", odd, "--description", story, *cards, *inner, "--cable-connected5", "off")
