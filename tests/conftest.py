@@ -12,12 +12,18 @@ from typing import Any
 import pytest
 import userland
 import vagrantland
+from hypothesis import HealthCheck, settings
 from incus_cluster import Cluster
 from virtual_trial import Trial
 
 from labbuilder.lab import Lab
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home
+
+settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # that is the host's fault
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
