@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS := 3# at once; labs mostly wait, so two processors are enough for them
 HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux
 
 .PHONY: up test vbox-userland vbox-e2e incus-cluster lint types imports unit bench matrix docs clean help
@@ -10,7 +11,7 @@ up: $(VENV)/.runtime ## Bring up the guide's lab and prove it
 	$(BIN)/labbuilder up
 
 test: $(VENV)/.dev lint types imports ## All tests, the real labs among them
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --verbose
 
 vbox-userland: $(VENV)/.dev ## VirtualBox's userland in a cached tree, for the tests that start no VM
 	$(BIN)/python tests/support/userland.py

@@ -38,6 +38,14 @@ def lab(home: Home) -> Iterator[Lab]:
     guide.down()
 
 
+@pytest.fixture(scope="module")
+def drilled(home: Home) -> Iterator[Lab]:
+    """A lab of one module's own: its tests hold the lab's lock, kill who works on it, and break it."""
+    lab = Lab("drilled", home=home).add_server().add_server().add_client()
+    with lab.up():
+        yield lab
+
+
 @pytest.fixture(scope="session")
 def incus_cluster() -> Iterator[Cluster]:
     """A real Incus cluster of three members; LABBUILDER_TEST_INCUS names the folder of one that stays."""
