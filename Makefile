@@ -2,7 +2,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS := 3# at once; labs mostly wait, so two processors are enough for them
+# Files of tests at a time: labs mostly wait, so two processors are enough for four; 0: one after the other, in one process.
+WORKERS := 4
 HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux
 
 .PHONY: up test vbox-userland vbox-e2e incus-cluster lint types imports unit bench matrix docs clean help
