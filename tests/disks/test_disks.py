@@ -29,7 +29,7 @@ from labbuilder.wait import wait_until
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 MACS = ("52:54:00:aa:00:01", "52:54:00:aa:00:02", "52:54:00:aa:00:03")
 NAMES = {MACS[0]: "enp0s3", MACS[1]: "enp0s8", MACS[2]: MANAGEMENT_NIC}
-BOOT_S = 600.0  # emulated, and whatever else runs goes first
+BOOT_S = 600.0  # emulated, beside other tests
 PREPARE_S = 1800.0
 Boot = Callable[..., tuple[Qemu, Endpoint]]
 

@@ -13,7 +13,7 @@ import pytest
 
 from labbuilder.store import Home
 
-pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
+pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.measures]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/first-steps.md", "docs/primeros-pasos.md", "docs/failover.md", "docs/drills.md")

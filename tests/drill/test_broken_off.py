@@ -17,7 +17,7 @@ from labbuilder.lab import Lab
 from labbuilder.store import Home
 from labbuilder.wait import wait_until
 
-pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
+pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.measures]
 
 DRILL = (sys.executable, "-m", "labbuilder", "drill")
 ISC = "isc-dhcp-server"

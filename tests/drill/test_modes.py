@@ -13,7 +13,7 @@ import pytest
 from labbuilder.lab import Lab
 from labbuilder.store import Home
 
-pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
+pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.measures]
 
 
 def labbuilder(*words: str, folder: Path) -> tuple[int, dict[str, Any]]:

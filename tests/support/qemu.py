@@ -33,7 +33,6 @@ class Qemu:
     def __enter__(self) -> Self:
         # fmt: off
         argv: list[str | Path] = [
-            "nice", "-n", "5",  # it wants a whole core for minutes, and drills beside it are measured
             "qemu-system-x86_64", "-M", "pc,accel=tcg", "-global", "PIIX4_PM.acpi-root-pci-hotplug=off",
             "-cpu", "max", "-m", "1024", "-smp", "1", "-display", "none", "-nodefaults", "-no-reboot",
             "-device", "virtio-scsi-pci,addr=0x10", "-device", "scsi-hd,drive=root",
