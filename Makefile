@@ -2,6 +2,10 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+# So many files of tests at a time; 0: one after the other, in one process.
+WORKERS := 4
+DRILL_WORKERS := 3
+PARALLEL := --dist loadfile --no-loadscope-reorder --verbose
 HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux
 
 .PHONY: up test vbox-userland vbox-e2e incus-cluster lint types imports unit bench matrix docs clean help
@@ -10,7 +14,8 @@ up: $(VENV)/.runtime ## Bring up the guide's lab and prove it
 	$(BIN)/labbuilder up
 
 test: $(VENV)/.dev lint types imports ## All tests, the real labs among them
-	$(BIN)/pytest
+	$(BIN)/pytest -m measures --numprocesses $(DRILL_WORKERS) $(PARALLEL) --junitxml=build/tests/drills.xml
+	$(BIN)/pytest -m "not measures" --numprocesses $(WORKERS) $(PARALLEL) --junitxml=build/tests/rest.xml
 
 vbox-userland: $(VENV)/.dev ## VirtualBox's userland in a cached tree, for the tests that start no VM
 	$(BIN)/python tests/support/userland.py

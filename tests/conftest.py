@@ -20,10 +20,42 @@ from labbuilder.lab import Lab
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home
 
-settings.register_profile(
-    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)  # that is the host's fault
+# an example that takes long is the busy host's fault
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+# What takes long begins first, so that the workers of `make test` end together.
+FIRST = (
+    "drill/test_measured",
+    "drill/test_modes",
+    "docs",
+    "disks",
+    "contract",
+    "vagrant",
+    "incus",
+    "virtualbox",
+    "integration",
+)
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order in which the workers of `make test` take files."""
+    places = [f"{TESTS}/{name}" for name in FIRST]
+    items.sort(key=lambda item: next((n for n, place in enumerate(places) if str(item.path).startswith(place)), 99))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file is one worker's, and so is Incus: a host's 128 inotify instances are enough for one cluster."""
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415  only where there are workers
+
+    class OneCluster(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            incus = nodeid.startswith("tests/incus/") or nodeid.endswith("[incus]")
+            return "incus" if incus else str(super()._split_scope(nodeid))
+
+    return OneCluster(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +75,14 @@ def lab(home: Home) -> Iterator[Lab]:
     guide = Lab("guide", home=home).add_server().add_server().add_client().up()
     yield guide
     guide.down()
+
+
+@pytest.fixture(scope="module")
+def drilled(home: Home) -> Iterator[Lab]:
+    """A lab of one module's own: its tests hold the lab's lock, kill who works on it, and break it."""
+    lab = Lab("drilled", home=home).add_server().add_server().add_client()
+    with lab.up():
+        yield lab
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ import pytest
 
 from labbuilder.store import Home
 
-pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
+pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.measures]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/first-steps.md", "docs/primeros-pasos.md", "docs/failover.md", "docs/drills.md")
-# Too long to be run again: tests/integration/test_drill.py runs each drill, and another set of timers.
+# Too long to be run again: tests/drill runs each drill, and another set of timers.
 ELSEWHERE = {"labbuilder drill --all --report reports", "labbuilder drill power-cut --timers engine"}
 STATUS = {"labbuilder verify": 1}  # the pages break something and look
 

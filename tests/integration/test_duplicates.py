@@ -11,7 +11,7 @@ from labbuilder import failover
 from labbuilder.lab import Lab
 from labbuilder.store import Home
 
-pytestmark = pytest.mark.needs_root
+pytestmark = [pytest.mark.needs_root, pytest.mark.measures]
 
 CLIENTS = 40
 CONF = "/etc/kea/kea-dhcp4.conf"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,14 @@ from labbuilder.run import run
 from labbuilder.store import Home
 
 pytestmark = pytest.mark.needs_root
+
+UP_WITHOUT_MOUNTS = """
+from pathlib import Path
+from labbuilder.lab import Lab
+mounts = Path("/proc/self/mountinfo").read_text()
+Lab("twin").add_server().add_client().up()
+assert Path("/proc/self/mountinfo").read_text() == mounts
+"""
 
 
 def host_network() -> dict[str, str]:
@@ -35,10 +44,11 @@ def host_network() -> dict[str, str]:
 
 def test_two_labs_of_the_same_addresses_live_side_by_side_and_the_host_stays_as_it_is(home: Home, lab: Lab) -> None:
     before = host_network()
-    mounts = Path("/proc/self/mountinfo").read_text()
-    twin = Lab("twin", home=home).add_server().add_client().up()
+    # where nothing is seen that other tests mount meanwhile
+    alone = ("unshare", "--mount", "--propagation=private", sys.executable, "-c", UP_WITHOUT_MOUNTS)
+    run(*alone, env={"LABBUILDER_HOME": str(home.path)}, timeout_s=300.0)
+    twin = Lab("twin", home=home).add_server().add_client()
     assert host_network() == before
-    assert Path("/proc/self/mountinfo").read_text() == mounts
     twin.verify().raise_for_failures()
     lab.verify().raise_for_failures()
     twin.down()

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from debian_packages import install
 
 from labbuilder.run import run
 
@@ -57,23 +56,9 @@ return {language: document.documentElement.lang, text: document.body.innerText,
 """
 
 
-def install() -> None:
-    """Debian's packages, unless they are there."""
-    lock = Path("/var/lock/labbuilder-tests-browser.lock")
-    with FileLock(lock):
-        asked = subprocess.run(
-            ["dpkg-query", "-W", "-f=${Status}\\n", *PACKAGES], capture_output=True, text=True, check=False
-        )
-        if asked.stdout.splitlines() == ["install ok installed"] * len(PACKAGES):
-            return
-        run("apt-get", "update", "-qq", timeout_s=300.0)
-        options = ("-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300")
-        run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", *options, *PACKAGES, timeout_s=600.0)
-
-
 def look(page: Path, folder: Path, *, width: int = 1100, scheme: str = "light") -> dict[str, Any]:
     """What the browser saw of the page; ``folder`` gets shot.png and page.pdf."""
-    install()
+    install(*PACKAGES)
     inside = 'ip link set lo up; exec "$0" "$@"'  # the driver is spoken to over it
     argv = [sys.executable, __file__, str(page), str(folder), str(width), scheme]
     said = run("unshare", "--net", "sh", "-c", inside, *argv, timeout_s=120.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,19 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from labbuilder.providers.virtualbox.ports import free_port
-from labbuilder.run import host_environment
 
-_TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "sfdisk": "fdisk"}
-TEST_PACKAGES = [*_TOOLS.values(), "grub-pc-bin", "grub-common"]
-
-
-def need_qemu() -> None:
-    """Install what these tests alone need."""
-    if all(shutil.which(tool) for tool in _TOOLS) and Path("/usr/lib/grub/i386-pc/boot.img").exists():
-        return
-    env = host_environment({"DEBIAN_FRONTEND": "noninteractive"})
-    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *TEST_PACKAGES]):
-        subprocess.run(["apt-get", *words], env=env, check=True, stdout=subprocess.DEVNULL)
+PACKAGES = ("qemu-system-x86", "qemu-utils", "fdisk", "grub-pc-bin", "grub-common")
 
 
 @dataclass

@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from labbuilder.run import run
+import debian_packages
 
 REPORTED = "7.0.20r163906"
 _SHIM = """\
@@ -26,9 +26,7 @@ exec {real} "$@"
 def install() -> None:
     """Debian's vagrant, unless there is one."""
     if shutil.which("vagrant") is None:
-        env = {"DEBIAN_FRONTEND": "noninteractive"}
-        run("apt-get", "update", "-qq", timeout_s=300.0)
-        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "vagrant", env=env, timeout_s=1200.0)
+        debian_packages.install("vagrant")
 
 
 def shim(folder: Path, version: str = REPORTED) -> Path:
