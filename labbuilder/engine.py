@@ -18,7 +18,8 @@ from labbuilder.providers.choice import choose, open_provider
 from labbuilder.provisioning import Change, FileDiff, configure, difference
 from labbuilder.session import Session, lab_identity
 from labbuilder.spec.load import dump_spec, load_spec
-from labbuilder.spec.models import Incus, LabSpec
+from labbuilder.spec.models import LabSpec
+from labbuilder.spec.providers import Incus
 from labbuilder.store import Home, LabDir, locked, remove_tree, unwritable, write_atomic
 from labbuilder.transport import Shell
 from labbuilder.verify import Verification, checks_for, run_checks

@@ -10,9 +10,11 @@ from labbuilder.providers.base import Finding
 from labbuilder.providers.images import room
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.images import NEEDED_BYTES
+from labbuilder.providers.incus.networks import may_make_networks
 from labbuilder.providers.incus.placement import Member
 from labbuilder.providers.incus.remotes import find_remote
-from labbuilder.spec.models import Incus
+from labbuilder.providers.incus.words import NotPermittedError
+from labbuilder.spec.providers import Incus
 from labbuilder.store import Home
 
 NEEDED = {
@@ -31,6 +33,41 @@ def preflight(api: Api, settings: Incus) -> None:
     for finding in _server(api, settings):
         if not finding.ok:
             raise HostError(brief=f"{finding.name}: {finding.seen}", resolution=finding.resolution)
+
+
+def require_projects(api: Api, project: str) -> None:
+    """Raise unless the lab may have a project of its own: who may not ask for it may not make it.
+
+    Raises:
+        HostError: It may not.
+    """
+    try:
+        api.find(f"/1.0/projects/{project}")
+    except NotPermittedError as error:
+        mine = ", ".join(sorted(path.rsplit("/", 1)[-1] for path in api.get("/1.0/projects"))) or "none"
+        raise HostError(
+            brief="this certificate is restricted to projects, so the lab can't have one of its own",
+            details=f"{error.details}\nThe projects that it may use: {mine}",
+            resolution="name one of them with --project, or in the spec (incus: project:)",
+        ) from error
+
+
+def may_place(api: Api) -> bool:
+    """We may choose the members of the project that is asked."""
+    about = api.find(f"/1.0/projects/{api.project}")
+    config = about["config"] if about else {}
+    if config.get("restricted") != "true" or config.get("restricted.cluster.target") == "allow":
+        return True
+    return may_make_networks(api)  # who has every right is not bound by it
+
+
+def no_placement(project: str) -> HostError:
+    """The error for a placement in a project that leaves it to Incus."""
+    return HostError(
+        brief=f"placement: the project {project} lets nobody choose the members",
+        resolution="leave placement out, or ask who runs the server: "
+        f"incus project set {project} restricted.cluster.target=allow",
+    )
 
 
 def findings(home: Home, settings: Incus) -> tuple[Finding, ...]:

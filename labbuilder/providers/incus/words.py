@@ -6,12 +6,22 @@ import re
 
 from labbuilder.errors import HostError, LabError, MachineError
 
+
+class NotPermittedError(HostError):
+    """Who we are to the server may not do that."""
+
+
 # What Incus says, our brief, what to do; the first that fits.
 _KNOWN: tuple[tuple[str, str, str], ...] = (
     (
-        r"not authorized|forbidden|certificate is restricted|permission",
-        "Incus does not permit it",
-        "ask for rights on the project (incus config trust), or use --project with one of yours",
+        r"doesn't allow for snapshot creation",
+        "the Incus project allows no snapshots",
+        "ask who runs the server: incus project set PROJECT restricted.snapshots=allow",
+    ),
+    (
+        r"network not allowed in project",
+        "the Incus project may not use that network",
+        "ask who runs the server: incus project set PROJECT restricted.networks.access=NETWORK,NETWORK",
     ),
     (
         r"project.* not found|not found.*project",
@@ -37,6 +47,8 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "incus cluster list shows it; switch it on again",
     ),
 )
+_FORBIDDEN = r"not authorized|forbidden|certificate is restricted|permission"
+_ASK = "ask for rights on the project (incus config trust), or use --project with one of yours"
 
 
 def refusal(said: str, code: int, asked: str) -> LabError:
@@ -48,11 +60,11 @@ def refusal(said: str, code: int, asked: str) -> LabError:
         asked: What was asked for.
     """
     details = f"Asked: {asked}\nIncus said ({code}): {said}"
-    if code == 403:  # noqa: PLR2004  Forbidden
-        said = f"not authorized: {said}"
     for pattern, brief, resolution in _KNOWN:
         if re.search(pattern, said, re.IGNORECASE):
             return HostError(brief=brief, details=details, resolution=resolution)
+    if code == 403 or re.search(_FORBIDDEN, said, re.IGNORECASE):  # noqa: PLR2004  as in HTTP
+        return NotPermittedError(brief="Incus does not permit it", details=details, resolution=_ASK)
     return MachineError(
         brief=f"Incus refused: {said.splitlines()[0] if said else code}",
         details=details,

@@ -16,10 +16,10 @@ from labbuilder.providers.incus import host
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.images import cache_name, image_name
 from labbuilder.providers.incus.networks import network_name
-from labbuilder.providers.incus.placement import Member, place
+from labbuilder.providers.incus.placement import Member, check_wishes, place
 from labbuilder.providers.incus.remotes import Token, check_name, url_of
-from labbuilder.providers.incus.words import refusal
-from labbuilder.spec.models import Incus
+from labbuilder.providers.incus.words import NotPermittedError, refusal
+from labbuilder.spec.providers import Incus
 
 MEMBERS = tuple(Member(f"h{n}", f"https://10.0.0.{n}:8443", groups=("default",)) for n in (1, 2, 3))
 GUIDE = ("server1", "server2", "client1")
@@ -28,8 +28,8 @@ GUIDE = ("server1", "server2", "client1")
 @pytest.mark.parametrize(
     ("said", "code", "kind", "brief"),
     [
-        ("Certificate is restricted", 403, HostError, "Incus does not permit it"),
-        ("", 403, HostError, "Incus does not permit it"),
+        ("Certificate is restricted", 403, NotPermittedError, "Incus does not permit it"),
+        ("", 403, NotPermittedError, "Incus does not permit it"),
         ("Project not found", 404, HostError, "there is no such Incus project"),
         ("write /x: no space left on device", 400, HostError, "the storage pool of Incus is full"),
         ("Unable to unpack image, run out of disk space", 400, HostError, "the storage pool of Incus is full"),
@@ -74,14 +74,29 @@ def test_wishes_come_first_and_members_that_are_off_are_passed_over() -> None:
     assert place(["x"], MEMBERS, {}, taken={"a": "h1", "b": "h2"}, spread=True) == {"x": "h3"}
     racks = (MEMBERS[0], Member("h9", "", groups=("racks",)))
     assert place(GUIDE, racks, {"client1": "@racks"}, taken={}, spread=True)["client1"] == "h9"
-    for wish in ("h2", "@racks", "@none", "h7"):
-        with pytest.raises(SpecError, match=f"take server1: {wish} was asked for"):
+    for wish, why in (
+        ("h2", "h2 is offline"),
+        ("@racks", "@racks is offline"),
+        ("@none", "no member is in a group none"),
+        ("h7", "no member is h7"),
+    ):
+        with pytest.raises(SpecError, match=f"server1 can be placed nowhere: {why}"):
             place(GUIDE, off, {"server1": wish}, taken={}, spread=True)
+        with pytest.raises(SpecError, match=why):
+            check_wishes({"client1": wish}, off)
+    with pytest.raises(SpecError, match="all members are offline"):
+        place(GUIDE, off[1:2], {}, taken={}, spread=True)
 
 
 def test_a_placement_of_an_unknown_machine_is_an_error_of_the_spec() -> None:
     with pytest.raises(SpecError, match=r"placement.*server9 is no machine of the lab"):
         Lab("x").add_server().incus(placement={"server9": "h1"}).plan()
+
+
+def test_nic_2_is_on_one_network() -> None:
+    lab = Lab("x").add_server().incus(bridged="br0", networks={"internal": "a", "bridged": "b"})
+    with pytest.raises(SpecError, match=r"incus.networks.bridged: NIC 2 is connected to br0 already"):
+        lab.plan()
 
 
 def test_a_token_is_read_and_addresses_as_people_write_them() -> None:
