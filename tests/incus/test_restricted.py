@@ -26,8 +26,7 @@ incus network create {name} --type bridge ipv4.address=none ipv6.address=none {m
 """
 _SERVED = "ipv4.address=10.9.8.1/24 ipv4.dhcp=false dns.mode=none"  # the members have no dnsmasq
 _FORGET = """
-for image in $(incus image list --project pupils -c f -f csv); do incus image delete --project pupils $image; done
-incus project delete pupils
+incus query --wait -X DELETE "/1.0/projects/pupils?force=1"
 incus network delete pupili
 incus network delete pupilb
 for own in $(incus config trust list -c nf -f csv | sed -n s/^pupil,//p); do incus config trust remove $own; done
