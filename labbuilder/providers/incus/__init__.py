@@ -10,6 +10,7 @@ networks.py    two bridges that reach over all members, or those that were made 
 world.py       the simulated world behind the bridged LAN, one container a lab
 placement.py   which machine goes to which member
 images.py      the machines' image, uploaded once to a server
+pruning.py     removing it where nobody uses it
 host.py        what the server has and lacks
 words.py       what Incus says when it refuses
 """

@@ -19,6 +19,8 @@ from labbuilder.providers.incus.client import Api
 
 NEEDED_BYTES = 900_000_000  # mmdebstrap's tree, its tar of 270 MB and the packed one of 100 MB
 KEY = "user.labbuilder."
+MARK = "labbuilder"
+"""The property by which an image on a server is known as ours."""
 _PACKAGES_EXPECTED = 195  # for the bar alone
 _ROOT = "rootfs.tar.gz"
 _TEMPLATES = {
@@ -80,7 +82,7 @@ def _metadata(recipe: ImageRecipe) -> bytes:
     about = {
         "architecture": "x86_64",
         "creation_date": 1,
-        "properties": {"os": "Debian", "release": recipe.suite, "description": f"labbuilder: {recipe.suite}"},
+        "properties": {"os": "Debian", "release": recipe.suite, MARK: recipe.digest},
         "templates": templates,
     }
     files = {"metadata.yaml": yaml.safe_dump(about)}

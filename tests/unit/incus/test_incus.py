@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from labbuilder.errors import HostError, MachineError, SpecError
 from labbuilder.lab import Lab
-from labbuilder.providers.incus import host
+from labbuilder.providers.incus import host, pruning
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.images import cache_name, image_name
 from labbuilder.providers.incus.networks import network_name
@@ -141,3 +141,15 @@ def test_an_old_server_and_one_that_does_not_know_us_are_told_before(auth: str, 
     with pytest.raises(HostError, match=told) as caught:
         host.preflight(cast("Api", _Old(auth)), Incus())
     assert caught.value.resolution
+
+
+class _Cluster:
+    """A server with one image of ours, and one instance on a member that is offline: of it Incus tells no config."""
+
+    def get(self, path: str, **query: str) -> Any:
+        return [{"name": "x", "config": None, "location": "h3"}]
+
+
+def test_images_stay_while_a_member_is_offline_whose_instances_may_use_them() -> None:
+    with pytest.raises(HostError, match=r"h3 use can't be seen: offline"):
+        pruning.used(cast("Api", _Cluster()))
