@@ -284,9 +284,10 @@ class LabSpec(Model):
         if self.incus.networks.bridged and self.incus.bridged != "simulated":
             yield ("incus", "networks", "bridged"), f"NIC 2 is connected to {self.incus.bridged} already (bridged)"
         names = {server.name for server in self.servers} | {client.name for client in self.clients}
-        for machine in self.incus.placement:
-            if machine not in names:
-                yield ("incus", "placement", machine), f"{machine} is no machine of the lab"
+        for key in ("placement", "machines"):
+            for machine in getattr(self.incus, key):
+                if machine not in names:
+                    yield ("incus", key, machine), f"{machine} is no machine of the lab"
 
     def _failover_problems(self) -> Iterator[Problem]:
         failover = self.dhcp.failover

@@ -76,6 +76,10 @@ class Incus(Model):
     """On a cluster, servers and clients go to different members; false keeps a lab on one."""
     placement: dict[HostName, MemberName] = {}  # noqa: RUF012  pydantic copies it
     """Machine to member, or to @GROUP of members; who is not named is placed by labbuilder."""
+    machine: Literal["container", "vm"] = "container"
+    """What each machine is; no vm was ever seen to start on Incus, so who asks for one is told why it can't be."""
+    machines: dict[HostName, Literal["container", "vm"]] = {}  # noqa: RUF012  pydantic copies it
+    """Machine to what it is, where it differs."""
     memory_mib: Annotated[int, Field(ge=64, le=1048576)] | None = None
     """Limit of a machine's memory; said nothing, none."""
     cpus: Annotated[int, Field(ge=1, le=512)] | None = None

@@ -164,6 +164,19 @@ def test_machines_go_where_the_spec_says(home: Home, incus_remote: str, api: Api
         api.remove("/1.0/cluster/groups/racks")
 
 
+@pytest.mark.parametrize("settings", [{"machine": "vm"}, {"machines": {"client1": "vm"}}])
+def test_virtual_machines_are_refused_with_the_members_that_cant_before_anything_is_made(
+    home: Home, incus_remote: str, api: Api, settings: dict[str, object]
+) -> None:
+    before = everything(api)
+    with pytest.raises(
+        HostError, match=r"(?s)h1, h2, h3 can't run virtual machines.*h1: it has lxc alone. KVM support"
+    ):
+        guide(home, incus_remote, "vms").incus(**settings).up()
+    assert not home.lab("vms").path.exists()
+    assert everything(api) == before
+
+
 def test_labs_of_the_same_addresses_live_side_by_side_in_a_project_of_the_users(
     home: Home, incus_remote: str, api: Api, tmp_path: object
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from labbuilder.errors import HostError, LabError
@@ -21,6 +21,7 @@ NEEDED = {
     "nic_attached_connected": "cables that can be unplugged",
     "image_template_permissions": "images that give a machine its keys",
 }
+_NO_KIND = "Instance type not operational"
 _OFFER = "Debian 13 has a version that will do in trixie-backports: apt install -t trixie-backports incus"
 
 
@@ -50,6 +51,37 @@ def require_projects(api: Api, project: str) -> None:
             details=f"{error.details}\nThe projects that it may use: {mine}",
             resolution="name one of them with --project, or in the spec (incus: project:)",
         ) from error
+
+
+def require_machines(api: Api, settings: Incus, found: Sequence[Member]) -> None:
+    """Raise where the spec asks for virtual machines.
+
+    Raises:
+        HostError: Members can't run them, and why; or all could, and it is labbuilder that can't make them.
+    """
+    if "vm" not in (settings.machine, *settings.machines.values()):
+        return
+    servers = [api.get("/1.0", target=member.name) for member in found if member.online] or [api.get("/1.0")]
+    drivers = {seen["environment"]["server_name"]: seen["environment"]["driver"] for seen in servers}
+    lacking = [name for name, driver in drivers.items() if "qemu" not in driver]
+    if not lacking:
+        raise HostError(
+            brief="machine: vm: labbuilder makes no virtual machines on Incus yet, though the server could run them",
+            resolution="say `machine: container`; --provider virtualbox makes virtual machines on this host",
+        )
+    said = {w["location"] or lacking[0]: w["last_message"] for w in _warnings(api) if w["type"] == _NO_KIND}
+    raise HostError(
+        brief=f"machine: vm: {', '.join(lacking)} can't run virtual machines",
+        details="\n".join(f"{name}: it has {drivers[name]} alone. {said.get(name, '')}".rstrip() for name in lacking),
+        resolution="say `machine: container`; --provider virtualbox makes virtual machines on this host",
+    )
+
+
+def _warnings(api: Api) -> list[dict[str, Any]]:
+    try:
+        return list(api.get("/1.0/warnings", recursion="1", project=""))
+    except NotPermittedError:  # they are the admin's
+        return []
 
 
 def may_place(api: Api) -> bool:

@@ -78,6 +78,7 @@ class IncusProvider:
         if self.settings.project is None:
             host.require_projects(self._shared, self.project)
         members = host.members(self._shared)
+        host.require_machines(self._shared, self.settings, members)
         check_wishes(self.settings.placement, members)
         if self.settings.placement and not host.may_place(self._shared):
             raise host.no_placement(self.project)

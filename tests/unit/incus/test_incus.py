@@ -88,9 +88,10 @@ def test_wishes_come_first_and_members_that_are_off_are_passed_over() -> None:
         place(GUIDE, off[1:2], {}, taken={}, spread=True)
 
 
-def test_a_placement_of_an_unknown_machine_is_an_error_of_the_spec() -> None:
-    with pytest.raises(SpecError, match=r"placement.*server9 is no machine of the lab"):
-        Lab("x").add_server().incus(placement={"server9": "h1"}).plan()
+def test_what_is_said_of_an_unknown_machine_is_an_error_of_the_spec() -> None:
+    for key, value in (("placement", "h1"), ("machines", "vm")):
+        with pytest.raises(SpecError, match=rf"{key}.*server9 is no machine of the lab"):
+            Lab("x").add_server().incus(**{key: {"server9": value}}).plan()
 
 
 def test_nic_2_is_on_one_network() -> None:
@@ -153,3 +154,17 @@ class _Cluster:
 def test_images_stay_while_a_member_is_offline_whose_instances_may_use_them() -> None:
     with pytest.raises(HostError, match=r"h3 use can't be seen: offline"):
         pruning.used(cast("Api", _Cluster()))
+
+
+class _Able:
+    """A server of one host that runs virtual machines too."""
+
+    def get(self, path: str, **query: str) -> Any:
+        return {"environment": {"server_name": "alone", "driver": "lxc | qemu"}}
+
+
+def test_virtual_machines_are_refused_where_they_could_run_too() -> None:
+    host.require_machines(cast("Api", _Able()), Incus(), ())
+    host.require_machines(cast("Api", _Able()), Incus(machines={"server1": "container"}), ())
+    with pytest.raises(HostError, match="makes no virtual machines on Incus yet"):
+        host.require_machines(cast("Api", _Able()), Incus(machines={"server1": "vm"}), ())
