@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +19,10 @@ from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 
-# What docs/incus.md tells the admin to do, but for the interface between the members: here it is br0.
+PAGE = Path(__file__).resolve().parents[2] / "docs/incus.md"
 _NETWORK = """
-for member in h1 h2 h3; do incus network create {name} --type bridge --target $member tunnel.vx.interface=br0; done
-incus network create {name} --type bridge ipv4.address=none ipv6.address=none {more} \
-    tunnel.vx.protocol=vxlan tunnel.vx.id={vxlan}
+for member in h1 h2 h3; do incus network create {name} --target $member tunnel.vx.interface=br0; done
+incus network create {name} ipv6.address=none {more} tunnel.vx.protocol=vxlan tunnel.vx.id={vxlan}
 """
 _SERVED = "ipv4.address=10.9.8.1/24 ipv4.dhcp=false dns.mode=none"  # the members have no dnsmasq
 _FORGET = """
@@ -44,10 +44,8 @@ def pupil(home: Home, tmp_path: Path, incus_cluster: Cluster) -> Iterator[Home]:
     own = Home(tmp_path / "home")
     own.path.mkdir()
     own.images.symlink_to(home.images.resolve())
-    make = "".join(_NETWORK.format(name=f"pupil{kind}", vxlan=71 + n, more="") for n, kind in enumerate("ib"))
-    admin(incus_cluster, f"incus project create pupils -c restricted=true {make}")
-    admin(incus_cluster, "incus project set pupils restricted.networks.access=pupili,pupilb")
-    said = admin(incus_cluster, "incus config trust add pupil --restricted --projects pupils")
+    (commands,) = re.findall("^```sh\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    said = admin(incus_cluster, commands.replace("IFACE", "br0"))
     try:
         with relayed(incus_cluster.keeper, incus_cluster.member(1).address, 8443) as address:
             add_remote(own, "school", address=address, token=said.split()[-1], trusts=lambda _: False)
