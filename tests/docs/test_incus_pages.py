@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import userland
 from incus_cluster import Cluster, member_root
-from test_commands import ROOT, commands
+from pages import ROOT, commands
 
 from labbuilder.store import Home, remove_tree
 
