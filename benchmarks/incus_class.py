@@ -23,7 +23,7 @@ from incus_cluster import Cluster  # noqa: E402  it lies with the tests
 from labbuilder.lab import Lab  # noqa: E402
 from labbuilder.parallel import for_each  # noqa: E402
 from labbuilder.providers.incus.provider import IncusProvider  # noqa: E402
-from labbuilder.store import Home  # noqa: E402
+from labbuilder.store import Home, remove_tree  # noqa: E402
 
 STEP = 10
 AT_ONCE = 4
@@ -72,6 +72,7 @@ def main() -> None:
 
         def make(number: int) -> None:
             plan = labs[number].plan()
+            home.lab(labs[number].name).path.mkdir(parents=True)
             providers[number].preflight()
             providers[number].ensure_networks(plan)
             for_each(plan.machines, lambda machine: providers[number].create(plan, machine))
@@ -93,6 +94,7 @@ def main() -> None:
         told("labs removed", count - len(left), begun)
     finally:
         cluster.down()
+        remove_tree(folder)
 
 
 if __name__ == "__main__":

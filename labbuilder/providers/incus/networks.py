@@ -6,9 +6,9 @@ Who may not make networks, as with a certificate that is restricted to projects,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from labbuilder.errors import HostError, MachineError
@@ -21,6 +21,7 @@ from labbuilder.spec.providers import Incus
 
 MARK_KEY = "user.labbuilder.mark"
 _KINDS: dict[NetworkKind, str] = {"internal": "i", "bridged": "b"}
+_OF_A_LAB = re.compile("lb[0-9a-f]{8}[ib]")
 _IDS = 1 << 24  # of VXLAN
 _SILENT = {"ipv4.address": "none", "ipv6.address": "none"}  # so there is no dnsmasq: no DHCP, no DNS
 _PAGE = "docs/incus.md, A certificate for one project, has the commands"
@@ -143,9 +144,9 @@ class LabNetworks:
 
     def made(self) -> tuple[str, ...]:
         """The networks that bear the lab's mark, or are the unfinished beginning of one."""
-        names = {network_name(self._mark, kind) for kind in _KINDS}
-        found: Iterable[dict[str, Any]] = self._api.get("/1.0/networks", recursion="1", project="default")
-        return tuple(sorted(n["name"] for n in found if n["managed"] and n["name"] in names))
+        names = [network_name(self._mark, kind) for kind in _KINDS if kind not in self._given]
+        found = {name: self._api.find(f"/1.0/networks/{name}", project="default") for name in names}
+        return tuple(name for name, seen in found.items() if seen and seen["managed"])
 
 
 def may_make_networks(api: Api) -> bool:
@@ -184,12 +185,12 @@ def _prepare(api: Api, name: str, member: Member) -> None:
 def _cluster_interface(api: Api, member: Member) -> str | None:
     """The interface that has the member's address in the cluster; None lets Incus take that of the default route."""
     address = urlsplit(member.url).hostname
-    for network in api.get("/1.0/networks", recursion="1", target=member.name, project="default"):
-        if network["managed"] or network["type"] == "loopback":
-            continue
-        state = api.find(f"/1.0/networks/{network['name']}/state", target=member.name, project="default")
-        if state and any(found["address"] == address for found in state["addresses"] or ()):
-            return str(network["name"])
+    for path in api.get("/1.0/networks", target=member.name, project="default"):
+        name = path.rsplit("/", 1)[-1]
+        if not _OF_A_LAB.fullmatch(name):  # there may be hundreds
+            state = api.find(f"/1.0/networks/{name}/state", target=member.name, project="default")
+            if state and any(found["address"] == address for found in state["addresses"] or ()):
+                return str(name)
     return None
 
 

@@ -23,6 +23,7 @@ from labbuilder.providers.incus.networks import MARK_KEY, LabNetworks
 from labbuilder.providers.incus.placement import Member, check_wishes, place
 from labbuilder.providers.incus.relay import Relay
 from labbuilder.providers.incus.remotes import find_remote
+from labbuilder.providers.incus.words import went_off
 from labbuilder.spec.providers import Incus
 from labbuilder.store import Home, LabDir
 from labbuilder.transport import Endpoint
@@ -176,12 +177,7 @@ class IncusProvider:
         if state is MachineState.LOST:
             raise self._instances.lost(name)
         if state in (None, MachineState.STOPPED):
-            lines = self.console(name).read_text(errors="replace").splitlines()[-10:]
-            raise MachineError(
-                brief=f"{name} went off while it was waited for",
-                details="\n".join(lines) or None,
-                resolution=f"labbuilder console {name} shows the rest; labbuilder up starts it again",
-            )
+            raise went_off(name, self.console(name).read_text(errors="replace").splitlines()[-10:])
 
     def _settle_world(self) -> None:
         with self._settling:

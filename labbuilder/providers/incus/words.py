@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from labbuilder.errors import HostError, LabError, MachineError
 
@@ -69,4 +70,17 @@ def refusal(said: str, code: int, asked: str) -> LabError:
         brief=f"Incus refused: {said.splitlines()[0] if said else code}",
         details=details,
         resolution="labbuilder doctor --provider incus looks at the server",
+    )
+
+
+def went_off(name: str, last_lines: Sequence[str]) -> MachineError:
+    """The error for a machine that went off while it booted, by what its console said last."""
+    crowded = any("inotify" in line and "Too many open files" in line for line in last_lines)
+    return MachineError(
+        brief=f"{name} went off while it was waited for",
+        details="\n".join(last_lines) or None,
+        resolution="too many containers for the member's kernel: sysctl fs.inotify.max_user_instances=1048576 there, "
+        "or fewer labs at once (docs/scale.md)"
+        if crowded
+        else f"labbuilder console {name} shows the rest; labbuilder up starts it again",
     )

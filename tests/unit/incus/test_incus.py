@@ -18,7 +18,7 @@ from labbuilder.providers.incus.images import cache_name, image_name
 from labbuilder.providers.incus.networks import network_name
 from labbuilder.providers.incus.placement import Member, check_wishes, place
 from labbuilder.providers.incus.remotes import Token, check_name, url_of
-from labbuilder.providers.incus.words import NotPermittedError, refusal
+from labbuilder.providers.incus.words import NotPermittedError, refusal, went_off
 from labbuilder.spec.providers import Incus
 
 MEMBERS = tuple(Member(f"h{n}", f"https://10.0.0.{n}:8443", groups=("default",)) for n in (1, 2, 3))
@@ -50,6 +50,12 @@ def test_a_refusal_says_what_to_do(said: str, code: int, kind: type, brief: str)
     assert error.brief.startswith(brief)
     assert error.resolution
     assert "GET /x" in str(error)
+
+
+def test_a_crowded_kernel_is_told_by_what_a_container_said_last() -> None:
+    said = ["Failed to create control group inotify object: Too many open files", "Exiting PID 1..."]  # as one did
+    assert "fs.inotify.max_user_instances" in str(went_off("server1", said))
+    assert "labbuilder console server1" in str(went_off("server1", ["Exiting PID 1..."]))
 
 
 @given(st.integers(0, 2**32 - 1))
