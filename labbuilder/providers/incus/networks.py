@@ -21,7 +21,7 @@ from labbuilder.spec.providers import Incus
 
 MARK_KEY = "user.labbuilder.mark"
 _KINDS: dict[NetworkKind, str] = {"internal": "i", "bridged": "b"}
-_OF_A_LAB = re.compile("lb[0-9a-f]{8}[ib]")
+_NO_WAY_OUT = re.compile("lo|lb[0-9a-f]{8}[ib]")  # of the labs' networks there may be hundreds
 _IDS = 1 << 24  # of VXLAN
 _SILENT = {"ipv4.address": "none", "ipv6.address": "none"}  # so there is no dnsmasq: no DHCP, no DNS
 _PAGE = "docs/incus.md, A certificate for one project, has the commands"
@@ -187,7 +187,7 @@ def _cluster_interface(api: Api, member: Member) -> str | None:
     address = urlsplit(member.url).hostname
     for path in api.get("/1.0/networks", target=member.name, project="default"):
         name = path.rsplit("/", 1)[-1]
-        if not _OF_A_LAB.fullmatch(name):  # there may be hundreds
+        if not _NO_WAY_OUT.fullmatch(name):
             state = api.find(f"/1.0/networks/{name}/state", target=member.name, project="default")
             if state and any(found["address"] == address for found in state["addresses"] or ()):
                 return str(name)
