@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 
 import yaml
+from filelock import FileLock
 
 from labbuilder import progress
 from labbuilder.plan.model import ImageRecipe
@@ -61,9 +62,11 @@ def ensure_image(api: Api, cache: ImageCache, recipe: ImageRecipe) -> None:
     folder = cache.ensure(
         cache_name(recipe), "rootfs", recipe.suite, NEEDED_BYTES, lambda part, step: _make(recipe, part, step)
     )
-    with progress.step("upload") as step, open(folder / _ROOT, "rb") as root:
-        step.detail = api.remote.shown
-        api.upload_image(_metadata(recipe), root, name)
+    with FileLock(cache.folder / f".{name}.upload.lock"):  # of labs side by side one uploads it
+        if fingerprint(api, name) is None:
+            with progress.step("upload") as step, open(folder / _ROOT, "rb") as root:
+                step.detail = api.remote.shown
+                api.upload_image(_metadata(recipe), root, name)
 
 
 def _make(recipe: ImageRecipe, folder: Path, step: progress.Step) -> None:
