@@ -15,10 +15,12 @@ from labbuilder.parallel import for_each, one_by_one
 from labbuilder.plan import MachinePlan, Plan, build_plan
 from labbuilder.providers.base import MachineState, ManyAtOnce, Provider
 from labbuilder.providers.choice import choose, open_provider
+from labbuilder.providers.images import ImageCache
 from labbuilder.provisioning import Change, FileDiff, configure, difference
 from labbuilder.session import Session, lab_identity
 from labbuilder.spec.load import dump_spec, load_spec
-from labbuilder.spec.models import Incus, LabSpec
+from labbuilder.spec.models import LabSpec
+from labbuilder.spec.providers import Incus
 from labbuilder.store import Home, LabDir, locked, remove_tree, unwritable, write_atomic
 from labbuilder.transport import Shell
 from labbuilder.verify import Verification, checks_for, run_checks
@@ -324,11 +326,31 @@ def build_image(spec: LabSpec, home: Home) -> str | None:
     return provider.image_name(plan)
 
 
-def images_in_use(home: Home) -> frozenset[str]:
-    """The names of the images of all labs that are there."""
-    specs = (load_spec(home.lab(name).spec) for name in home.lab_names() if home.lab(name).spec.exists())
+@dataclass(frozen=True)
+class Pruned:
+    """What `prune_images` did.
+
+    Attributes:
+        removed: The images; on a server, with its name.
+        left: Servers whose images could not be looked at or removed, and why.
+    """
+
+    removed: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def prune_images(home: Home) -> Pruned:
+    """Remove the images that no lab uses, here and on the Incus servers that are known."""
+    from labbuilder.providers.incus.pruning import prune_servers  # noqa: PLC0415  who asks for it
+
+    specs = [load_spec(home.lab(name).spec) for name in home.lab_names() if home.lab(name).spec.exists()]
     names = (provider.image_name(plan) for plan, provider in (_planned(spec, home) for spec in specs))
-    return frozenset(name for name in names if name)
+    here = ImageCache(home).prune(frozenset(name for name in names if name))
+    there = prune_servers(home, (spec.incus.remote for spec in specs if spec.provider == "incus"))
+    return Pruned(
+        (*(image.name for image in here), *(f"{name} on {p.server}" for p in there for name in p.removed)),
+        tuple(f"{p.server}: {p.refused}" for p in there if p.refused),
+    )
 
 
 def _planned(spec: LabSpec, home: Home) -> tuple[Plan, Provider]:

@@ -16,7 +16,8 @@ from labbuilder.run import Result
 from labbuilder.session import Session
 from labbuilder.snapshots import Snapshot
 from labbuilder.spec.load import dump_spec, load_spec, spec_from_values
-from labbuilder.spec.models import Dhcp, Incus, LabSpec
+from labbuilder.spec.models import Dhcp, LabSpec
+from labbuilder.spec.providers import Incus
 from labbuilder.store import Home, locked
 from labbuilder.verify import Verification
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 
 import typer
@@ -40,13 +41,14 @@ def image_list(as_json: JsonOption = False) -> None:
 
 @image_app.command("prune", epilog=example("labbuilder image prune"))
 def image_prune(as_json: JsonOption = False) -> None:
-    """Remove the images that no lab uses."""
-    from labbuilder.engine import images_in_use  # noqa: PLC0415
-    from labbuilder.providers.images import ImageCache  # noqa: PLC0415
+    """Remove the images that no lab uses, here and on the Incus servers that are known."""
+    from labbuilder.engine import prune_images  # noqa: PLC0415
 
     settings["json"] = as_json
-    removed = [image.name for image in ImageCache(home()).prune(images_in_use(home()))]
+    found = prune_images(home())
     if as_json:
-        output.print_json({"removed": removed})
-    else:
-        print(f"Removed: {', '.join(removed)}." if removed else "There was nothing to remove.")
+        output.print_json(asdict(found))
+        return
+    print(f"Removed: {', '.join(found.removed)}." if found.removed else "There was nothing to remove.")
+    for left in found.left:
+        print(f"not looked at: {left}", file=sys.stderr)

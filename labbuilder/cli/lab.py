@@ -189,7 +189,7 @@ def doctor(
 ) -> None:
     """Say what this host has and lacks, and what to do about it."""
     from labbuilder.providers import choice  # noqa: PLC0415
-    from labbuilder.spec.models import Incus  # noqa: PLC0415
+    from labbuilder.spec.providers import Incus  # noqa: PLC0415
 
     found = choice.doctor(home(), provider, Incus(remote=remote or "local", project=project))
     if as_json:

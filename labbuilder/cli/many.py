@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from labbuilder.cli import output
+from labbuilder.cli.shared import interruptible
 from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def bring_up(labs: list[Lab], ways: dict[str, bool], *, at_once: int, as_json: b
             brief=f"two labs are called {', '.join(twice)}", resolution="give each spec a `name:` of its own"
         )
     begun = time.monotonic()
-    told = for_each(labs, lambda lab: _bring_up(lab, ways), at_once=at_once)
+    with interruptible(*names):
+        told = for_each(labs, lambda lab: _bring_up(lab, ways), at_once=at_once)
     failed = [one for one in told if "error" in one]
     if as_json:
         output.print_json({"labs": told, "seconds": round(time.monotonic() - begun, 2)})

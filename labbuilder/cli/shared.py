@@ -67,26 +67,30 @@ def example(*commands: str) -> str:
 def reporting(*, as_json: bool, lab: str | None = None) -> Iterator[None]:
     """Show progress while the block runs; Ctrl-C says what exists."""
     settings["json"] = as_json
+    with output.progress_on_stderr(verbose=settings["verbose"]), interruptible(*([lab] if lab else [])):
+        yield
+
+
+@contextmanager
+def interruptible(*labs: str) -> Iterator[None]:
+    """At Ctrl-C say what exists of these labs, or of all there are, and end at once."""
     try:
-        with output.progress_on_stderr(verbose=settings["verbose"]):
-            yield
+        yield
     except KeyboardInterrupt:
-        print("\ninterrupted.", *_what_exists(lab), sep="\n", file=sys.stderr, flush=True)
+        there = home().lab_names()
+        told = (line for lab in labs or there if lab in there for line in _what_exists(lab))
+        print("\ninterrupted.", *told, sep="\n", file=sys.stderr, flush=True)
         os._exit(130)  # threads may still wait for machines
 
 
-def _what_exists(name: str | None) -> list[str]:
-    """What an interrupted command leaves, looked up, and how to go on."""
+def _what_exists(lab: str) -> tuple[str, ...]:
+    """What an interrupted command leaves of a lab, looked up, and how to go on."""
     from labbuilder.engine import begun  # noqa: PLC0415
 
-    return [
-        line
-        for lab in ([name] if name else home().lab_names())
-        for line in (
-            *(f"  {lab}: {what}" for what in begun(home(), lab)),
-            f"labbuilder up goes on from here; labbuilder down --lab {lab} removes it.",
-        )
-    ]
+    return (
+        *(f"  {lab}: {what}" for what in begun(home(), lab)),
+        f"labbuilder up goes on from here; labbuilder down --lab {lab} removes it.",
+    )
 
 
 def described(file: Path | None) -> Lab:

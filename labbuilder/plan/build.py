@@ -7,7 +7,8 @@ from ipaddress import IPv4Address
 from labbuilder.plan.image import image_recipe
 from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan, Upstream, Witness, stable_mac
 from labbuilder.plan.services import client_services, server_services
-from labbuilder.spec.models import HYPERVISORS, LabSpec
+from labbuilder.spec.models import LabSpec
+from labbuilder.spec.providers import HYPERVISORS
 
 WITNESS = Witness(IPv4Address("203.0.113.10"), 80)  # TEST-NET-3, RFC 5737: nobody's
 WITNESS_NAME = "www.internet.test"

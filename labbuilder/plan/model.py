@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Literal
 
-from labbuilder.spec.models import Incus, Vagrant, VirtualBox
+from labbuilder.spec.providers import Incus, Vagrant, VirtualBox
 
 NetworkKind = Literal["internal", "bridged"]
 Role = Literal["server", "client"]

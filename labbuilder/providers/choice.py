@@ -6,7 +6,7 @@ import shutil
 
 from labbuilder.errors import ProviderUnavailableError
 from labbuilder.providers.base import Finding, Provider
-from labbuilder.spec.models import Incus
+from labbuilder.spec.providers import Incus
 from labbuilder.store import Home, LabDir
 
 KINDS = ("nspawn", "virtualbox", "vagrant", "incus")

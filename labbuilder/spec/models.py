@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -17,11 +16,11 @@ from pydantic import (
     model_validator,
 )
 
-from labbuilder.spec.base import CrossCheckError, Model, Place, Problem
+from labbuilder.spec.base import CrossCheckError, HostName, Model, Place, Problem
 from labbuilder.spec.failover import Failover
+from labbuilder.spec.providers import HYPERVISORS, Incus, Vagrant, VirtualBox
 
 LabName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-HostName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$")]
 NicName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,14}$")]
 DomainName = Annotated[
     str,
@@ -148,71 +147,6 @@ def _machines(kind: str, most: int) -> BeforeValidator:
     return BeforeValidator(expand)
 
 
-HYPERVISORS = ("virtualbox", "vagrant")  # what bridges to a real LAN, or goes through VirtualBox's NAT
-
-
-class VirtualBox(Model):
-    """What only VirtualBox's machines have."""
-
-    bridged: str = "auto"
-    """Host interface that NIC 2 is bridged to; auto takes the one with the default route, nat bridges to none."""
-    memory_mib: Annotated[int, Field(ge=128, le=65536)] = 512
-    """Memory of a machine."""
-    cpus: Annotated[int, Field(ge=1, le=32)] = 1
-    """Processors of a machine."""
-    clones: Literal["full", "linked"] = "full"
-    """A disk of its own for each machine, or one that holds only what differs from a disk they share."""
-    image: Literal["built", "cloud"] | Path = "built"
-    """Made here by mmdebstrap, Debian's cloud image, prepared once, or a disk of yours, which is only copied."""
-    cloud_images: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")] = "https://cloud.debian.org/images/cloud"
-    """Where Debian's cloud images lie, or a mirror of them."""
-    modifyvm: tuple[str, ...] = ()
-    """Words for `VBoxManage modifyvm`, after labbuilder's own."""
-    extradata: dict[str, str] = Field(default={})
-    """Keys and values for `VBoxManage setextradata`."""
-
-
-class Vagrant(Model):
-    """What only Vagrant's machines have, beside `virtualbox`."""
-
-    box: Annotated[str, StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)?$")] = "built"
-    """Packed here from VirtualBox's disk, or the name of a Debian box of yours."""
-    box_version: str | None = None
-    """Of a box of yours; said nothing, the newest."""
-    box_url: str | None = None
-    """Where a box of yours is; said nothing, Vagrant's own catalogue."""
-
-
-MemberName = Annotated[str, StringConstraints(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-
-
-class Incus(Model):
-    """What only an Incus server's machines have."""
-
-    remote: str = "local"
-    """The server: local, the path of a UNIX socket, or one that `labbuilder remote add` added."""
-    project: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] | None = None
-    """The Incus project; said nothing, the lab makes one of its own."""
-    pool: str = "default"
-    """The storage pool of the machines' disks."""
-    bridged: str = "simulated"
-    """Bridge on the members that NIC 2 is connected to; simulated makes a LAN with a world behind it."""
-    spread: bool = True
-    """On a cluster, servers and clients go to different members; false keeps a lab on one."""
-    placement: dict[HostName, MemberName] = {}  # noqa: RUF012  pydantic copies it
-    """Machine to member, or to @GROUP of members; who is not named is placed by labbuilder."""
-    memory_mib: Annotated[int, Field(ge=64, le=1048576)] | None = None
-    """Limit of a machine's memory; said nothing, none."""
-    cpus: Annotated[int, Field(ge=1, le=512)] | None = None
-    """Limit of a machine's processors; said nothing, none."""
-
-    @property
-    def limits(self) -> dict[str, str]:
-        """As Incus calls them."""
-        memory = {} if self.memory_mib is None else {"limits.memory": f"{self.memory_mib}MiB"}
-        return memory if self.cpus is None else memory | {"limits.cpu": str(self.cpus)}
-
-
 class LabSpec(Model):
     """A whole lab."""
 
@@ -279,7 +213,7 @@ class LabSpec(Model):
             *self._address_problems(),
             *self._pool_problems(),
             *self._failover_problems(),
-            *self._placement_problems(),
+            *self._incus_problems(),
         ]
         if problems:
             raise CrossCheckError(problems)
@@ -346,11 +280,14 @@ class LabSpec(Model):
             why = "one a client" if needed == len(self.clients) else "one a server"
             yield where, f"{pool} has {addresses}; needed: {needed}, {why}"
 
-    def _placement_problems(self) -> Iterator[Problem]:
+    def _incus_problems(self) -> Iterator[Problem]:
+        if self.incus.networks.bridged and self.incus.bridged != "simulated":
+            yield ("incus", "networks", "bridged"), f"NIC 2 is connected to {self.incus.bridged} already (bridged)"
         names = {server.name for server in self.servers} | {client.name for client in self.clients}
-        for machine in self.incus.placement:
-            if machine not in names:
-                yield ("incus", "placement", machine), f"{machine} is no machine of the lab"
+        for key in ("placement", "machines"):
+            for machine in getattr(self.incus, key):
+                if machine not in names:
+                    yield ("incus", key, machine), f"{machine} is no machine of the lab"
 
     def _failover_problems(self) -> Iterator[Problem]:
         failover = self.dhcp.failover

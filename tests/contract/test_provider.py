@@ -17,7 +17,7 @@ from labbuilder.plan import Plan
 from labbuilder.providers.base import MachineState, Provider
 from labbuilder.providers.choice import open_provider
 from labbuilder.run import Result
-from labbuilder.spec.models import HYPERVISORS
+from labbuilder.spec.providers import HYPERVISORS
 from labbuilder.store import Home, LabDir, remove_tree
 from labbuilder.transport import Shell
 

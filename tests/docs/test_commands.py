@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pages import commands
 
 from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.measures]
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/first-steps.md", "docs/primeros-pasos.md", "docs/failover.md", "docs/drills.md")
 # Too long to be run again: tests/drill runs each drill, and another set of timers.
 ELSEWHERE = {"labbuilder drill --all --report reports", "labbuilder drill power-cut --timers engine"}
 STATUS = {"labbuilder verify": 1}  # the pages break something and look
-
-
-def commands(page: str) -> list[str]:
-    """What stands in code: indented lines, and inline in numbered steps."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return re.findall(r"(?:^    |`)((?:make up|labbuilder) ?[^`\n]*)", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES)

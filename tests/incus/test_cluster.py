@@ -139,18 +139,42 @@ def everything(api: Api) -> str:
     return json.dumps({kind: [p for p in paths if "/image/" not in p] for kind, paths in found.items()})
 
 
-def test_machines_go_where_the_spec_says(home: Home, incus_remote: str) -> None:
-    lab = guide(home, incus_remote, "placed")
-    lab.incus(placement={"server1": "h2", "server2": "@default", "client1": "h2"})
+def test_machines_go_where_the_spec_says(home: Home, incus_remote: str, api: Api, incus_cluster: Cluster) -> None:
+    api.change("POST", "/1.0/cluster/groups", {"name": "racks", "members": []})
+    lab, before = guide(home, incus_remote, "placed"), everything(api)
+    for wish, why in (
+        ("h9", "no member is h9"),
+        ("@cellar", "no member is in a group cellar"),
+        ("@racks", "no member is in a group racks"),  # it is there, and empty
+    ):
+        with pytest.raises(SpecError, match=f"server1 can be placed nowhere: {why}"):
+            lab.incus(placement={"server1": wish}).up()
+        assert not home.lab("placed").path.exists()
+        assert everything(api) == before
     try:
-        lab.up(verify=False)
-        assert [member_of(lab, name) for name in ("server1", "client1")] == ["h2", "h2"]
-        assert member_of(lab, "server2") != "h2"
+        for name in ("h2", "h3"):
+            incus_cluster.run(incus_cluster.member(1), "incus", "cluster", "group", "add", name, "racks")
+        lab.incus(placement={"server1": "@racks", "server2": "@racks", "client1": "h2"}).up(verify=False)
+        assert {member_of(lab, name) for name in ("server1", "server2")} == {"h2", "h3"}
+        assert member_of(lab, "client1") == "h2"
     finally:
         lab.down()
-    with pytest.raises(SpecError, match="no member that is online can take server1: h9 was asked for"):
-        guide(home, incus_remote, "placed").incus(placement={"server1": "h9"}).up()
-    lab.down()
+        for name in ("h2", "h3"):
+            incus_cluster.run(incus_cluster.member(1), "incus", "cluster", "group", "remove", name, "racks")
+        api.remove("/1.0/cluster/groups/racks")
+
+
+@pytest.mark.parametrize("settings", [{"machine": "vm"}, {"machines": {"client1": "vm"}}])
+def test_virtual_machines_are_refused_with_the_members_that_cant_before_anything_is_made(
+    home: Home, incus_remote: str, api: Api, settings: dict[str, object]
+) -> None:
+    before = everything(api)
+    with pytest.raises(
+        HostError, match=r"(?s)h1, h2, h3 can't run virtual machines.*h1: it has lxc alone. KVM support"
+    ):
+        guide(home, incus_remote, "vms").incus(**settings).up()
+    assert not home.lab("vms").path.exists()
+    assert everything(api) == before
 
 
 def test_labs_of_the_same_addresses_live_side_by_side_in_a_project_of_the_users(

@@ -96,22 +96,6 @@ def test_another_certificate_than_the_pinned_one_is_refused(
         find_remote(stranger, "pinned")
 
 
-def test_a_certificate_for_one_project_builds_there_at_most(
-    stranger: Home, incus_cluster: Cluster, address: str, incus_remote: str
-) -> None:
-    admin = Api(find_remote(stranger, incus_remote))
-    admin.change("POST", "/1.0/projects", {"name": "pupils", "config": {"restricted": "true"}})
-    try:
-        text = token(incus_cluster, "pupil", "--restricted", "--projects", "pupils")
-        add_remote(stranger, "pupil", address=address, token=text, trusts=no_word)
-        lab = Lab("pupil", home=stranger).add_server().set(provider="incus").incus(remote="pupil")
-        with pytest.raises(HostError, match="does not permit it"):
-            lab.up()
-        assert not stranger.lab("pupil").path.exists()
-    finally:
-        admin.remove("/1.0/projects/pupils")
-
-
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

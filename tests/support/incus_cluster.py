@@ -46,6 +46,9 @@ ip addr add 10.77.0.254/24 dev br0
 echo up
 exec sleep infinity
 """
+_LOOPS = """
+for n in $(seq 0 63); do [ -e /dev/loop$n ] || mknod -m 660 /dev/loop$n b 7 $n; done
+"""  # the kernel makes the next one on demand, but no udev its node
 _UPLINK = """
 ip link set host0 name eth0
 ip link add br0 up type bridge forward_delay 0
@@ -193,7 +196,6 @@ class Cluster:
             "--register=no", "--keep-unit", f"--machine={member.name}", f"--hostname={member.name}",
             f"--uuid={secrets.token_hex(16)}", "--network-bridge=br0", "--capability=all", "--private-users=no",
             "--bind=/dev/fuse", "--bind=/dev/loop-control",
-            *(f"--bind={loop}" for loop in Path("/dev").glob("loop[0-9]*")),
             f"--bind={member.folder}/incus:/var/lib/incus", "--console=read-only",
         ]
         # fmt: on
@@ -225,7 +227,7 @@ class Cluster:
             )
 
         wait_until(f"{member.name} boots: {member.folder}/console.log", listens, within_s=60.0, every_s=0.1)
-        self.run(member, "sh", "-ec", _UPLINK.format(member.address))
+        self.run(member, "sh", "-ec", _LOOPS + _UPLINK.format(member.address))
 
     def run(
         self,

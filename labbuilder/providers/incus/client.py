@@ -16,6 +16,7 @@ from labbuilder.progress import logger
 from labbuilder.providers.incus.remotes import Remote
 from labbuilder.providers.incus.words import refusal
 
+_CONNECT_S = 10.0
 _ANSWER_S = 60.0  # Incus waits for its members before it answers some questions
 _ROUND_S = 30  # so long one question about an operation may stay open
 _FORBIDDEN = 403
@@ -53,7 +54,7 @@ class Api:
             if remote.socket
             else httpx.HTTPTransport(verify=remote.tls(), trust_env=False, limits=_LIMITS)
         )
-        self._client = httpx.Client(transport=transport, base_url=remote.url, timeout=_ANSWER_S, trust_env=False)
+        self._client = httpx.Client(transport=transport, base_url=remote.url, timeout=_WAITS, trust_env=False)
         weakref.finalize(self, self._client.close)  # nobody else knows when the last question was asked
 
     def get(self, path: str, **query: str) -> Any:
@@ -150,6 +151,7 @@ class Api:
         return said.get("metadata")
 
 
+_WAITS = httpx.Timeout(_ANSWER_S, connect=_CONNECT_S)
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 
 

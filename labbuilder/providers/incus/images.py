@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 
 import yaml
+from filelock import FileLock
 
 from labbuilder import progress
 from labbuilder.plan.model import ImageRecipe
@@ -19,6 +20,8 @@ from labbuilder.providers.incus.client import Api
 
 NEEDED_BYTES = 900_000_000  # mmdebstrap's tree, its tar of 270 MB and the packed one of 100 MB
 KEY = "user.labbuilder."
+MARK = "labbuilder"
+"""The property by which an image on a server is known as ours."""
 _PACKAGES_EXPECTED = 195  # for the bar alone
 _ROOT = "rootfs.tar.gz"
 _TEMPLATES = {
@@ -59,9 +62,11 @@ def ensure_image(api: Api, cache: ImageCache, recipe: ImageRecipe) -> None:
     folder = cache.ensure(
         cache_name(recipe), "rootfs", recipe.suite, NEEDED_BYTES, lambda part, step: _make(recipe, part, step)
     )
-    with progress.step("upload") as step, open(folder / _ROOT, "rb") as root:
-        step.detail = api.remote.shown
-        api.upload_image(_metadata(recipe), root, name)
+    with FileLock(cache.folder / f".{name}.upload.lock"):  # of labs side by side one uploads it
+        if fingerprint(api, name) is None:
+            with progress.step("upload") as step, open(folder / _ROOT, "rb") as root:
+                step.detail = api.remote.shown
+                api.upload_image(_metadata(recipe), root, name)
 
 
 def _make(recipe: ImageRecipe, folder: Path, step: progress.Step) -> None:
@@ -80,7 +85,7 @@ def _metadata(recipe: ImageRecipe) -> bytes:
     about = {
         "architecture": "x86_64",
         "creation_date": 1,
-        "properties": {"os": "Debian", "release": recipe.suite, "description": f"labbuilder: {recipe.suite}"},
+        "properties": {"os": "Debian", "release": recipe.suite, MARK: recipe.digest},
         "templates": templates,
     }
     files = {"metadata.yaml": yaml.safe_dump(about)}

@@ -50,12 +50,8 @@ def place(
     Raises:
         SpecError: A wish can't be met.
     """
+    check_wishes(asked, members)
     if not members:
-        if asked:
-            raise SpecError(
-                brief="placement: this Incus is no cluster",
-                resolution="leave placement out, or use the cluster's --remote",
-            )
         return dict.fromkeys(machines)
     order = [members[(turn + n) % len(members)] for n in range(len(members))]
     counts = Counter(taken.values())
@@ -73,21 +69,33 @@ def place(
     return placed
 
 
+def check_wishes(asked: Mapping[str, str], members: Sequence[Member]) -> None:
+    """Raise for a wish that can't be met.
+
+    Raises:
+        SpecError: There is no cluster, no such member or group, or none of them is online.
+    """
+    if asked and not members:
+        raise SpecError(
+            brief="placement: this Incus is no cluster",
+            resolution="leave placement out, or use the cluster's --remote",
+        )
+    for machine, wish in asked.items():
+        _allowed(machine, wish, members)
+
+
 def _allowed(machine: str, wish: str | None, members: Sequence[Member]) -> list[Member]:
-    online = [member for member in members if member.online]
-    if wish is None:
-        found = online
-    elif wish.startswith("@"):
-        found = [member for member in online if wish[1:] in member.groups]
-    else:
-        found = [member for member in online if member.name == wish]
+    group = wish[1:] if wish and wish.startswith("@") else None
+    named = [m for m in members if wish is None or m.name == wish or (group and group in m.groups)]
+    found = [member for member in named if member.online]
     if not found:
+        why = f"{wish} is offline" if named else f"no member is in a group {group}" if group else f"no member is {wish}"
         shown = ", ".join(
             f"{m.name}{'' if m.online else ' (offline)'} in {', '.join(f'@{g}' for g in m.groups) or 'no group'}"
             for m in members
         )
         raise SpecError(
-            brief=f"no member that is online can take {machine}" + (f": {wish} was asked for" if wish else ""),
+            brief=f"{machine} can be placed nowhere: {why if wish else 'all members are offline'}",
             details=f"Members: {shown}",
             resolution="incus cluster list shows them; change placement: in the spec, or switch the member on",
         )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from labbuilder import progress
-from labbuilder.errors import HostError, LabError, MachineError
+from labbuilder.errors import LabError, MachineError
 from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.parallel import for_each
 from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan
@@ -19,21 +18,18 @@ from labbuilder.providers.images import ImageCache
 from labbuilder.providers.incus import host, images, world
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.images import KEY
-from labbuilder.providers.incus.networks import MARK_KEY, ensure_network, lab_networks, network_name
-from labbuilder.providers.incus.placement import Member, place
+from labbuilder.providers.incus.instances import STATES, WORLD, Instances
+from labbuilder.providers.incus.networks import MARK_KEY, LabNetworks
+from labbuilder.providers.incus.placement import Member, check_wishes, place
 from labbuilder.providers.incus.relay import Relay
 from labbuilder.providers.incus.remotes import find_remote
-from labbuilder.providers.incus.streams import SSH_SOCKET
-from labbuilder.spec.models import Incus
+from labbuilder.providers.incus.words import went_off
+from labbuilder.spec.providers import Incus
 from labbuilder.store import Home, LabDir
 from labbuilder.transport import Endpoint
 from labbuilder.wait import wait_until
 
-_WORLD = "-world"  # no machine can be called so: names begin with a letter
-_STATES = {"Running": MachineState.RUNNING, "Frozen": MachineState.PAUSED, "Error": MachineState.LOST}
 _OFF = (MachineState.STOPPED, MachineState.LOST)
-_ANSWERS = f"nc -N -U {SSH_SOCKET} </dev/null 2>/dev/null | grep -q ^SSH"
-_LOOK_S = 5
 
 
 class IncusProvider:
@@ -69,11 +65,25 @@ class IncusProvider:
         """Where images are: a project of the lab's own shares those of the default one."""
         return Api(self.api.remote, self.settings.project or "default")
 
+    @cached_property
+    def _instances(self) -> Instances:
+        return Instances(self.api, self.lab.name, self.mark)
+
+    @cached_property
+    def _networks(self) -> LabNetworks:
+        return LabNetworks(self._shared, self.mark, self.settings)
+
     def preflight(self) -> None:
-        """Raise for what is certain to fail later: no server, no trust, no such project or pool, an old version."""
+        """Raise for what is certain to fail later: no server, no trust, no such project, pool, member or network."""
         host.preflight(self._shared, self.settings)
         if self.settings.project is None:
-            self._shared.find(f"/1.0/projects/{self.project}")  # who may not ask for it may not make it
+            host.require_projects(self._shared, self.project)
+        members = host.members(self._shared)
+        host.require_machines(self._shared, self.settings, members)
+        check_wishes(self.settings.placement, members)
+        if self.settings.placement and not host.may_place(self._shared):
+            raise host.no_placement(self.project)
+        self._networks.check(members)
 
     def image_name(self, plan: Plan) -> str:
         """The root from which the server's image is made."""
@@ -93,9 +103,7 @@ class IncusProvider:
             if self._prepared is None:
                 self._ensure_project()
                 members = host.members(self._shared)
-                kinds: tuple[NetworkKind, ...] = ("internal", "bridged")
-                wanted = kinds[: 1 if plan.upstream.witness is None else 2]
-                for_each(wanted, lambda kind: ensure_network(self._shared, self.mark, kind, members))
+                self._networks.ensure(members)
                 self._prepared = self._place(plan, members)
                 if plan.upstream.witness is not None:
                     self._ensure_world(plan)
@@ -108,16 +116,18 @@ class IncusProvider:
             self._shared.change("POST", "/1.0/projects", {"name": self.project, "config": config, "description": about})
 
     def _place(self, plan: Plan, members: Sequence[Member]) -> dict[str, str | None]:
-        there = {name: found["location"] for name, found in self._instances().items()}
-        missing = [name for name in (*(m.name for m in plan.machines), _WORLD) if name not in there]
+        there = {name: found["location"] for name, found in self._instances.all().items()}
+        missing = [name for name in (*(m.name for m in plan.machines), WORLD) if name not in there]
         asked = {name: wish for name, wish in self.settings.placement.items() if name in missing}
+        if members and not host.may_place(self._shared):
+            return dict.fromkeys(missing)  # Incus chooses
         turn = int(self.mark, 16)
         return place(missing, members, asked, taken=there, spread=self.settings.spread, turn=turn)
 
     def _ensure_world(self, plan: Plan) -> None:
         nic = Nic(world.NIC, "bridged", world.world_mac(self.mark), None)
-        self._make(plan, _WORLD, (nic,), {"script": world.settle_script(plan.upstream)})
-        self._power_on(_WORLD)
+        self._make(plan, WORLD, (nic,), {"script": world.settle_script(plan.upstream)})
+        self._instances.power_on(WORLD)
 
     def create(self, plan: Plan, machine: MachinePlan) -> None:
         """Make the container, with its identity; where it goes was decided with the networks."""
@@ -127,115 +137,31 @@ class IncusProvider:
         self._make(plan, machine.name, machine.nics, identity)
 
     def _make(self, plan: Plan, name: str, nics: Sequence[Nic], identity: Mapping[str, str]) -> None:
-        instance = self._instance(name)
-        there = self.api.find(f"/1.0/instances/{instance}")
-        if there is not None:
-            if there["config"].get(MARK_KEY) != self.mark:
-                raise MachineError(
-                    brief=f"Incus has an instance {instance} that this lab did not make",
-                    resolution="give the lab another name (labbuilder up --name), or use another --project",
-                )
-            return
-        values = {"mark": self.mark, "lab": self.lab.name, "machine": name, **identity}
-        config = {f"{KEY}{key}": value for key, value in values.items()}
+        config = {f"{KEY}{key}": value for key, value in identity.items()}
         config |= {"security.guestapi": "false"} | self.settings.limits  # its keys are root's own business
-        member = (self._prepared or {}).get(name)
-        self.api.change(
-            "POST",
-            "/1.0/instances",
-            {
-                "name": instance,
-                "type": "container",
-                "source": {"type": "image", "alias": images.image_name(plan.image)},
-                "profiles": [],
-                "config": config,
-                "devices": {
-                    "root": {"type": "disk", "path": "/", "pool": self.settings.pool},
-                    **{nic.name: self._nic(nic) for nic in nics},
-                },
-            },
-            **({"target": member} if member else {}),
-        )
-
-    def _nic(self, nic: Nic) -> dict[str, str]:
-        common = {"type": "nic", "name": nic.name, "hwaddr": nic.mac}
-        if nic.network == "bridged" and self.settings.bridged != "simulated":
-            return common | {"nictype": "bridged", "parent": self.settings.bridged}
-        return common | {"network": network_name(self.mark, nic.network)}
-
-    def _instance(self, name: str) -> str:
-        return f"{self.lab.name}-{name}"
-
-    def _path(self, name: str) -> str:
-        return f"/1.0/instances/{self._instance(name)}"
-
-    def _instances(self) -> dict[str, dict[str, Any]]:
-        """All that bears the lab's mark, the world too; by the machine's name.
-
-        Of what is on a member that is offline Incus tells the name alone, so the name must do.
-        """
-        found = self.api.find("/1.0/instances", recursion="1") or ()
-        prefix = self._instance("")
-        ours = [i for i in found if i["config"] and i["config"].get(MARK_KEY) == self.mark]
-        ours += [i | {"devices": {}} for i in found if not i["config"] and i["name"].startswith(prefix)]
-        return {i["name"].removeprefix(prefix): i for i in sorted(ours, key=lambda i: str(i["name"]))}
-
-    def _state(self, name: str) -> MachineState | None:
-        """What Incus says of one machine; None when it is not there."""
-        try:
-            seen = self.api.find(self._path(name))
-        except HostError:  # a question about one machine goes to its member
-            if name not in self._instances():
-                raise
-            return MachineState.LOST
-        if seen is None or seen["config"].get(MARK_KEY) != self.mark:
-            return None
-        return _STATES.get(seen["status"], MachineState.STOPPED)
+        root = {"type": "disk", "path": "/", "pool": self.settings.pool}
+        source = {
+            "source": {"type": "image", "alias": images.image_name(plan.image)},
+            "devices": {"root": root, **{nic.name: self._networks.device(nic) for nic in nics}},
+        }
+        self._instances.make(name, config, source, (self._prepared or {}).get(name))
 
     def start(self, name: str) -> None:
         """Power it on."""
-        state = self._state(name)
+        state = self._instances.state(name)
         if state is None:
             raise MachineError(brief=f"{name} was never made", resolution="labbuilder up makes it")
         if state is MachineState.LOST:
-            raise self._lost(name)
+            raise self._instances.lost(name)
         if state is MachineState.STOPPED:
-            self._power_on(name)
-
-    def _power_on(self, name: str) -> None:
-        """Start it until it runs: one of many may stay off without an error, and Incus starts some by itself."""
-
-        def runs() -> bool:
-            if self._state(name) is not MachineState.STOPPED:
-                return True
-            try:
-                self._tell(name, "start")
-            except MachineError as error:
-                if "busy" not in error.brief and self._state(name) is MachineState.STOPPED:
-                    raise
-            return False
-
-        wait_until(f"{name} is on", runs, within_s=60.0, every_s=0.05)
-
-    def _tell(self, name: str, action: str, **more: Any) -> None:
-        self.api.change("PUT", f"{self._path(name)}/state", {"action": action, **more})
-
-    def _lost(self, name: str) -> HostError:
-        member = self._instances()[name]["location"]
-        return HostError(
-            brief=f"{name} can't be reached: the member {member} of the cluster is offline",
-            resolution=f"incus cluster list; switch {member} on again, then labbuilder up",
-        )
+            self._instances.power_on(name)
 
     def wait_ready(self, name: str, *, within_s: float = 60.0) -> None:
         """Wait for the banner of the machine's SSH, by one command in it; then for the world."""
-        body = self._shell(f"until {_ANSWERS}; do sleep 0.05; done", min(within_s, _LOOK_S))
 
         def answers() -> bool:
             self._raise_if_dead(name)
-            with suppress(MachineError):  # it died, or its init was not there yet
-                return bool(self.api.change("POST", f"{self._path(name)}/exec", body).get("return") == 0)
-            return False
+            return self._instances.answers(name, within_s=within_s)
 
         wait_until(
             f"{name} answers on its management SSH",
@@ -246,143 +172,127 @@ class IncusProvider:
         )
         self._settle_world()
 
-    def _shell(self, script: str, within_s: float) -> dict[str, Any]:
-        return {"command": ["timeout", f"{within_s:g}", "sh", "-c", script], "wait-for-websocket": False}
-
     def _raise_if_dead(self, name: str) -> None:
-        state = self._state(name)
+        state = self._instances.state(name)
         if state is MachineState.LOST:
-            raise self._lost(name)
+            raise self._instances.lost(name)
         if state in (None, MachineState.STOPPED):
-            lines = self.console(name).read_text(errors="replace").splitlines()[-10:]
-            raise MachineError(
-                brief=f"{name} went off while it was waited for",
-                details="\n".join(lines) or None,
-                resolution=f"labbuilder console {name} shows the rest; labbuilder up starts it again",
-            )
+            raise went_off(name, self.console(name).read_text(errors="replace").splitlines()[-10:])
 
     def _settle_world(self) -> None:
         with self._settling:
-            there = self._instances().get(_WORLD)
+            there = self._instances.all().get(WORLD)
             if there is not None and there["config"] and f"{KEY}settled" not in there["config"]:
                 with progress.step("world"):
-                    world.settle(self.api, self._instance(_WORLD), there["config"][f"{KEY}script"])
-                    self.api.change("PATCH", self._path(_WORLD), {"config": {f"{KEY}settled": "yes"}})
+                    world.settle(self.api, self._instances.instance(WORLD), there["config"][f"{KEY}script"])
+                    self.api.change("PATCH", self._instances.path(WORLD), {"config": {f"{KEY}settled": "yes"}})
 
     def stop(self, name: str, *, within_s: float = 30.0) -> None:
         """Shut down in order, then by force."""
-        state = self._state(name)
+        state = self._instances.state(name)
         if state in (None, *_OFF):
             return
         if state is MachineState.PAUSED:
             self.resume(name)
         try:
-            self._tell(name, "stop", timeout=int(within_s))
+            self._instances.tell(name, "stop", timeout=int(within_s))
         except MachineError:
             self.kill(name)
 
     def kill(self, name: str) -> None:
         """Cut its power."""
-        if self._state(name) not in (None, *_OFF):
-            self._tell(name, "stop", force=True, timeout=-1)
+        if self._instances.state(name) not in (None, *_OFF):
+            self._instances.tell(name, "stop", force=True, timeout=-1)
 
     def reboot(self, name: str, *, within_s: float = 60.0) -> None:
         """Reboot in order, into a new network namespace."""
-        if self._state(name) in (None, *_OFF):
+        if self._instances.state(name) in (None, *_OFF):
             raise MachineError(brief=f"{name} is off, so it can't reboot", resolution="labbuilder up")
-        self._tell(name, "restart", timeout=int(within_s))
+        self._instances.tell(name, "restart", timeout=int(within_s))
         self.wait_ready(name, within_s=within_s)
 
     def pause(self, name: str) -> None:
         """Freeze every process of it."""
-        if self._state(name) is not MachineState.PAUSED:
-            self._tell(name, "freeze")
+        if self._instances.state(name) is not MachineState.PAUSED:
+            self._instances.tell(name, "freeze")
 
     def resume(self, name: str) -> None:
         """Let it go on."""
-        if self._state(name) is MachineState.PAUSED:
-            self._tell(name, "unfreeze")
+        if self._instances.state(name) is MachineState.PAUSED:
+            self._instances.tell(name, "unfreeze")
 
     def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
         """Plug or unplug the host's end of the wire."""
-        devices = self.api.get(self._path(name))["devices"]
-        nic = next(device for device, network_ in _networks(devices, self.mark) if network_ == network)
+        devices = self.api.get(self._instances.path(name))["devices"]
+        nic = self._networks.nics(devices)[network]
         change = {"devices": {nic: devices[nic] | {"connected": "true" if up else "false"}}}
-        self.api.change("PATCH", self._path(name), change)
+        self.api.change("PATCH", self._instances.path(name), change)
 
     def status(self) -> tuple[MachineStatus, ...]:
         """What Incus says of the lab's containers; running means that SSH answers and the world is there."""
-        found = self._instances()
-        around = found.pop(_WORLD, None)
+        found = self._instances.all()
+        around = found.pop(WORLD, None)
         whole = around is None or not around["config"] or f"{KEY}settled" in around["config"]
         return tuple(for_each(found.items(), lambda item: self._status(*item, whole=whole)))
 
     def _status(self, name: str, seen: Mapping[str, Any], *, whole: bool) -> MachineStatus:
-        state = _STATES.get(seen["status"], MachineState.STOPPED)
-        if state is MachineState.RUNNING and not (whole and self._answers(name)):
+        state = STATES.get(seen["status"], MachineState.STOPPED)
+        if state is MachineState.RUNNING and not (whole and self._instances.answers(name)):
             state = MachineState.STARTING
-        cut = tuple(
-            n for d, n in _networks(seen["devices"], self.mark) if seen["devices"][d].get("connected") == "false"
-        )
+        nics = self._networks.nics(seen["devices"])
+        cut = tuple(n for n, device in nics.items() if seen["devices"][device].get("connected") == "false")
         member = "" if seen["location"] == "none" else seen["location"]
         return MachineStatus(name, state, cut_links=cut, member=member)
-
-    def _answers(self, name: str) -> bool:
-        try:
-            body = self._shell(_ANSWERS, _LOOK_S)
-            return bool(self.api.change("POST", f"{self._path(name)}/exec", body).get("return") == 0)
-        except LabError:
-            return False
 
     def endpoint(self, name: str) -> Endpoint:
         """Through Incus's exec."""
         keys = LabKeys(self.lab.keys)
-        relay = Relay(self.home.path, self.settings.remote, self.project, self._instance(name), self.api)
+        relay = Relay(self.home.path, self.settings.remote, self.project, self._instances.instance(name), self.api)
         return Endpoint(name, keys.host_public(name), keys.identity, relay=relay)
 
     def console(self, name: str) -> Path:
         """What Incus kept of it, fetched now; what was fetched before, where the member is gone."""
         path = self.lab.machine(name) / "console.log"
         path.parent.mkdir(parents=True, exist_ok=True)
-        said = self.api.download(f"{self._path(name)}/console")
+        said = self.api.download(f"{self._instances.path(name)}/console")
         if said or not path.exists():
             path.write_bytes(said)
         return path
 
     def save_snapshot(self, name: str) -> None:
         """Keep the disks while all machines stand still: as after a power cut of all at once."""
-        machines = self._machines()
+        machines = self._instances.machines()
         running = [m for m, state in machines.items() if state is MachineState.RUNNING]
         try:
             for_each(running, self.pause)
-            for_each(machines, lambda m: self.api.change("POST", f"{self._path(m)}/snapshots", {"name": name}))
+            for_each(
+                machines, lambda m: self.api.change("POST", f"{self._instances.path(m)}/snapshots", {"name": name})
+            )
         finally:
             for_each(running, self.resume)
 
-    def _machines(self) -> dict[str, MachineState]:
-        found = self._instances()
-        return {n: _STATES.get(i["status"], MachineState.STOPPED) for n, i in found.items() if n != _WORLD}
-
     def restore_snapshot(self, name: str) -> None:
         """Bring back the disks."""
-        for_each(self._machines(), lambda m: self.api.change("PUT", self._path(m), {"restore": name}))
+        for_each(
+            self._instances.machines(), lambda m: self.api.change("PUT", self._instances.path(m), {"restore": name})
+        )
 
     def delete_snapshot(self, name: str) -> None:
         """Forget the disks that were kept."""
-        for_each(self._machines(), lambda m: self.api.remove(f"{self._path(m)}/snapshots/{name}"))
+        for_each(self._instances.machines(), lambda m: self.api.remove(f"{self._instances.path(m)}/snapshots/{name}"))
 
     def destroy(self, name: str) -> None:
         """Cut the power and remove the container."""
-        if self._state(name) is not None:
+        if self._instances.state(name) is not None:
             self.kill(name)
-            self.api.remove(self._path(name))
+            self.api.remove(self._instances.path(name))
         if self._prepared is not None and self._prepared.get(name) is None:
             self._prepared = None  # where it goes when it is made again is to be decided
 
     def destroy_all(self) -> None:
         """Remove containers, then networks, then the lab's own project; what can't be removed is residue."""
-        for_each(self._instances(), _unless(self.destroy))
-        removals = [f"/1.0/networks/{name}" for name in lab_networks(self._shared, self.mark)]
+        for_each(self._instances.all(), _unless(self.destroy))
+        removals = [f"/1.0/networks/{name}" for name in self._networks.made()]
         for_each(removals, _unless(lambda path: self._shared.remove(path, project="default")))
         if self.settings.project is None:
             _unless(lambda name: self._shared.remove(f"/1.0/projects/{name}"))(self.project)
@@ -392,17 +302,10 @@ class IncusProvider:
         """Containers, networks and the project, as the server shows them."""
         own = self.settings.project is None and self._shared.find(f"/1.0/projects/{self.project}") is not None
         return [
-            *(f"container {i['name']} on {i['location']} ({i['status']})" for i in self._instances().values()),
-            *(f"network {name}" for name in lab_networks(self._shared, self.mark)),
+            *(f"container {i['name']} on {i['location']} ({i['status']})" for i in self._instances.all().values()),
+            *(f"network {name}" for name in self._networks.made()),
             *([f"project {self.project}"] if own else []),
         ]
-
-
-def _networks(devices: Mapping[str, Mapping[str, str]], mark: str) -> list[tuple[str, NetworkKind]]:
-    """The NICs among the devices, and the lab's network that each is on."""
-    internal = network_name(mark, "internal")
-    nics = [(name, device) for name, device in devices.items() if device["type"] == "nic"]
-    return [(name, "internal" if device.get("network") == internal else "bridged") for name, device in nics]
 
 
 def _unless(remove: Callable[[str], None]) -> Callable[[str], None]:

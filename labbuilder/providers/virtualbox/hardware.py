@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator
 
 from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, stable_mac
-from labbuilder.spec.models import VirtualBox
+from labbuilder.spec.providers import VirtualBox
 
 MANAGEMENT_NET = "10.0.99.0/24"
 SSH_RULE = "ssh"

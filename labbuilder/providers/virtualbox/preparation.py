@@ -12,7 +12,7 @@ from labbuilder.providers.virtualbox import hardware, machines, media
 from labbuilder.providers.virtualbox.machines import CRASHED, OFF
 from labbuilder.providers.virtualbox.registry import INACCESSIBLE, Machine, Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.spec.models import VirtualBox
+from labbuilder.spec.providers import VirtualBox
 from labbuilder.wait import wait_until
 
 _PREFIX = "labbuilder-"

@@ -119,7 +119,7 @@ def test_what_is_written_is_told_as_json(env: dict[str, str], tmp_path: Path) ->
     assert json.loads(ask(env, tmp_path, "init", "--json").stdout) == ["lab.yaml"]
     written = json.loads(ask(env, tmp_path, "render", "out", "--json").stdout)
     assert sorted(written) == sorted(str(p.relative_to(tmp_path)) for p in (tmp_path / "out").rglob("*") if p.is_file())
-    assert json.loads(ask(env, tmp_path, "image", "prune", "--json").stdout) == {"removed": []}
+    assert json.loads(ask(env, tmp_path, "image", "prune", "--json").stdout) == {"removed": [], "left": []}
 
 
 def test_our_own_mistake_is_told_in_words_and_its_traceback_kept(

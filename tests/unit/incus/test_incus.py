@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from labbuilder.errors import HostError, MachineError, SpecError
 from labbuilder.lab import Lab
-from labbuilder.providers.incus import host
+from labbuilder.providers.incus import host, pruning
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.images import cache_name, image_name
 from labbuilder.providers.incus.networks import network_name
-from labbuilder.providers.incus.placement import Member, place
+from labbuilder.providers.incus.placement import Member, check_wishes, place
 from labbuilder.providers.incus.remotes import Token, check_name, url_of
-from labbuilder.providers.incus.words import refusal
-from labbuilder.spec.models import Incus
+from labbuilder.providers.incus.words import NotPermittedError, refusal, went_off
+from labbuilder.spec.providers import Incus
 
 MEMBERS = tuple(Member(f"h{n}", f"https://10.0.0.{n}:8443", groups=("default",)) for n in (1, 2, 3))
 GUIDE = ("server1", "server2", "client1")
@@ -28,8 +28,8 @@ GUIDE = ("server1", "server2", "client1")
 @pytest.mark.parametrize(
     ("said", "code", "kind", "brief"),
     [
-        ("Certificate is restricted", 403, HostError, "Incus does not permit it"),
-        ("", 403, HostError, "Incus does not permit it"),
+        ("Certificate is restricted", 403, NotPermittedError, "Incus does not permit it"),
+        ("", 403, NotPermittedError, "Incus does not permit it"),
         ("Project not found", 404, HostError, "there is no such Incus project"),
         ("write /x: no space left on device", 400, HostError, "the storage pool of Incus is full"),
         ("Unable to unpack image, run out of disk space", 400, HostError, "the storage pool of Incus is full"),
@@ -50,6 +50,12 @@ def test_a_refusal_says_what_to_do(said: str, code: int, kind: type, brief: str)
     assert error.brief.startswith(brief)
     assert error.resolution
     assert "GET /x" in str(error)
+
+
+def test_a_crowded_kernel_is_told_by_what_a_container_said_last() -> None:
+    said = ["Failed to create control group inotify object: Too many open files", "Exiting PID 1..."]  # as one did
+    assert "fs.inotify.max_user_instances" in str(went_off("server1", said))
+    assert "labbuilder console server1" in str(went_off("server1", ["Exiting PID 1..."]))
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -74,14 +80,30 @@ def test_wishes_come_first_and_members_that_are_off_are_passed_over() -> None:
     assert place(["x"], MEMBERS, {}, taken={"a": "h1", "b": "h2"}, spread=True) == {"x": "h3"}
     racks = (MEMBERS[0], Member("h9", "", groups=("racks",)))
     assert place(GUIDE, racks, {"client1": "@racks"}, taken={}, spread=True)["client1"] == "h9"
-    for wish in ("h2", "@racks", "@none", "h7"):
-        with pytest.raises(SpecError, match=f"take server1: {wish} was asked for"):
+    for wish, why in (
+        ("h2", "h2 is offline"),
+        ("@racks", "@racks is offline"),
+        ("@none", "no member is in a group none"),
+        ("h7", "no member is h7"),
+    ):
+        with pytest.raises(SpecError, match=f"server1 can be placed nowhere: {why}"):
             place(GUIDE, off, {"server1": wish}, taken={}, spread=True)
+        with pytest.raises(SpecError, match=why):
+            check_wishes({"client1": wish}, off)
+    with pytest.raises(SpecError, match="all members are offline"):
+        place(GUIDE, off[1:2], {}, taken={}, spread=True)
 
 
-def test_a_placement_of_an_unknown_machine_is_an_error_of_the_spec() -> None:
-    with pytest.raises(SpecError, match=r"placement.*server9 is no machine of the lab"):
-        Lab("x").add_server().incus(placement={"server9": "h1"}).plan()
+def test_what_is_said_of_an_unknown_machine_is_an_error_of_the_spec() -> None:
+    for key, value in (("placement", "h1"), ("machines", "vm")):
+        with pytest.raises(SpecError, match=rf"{key}.*server9 is no machine of the lab"):
+            Lab("x").add_server().incus(**{key: {"server9": value}}).plan()
+
+
+def test_nic_2_is_on_one_network() -> None:
+    lab = Lab("x").add_server().incus(bridged="br0", networks={"internal": "a", "bridged": "b"})
+    with pytest.raises(SpecError, match=r"incus.networks.bridged: NIC 2 is connected to br0 already"):
+        lab.plan()
 
 
 def test_a_token_is_read_and_addresses_as_people_write_them() -> None:
@@ -126,3 +148,29 @@ def test_an_old_server_and_one_that_does_not_know_us_are_told_before(auth: str, 
     with pytest.raises(HostError, match=told) as caught:
         host.preflight(cast("Api", _Old(auth)), Incus())
     assert caught.value.resolution
+
+
+class _Cluster:
+    """A server with one image of ours, and one instance on a member that is offline: of it Incus tells no config."""
+
+    def get(self, path: str, **query: str) -> Any:
+        return [{"name": "x", "config": None, "location": "h3"}]
+
+
+def test_images_stay_while_a_member_is_offline_whose_instances_may_use_them() -> None:
+    with pytest.raises(HostError, match=r"h3 use can't be seen: offline"):
+        pruning.used(cast("Api", _Cluster()))
+
+
+class _Able:
+    """A server of one host that runs virtual machines too."""
+
+    def get(self, path: str, **query: str) -> Any:
+        return {"environment": {"server_name": "alone", "driver": "lxc | qemu"}}
+
+
+def test_virtual_machines_are_refused_where_they_could_run_too() -> None:
+    host.require_machines(cast("Api", _Able()), Incus(), ())
+    host.require_machines(cast("Api", _Able()), Incus(machines={"server1": "container"}), ())
+    with pytest.raises(HostError, match="makes no virtual machines on Incus yet"):
+        host.require_machines(cast("Api", _Able()), Incus(machines={"server1": "vm"}), ())

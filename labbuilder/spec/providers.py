@@ -1,0 +1,92 @@
+"""What only one provider's machines have: each has a section of the spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from labbuilder.spec.base import HostName, Model
+
+HYPERVISORS = ("virtualbox", "vagrant")  # what bridges to a real LAN, or goes through VirtualBox's NAT
+
+
+class VirtualBox(Model):
+    """What only VirtualBox's machines have."""
+
+    bridged: str = "auto"
+    """Host interface that NIC 2 is bridged to; auto takes the one with the default route, nat bridges to none."""
+    memory_mib: Annotated[int, Field(ge=128, le=65536)] = 512
+    """Memory of a machine."""
+    cpus: Annotated[int, Field(ge=1, le=32)] = 1
+    """Processors of a machine."""
+    clones: Literal["full", "linked"] = "full"
+    """A disk of its own for each machine, or one that holds only what differs from a disk they share."""
+    image: Literal["built", "cloud"] | Path = "built"
+    """Made here by mmdebstrap, Debian's cloud image, prepared once, or a disk of yours, which is only copied."""
+    cloud_images: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")] = "https://cloud.debian.org/images/cloud"
+    """Where Debian's cloud images lie, or a mirror of them."""
+    modifyvm: tuple[str, ...] = ()
+    """Words for `VBoxManage modifyvm`, after labbuilder's own."""
+    extradata: dict[str, str] = Field(default={})
+    """Keys and values for `VBoxManage setextradata`."""
+
+
+class Vagrant(Model):
+    """What only Vagrant's machines have, beside `virtualbox`."""
+
+    box: Annotated[str, StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)?$")] = "built"
+    """Packed here from VirtualBox's disk, or the name of a Debian box of yours."""
+    box_version: str | None = None
+    """Of a box of yours; said nothing, the newest."""
+    box_url: str | None = None
+    """Where a box of yours is; said nothing, Vagrant's own catalogue."""
+
+
+MemberName = Annotated[str, StringConstraints(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+NetworkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+
+
+class IncusNetworks(Model):
+    """Networks of Incus that were made for this lab by who runs the server; the lab makes those that are not named."""
+
+    internal: NetworkName | None = None
+    """Of NIC 1."""
+    bridged: NetworkName | None = None
+    """Of NIC 2, where the world behind it is simulated."""
+
+
+class Incus(Model):
+    """What only an Incus server's machines have."""
+
+    remote: str = "local"
+    """The server: local, the path of a UNIX socket, or one that `labbuilder remote add` added."""
+    project: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] | None = None
+    """The Incus project; said nothing, the lab makes one of its own."""
+    pool: str = "default"
+    """The storage pool of the machines' disks."""
+    bridged: str = "simulated"
+    """Bridge on the members, or network of Incus, that NIC 2 is connected to; simulated makes a LAN with a world."""
+    networks: IncusNetworks = IncusNetworks()
+    """For who may not make networks: those that were made for the lab."""
+    spread: bool = True
+    """On a cluster, servers and clients go to different members; false keeps a lab on one."""
+    placement: dict[HostName, MemberName] = {}  # noqa: RUF012  pydantic copies it
+    """Machine to member, or to @GROUP of members; who is not named is placed by labbuilder."""
+    machine: Literal["container", "vm"] = "container"
+    """What each machine is; no vm was ever seen to start on Incus, so who asks for one is told why it can't be."""
+    machines: dict[HostName, Literal["container", "vm"]] = {}  # noqa: RUF012  pydantic copies it
+    """Machine to what it is, where it differs."""
+    memory_mib: Annotated[int, Field(ge=64, le=1048576)] | None = None
+    """Limit of a machine's memory; said nothing, none."""
+    cpus: Annotated[int, Field(ge=1, le=512)] | None = None
+    """Limit of a machine's processors; said nothing, none."""
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """As Incus calls them."""
+        memory = {} if self.memory_mib is None else {"limits.memory": f"{self.memory_mib}MiB"}
+        return memory if self.cpus is None else memory | {"limits.cpu": str(self.cpus)}
