@@ -52,7 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class OneCluster(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            incus = nodeid.startswith("tests/incus/") or nodeid.endswith("[incus]")
+            incus = nodeid.startswith(("tests/incus/", "tests/docs/test_incus_pages")) or nodeid.endswith("[incus]")
             return "incus" if incus else str(super()._split_scope(nodeid))
 
     return OneCluster(config, log)
