@@ -28,6 +28,7 @@ from labbuilder.transport import Endpoint, banner_ready
 from labbuilder.wait import wait_until
 
 _HARDWARE = "nics.json"
+_LOOKS = 3  # at the processes of a lab that may have been killed while it started
 _GOING = (MachineState.STARTING, MachineState.RUNNING)
 
 
@@ -294,8 +295,9 @@ class NspawnProvider:
     def destroy_all(self) -> None:
         """Kill the supervisor: the kernel ends all that lives in its namespaces."""
         cgroups.thaw(self.mark)
-        for pid in self._supervisors():
-            kill_and_wait(pid)
+        for _ in range(_LOOKS):  # one that was only just started forks between the look and the kill
+            for pid in self._supervisors():
+                kill_and_wait(pid)
         cgroups.remove_lab(self.mark)
         shutil.rmtree(self.lab.path / "machines", ignore_errors=True)
         self._socket.unlink(missing_ok=True)
