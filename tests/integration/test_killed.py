@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +14,8 @@ import pytest
 
 from labbuilder.errors import LabError
 from labbuilder.lab import Lab
-from labbuilder.providers.nspawn import cgroups
+from labbuilder.providers.nspawn import cgroups, provider
+from labbuilder.providers.nspawn.provider import NspawnProvider, kill_and_wait
 from labbuilder.session import lab_identity
 from labbuilder.store import Home
 
@@ -84,3 +88,41 @@ def test_down_of_what_is_not_there_is_no_error(home: Home) -> None:
     assert Lab("never", home=home).down() is False
     with pytest.raises(LabError, match="no lab named never"):
         Lab("never", home=home).status()
+
+
+FORKS = """
+import os, signal, sys, time
+def fork(*_):
+    if os.fork() == 0:
+        print("forked", flush=True)
+        time.sleep(60)
+signal.signal(signal.SIGUSR1, fork)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def test_a_supervisor_that_forks_between_the_look_and_the_kill_is_ended_whole(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = secrets.token_hex(4)
+    argv = [sys.executable, "-c", FORKS, "labbuilder.providers.nspawn.supervisor", mark]
+    ended: list[int] = []
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as starting:
+        assert starting.stdout is not None
+        assert starting.stdout.readline() == b"ready\n"
+        said = starting.stdout
+
+        def late(pid: int) -> None:
+            if not ended:
+                os.kill(pid, signal.SIGUSR1)
+                assert said.readline() == b"forked\n"
+            ended.append(pid)
+            kill_and_wait(pid)
+
+        monkeypatch.setattr(provider, "kill_and_wait", late)
+        lab = NspawnProvider(home, home.lab("forks"), mark)
+        lab.destroy_all()
+        assert lab.residue() == []
+    assert len(ended) == 2
