@@ -3,7 +3,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 # So many files of tests at a time; 0: one after the other, in one process.
-WORKERS := 4
+WORKERS := 3
 DRILL_WORKERS := 3
 PARALLEL := --dist loadfile --no-loadscope-reorder --verbose
 HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux

@@ -39,6 +39,11 @@ def automatic(request: pytest.FixtureRequest, home: Home) -> Iterator[Lab]:
     yield from pair(home, f"auto-{request.param}", mode="hot-standby", engine=request.param, mclt_s=10)
 
 
+def proven_again(automatic: Lab) -> None:
+    """Its client's lease is one of MCLT, 10 s: while a server was away it may have run out."""
+    wait_until("the client has its lease again", lambda: automatic.verify().passed, within_s=60)
+
+
 def unit(lab: Lab) -> str:
     return UNIT[lab.spec.dhcp.failover.engine]
 
@@ -198,7 +203,7 @@ def test_automatic_partner_down_is_refused_then_taken_and_read_back(automatic: L
         assert re.search(r'"local": {[^}]*"state": "partner-down"', said)
     assert given(automatic, 5)[1] == TWO
     automatic.up()
-    automatic.verify().raise_for_failures()
+    proven_again(automatic)
 
 
 def test_automatic_the_operator_can_insist(automatic: Lab) -> None:
@@ -234,7 +239,7 @@ def test_what_belongs_to_another_mode_or_machine_is_refused_with_the_right_comma
             ordered(lab, what, *machine)
         assert caught.value.resolution
     manual.verify().raise_for_failures()
-    automatic.verify().raise_for_failures()
+    proven_again(automatic)
 
 
 def test_one_server_has_no_failover(home: Home) -> None:
