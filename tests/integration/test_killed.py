@@ -96,6 +96,7 @@ def fork(*_):
     if os.fork() == 0:
         print("forked", flush=True)
         time.sleep(60)
+        os._exit(0)
 signal.signal(signal.SIGUSR1, fork)
 print("ready", flush=True)
 while True:
