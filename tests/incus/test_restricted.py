@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from incus_cluster import Cluster
 from netns_relay import relayed
+from pages import ROOT
 
 from labbuilder.errors import HostError, LabError
 from labbuilder.lab import Lab
@@ -19,7 +20,7 @@ from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/incus.md"
+PAGE = ROOT / "docs/incus.md"
 _NETWORK = """
 for member in h1 h2 h3; do incus network create {name} --target $member tunnel.vx.interface=br0; done
 incus network create {name} ipv6.address=none {more} tunnel.vx.protocol=vxlan tunnel.vx.id={vxlan}

@@ -46,12 +46,14 @@ def test_two_labs_of_the_same_addresses_live_side_by_side_and_the_host_stays_as_
     before = host_network()
     # where nothing is seen that other tests mount meanwhile
     alone = ("unshare", "--mount", "--propagation=private", sys.executable, "-c", UP_WITHOUT_MOUNTS)
-    run(*alone, env={"LABBUILDER_HOME": str(home.path)}, timeout_s=300.0)
     twin = Lab("twin", home=home).add_server().add_client()
-    assert host_network() == before
-    twin.verify().raise_for_failures()
-    lab.verify().raise_for_failures()
-    twin.down()
+    try:
+        run(*alone, env={"LABBUILDER_HOME": str(home.path)}, timeout_s=300.0)
+        assert host_network() == before
+        twin.verify().raise_for_failures()
+        lab.verify().raise_for_failures()
+    finally:
+        twin.down()
     lab.verify().raise_for_failures()
     assert host_network() == before
 

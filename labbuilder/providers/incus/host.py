@@ -21,6 +21,7 @@ NEEDED = {
     "nic_attached_connected": "cables that can be unplugged",
     "image_template_permissions": "images that give a machine its keys",
 }
+_INSTEAD = "say `machine: container`; --provider virtualbox makes virtual machines on this host"
 _NO_KIND = "Instance type not operational"
 _OFFER = "Debian 13 has a version that will do in trixie-backports: apt install -t trixie-backports incus"
 
@@ -67,13 +68,13 @@ def require_machines(api: Api, settings: Incus, found: Sequence[Member]) -> None
     if not lacking:
         raise HostError(
             brief="machine: vm: labbuilder makes no virtual machines on Incus yet, though the server could run them",
-            resolution="say `machine: container`; --provider virtualbox makes virtual machines on this host",
+            resolution=_INSTEAD,
         )
     said = {w["location"] or lacking[0]: w["last_message"] for w in _warnings(api) if w["type"] == _NO_KIND}
     raise HostError(
         brief=f"machine: vm: {', '.join(lacking)} can't run virtual machines",
         details="\n".join(f"{name}: it has {drivers[name]} alone. {said.get(name, '')}".rstrip() for name in lacking),
-        resolution="say `machine: container`; --provider virtualbox makes virtual machines on this host",
+        resolution=_INSTEAD,
     )
 
 

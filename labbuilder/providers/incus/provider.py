@@ -73,17 +73,25 @@ class IncusProvider:
     def _networks(self) -> LabNetworks:
         return LabNetworks(self._shared, self.mark, self.settings)
 
+    @cached_property
+    def _members(self) -> tuple[Member, ...]:
+        """Of the cluster, as they were when they were first asked for."""
+        return host.members(self._shared)
+
+    @cached_property
+    def _may_place(self) -> bool:
+        return host.may_place(self._shared)
+
     def preflight(self) -> None:
         """Raise for what is certain to fail later: no server, no trust, no such project, pool, member or network."""
         host.preflight(self._shared, self.settings)
         if self.settings.project is None:
             host.require_projects(self._shared, self.project)
-        members = host.members(self._shared)
-        host.require_machines(self._shared, self.settings, members)
-        check_wishes(self.settings.placement, members)
-        if self.settings.placement and not host.may_place(self._shared):
+        host.require_machines(self._shared, self.settings, self._members)
+        check_wishes(self.settings.placement, self._members)
+        if self.settings.placement and not self._may_place:
             raise host.no_placement(self.project)
-        self._networks.check(members)
+        self._networks.check(self._members)
 
     def image_name(self, plan: Plan) -> str:
         """The root from which the server's image is made."""
@@ -102,9 +110,8 @@ class IncusProvider:
         with self._preparing:
             if self._prepared is None:
                 self._ensure_project()
-                members = host.members(self._shared)
-                self._networks.ensure(members)
-                self._prepared = self._place(plan, members)
+                self._networks.ensure(self._members)
+                self._prepared = self._place(plan)
                 if plan.upstream.witness is not None:
                     self._ensure_world(plan)
 
@@ -115,14 +122,14 @@ class IncusProvider:
             about = f"labbuilder: the lab {self.lab.name}"
             self._shared.change("POST", "/1.0/projects", {"name": self.project, "config": config, "description": about})
 
-    def _place(self, plan: Plan, members: Sequence[Member]) -> dict[str, str | None]:
+    def _place(self, plan: Plan) -> dict[str, str | None]:
         there = {name: found["location"] for name, found in self._instances.all().items()}
         missing = [name for name in (*(m.name for m in plan.machines), WORLD) if name not in there]
         asked = {name: wish for name, wish in self.settings.placement.items() if name in missing}
-        if members and not host.may_place(self._shared):
+        if self._members and not self._may_place:
             return dict.fromkeys(missing)  # Incus chooses
         turn = int(self.mark, 16)
-        return place(missing, members, asked, taken=there, spread=self.settings.spread, turn=turn)
+        return place(missing, self._members, asked, taken=there, spread=self.settings.spread, turn=turn)
 
     def _ensure_world(self, plan: Plan) -> None:
         nic = Nic(world.NIC, "bridged", world.world_mac(self.mark), None)

@@ -28,7 +28,6 @@ from labbuilder.transport import Endpoint, banner_ready
 from labbuilder.wait import wait_until
 
 _HARDWARE = "nics.json"
-_LOOKS = 3  # at the processes of a lab that may have been killed while it started
 _GOING = (MachineState.STARTING, MachineState.RUNNING)
 
 
@@ -295,12 +294,17 @@ class NspawnProvider:
     def destroy_all(self) -> None:
         """Kill the supervisor: the kernel ends all that lives in its namespaces."""
         cgroups.thaw(self.mark)
-        for _ in range(_LOOKS):  # one that was only just started forks between the look and the kill
-            for pid in self._supervisors():
-                kill_and_wait(pid)
+        wait_until("no supervisor of the lab is left", self._kill_supervisors, within_s=30.0, every_s=0.01)
         cgroups.remove_lab(self.mark)
         shutil.rmtree(self.lab.path / "machines", ignore_errors=True)
         self._socket.unlink(missing_ok=True)
+
+    def _kill_supervisors(self) -> bool:
+        """True when there was none: one that was only just started forks between the look and the kill."""
+        found = self._supervisors()
+        for pid in found:
+            kill_and_wait(pid)
+        return not found
 
     def _supervisors(self) -> tuple[int, ...]:
         """PIDs of processes that bear the lab's mark, read from the host."""

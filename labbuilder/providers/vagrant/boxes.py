@@ -103,8 +103,8 @@ class Boxes:
         bases = media.Bases(vboxmanage, self._cache.folder)
 
         def forget() -> None:
-            if uuid in registry.names():
-                machines.unregister(vboxmanage, registry.machine(uuid))
+            if (there := registry.machines().get(uuid)) is not None:
+                machines.unregister(vboxmanage, there)
             media.forget_below(vboxmanage, place)
             remove_tree(place)
 

@@ -159,8 +159,8 @@ class VagrantProvider(VirtualBoxProvider):
     def destroy(self, name: str) -> None:
         """Let Vagrant remove it and its disk."""
         known = self._record(name)
-        if known is not None and known.uuid in self.registry.names():
-            self._remove(self.registry.machine(known.uuid), name)
+        if known is not None and (there := self.registry.machines().get(known.uuid)) is not None:
+            self._remove(there, name)
         media.forget_below(self.vboxmanage, self.lab.machine(name))
         remove_tree(self.lab.machine(name))
         self.folder.forget(name)
@@ -201,9 +201,9 @@ class VagrantProvider(VirtualBoxProvider):
     def _machines(self) -> Iterator[Machine]:
         """By Vagrant's notes, by the mark, and what was being imported when a command was killed."""
         noted = {known.uuid for known in self._records()}
-        for uuid, name in self.registry.names().items():
-            if uuid in noted or (name.startswith(f"{self.lab.name}-") and self._is_marked(uuid)):
-                yield self.registry.machine(uuid)
+        for uuid, machine in self.registry.machines().items():
+            if uuid in noted or (machine.name.startswith(f"{self.lab.name}-") and self._is_marked(uuid)):
+                yield machine
         yield from self._orphans()
 
     def _is_marked(self, uuid: str) -> bool:
@@ -214,9 +214,9 @@ class VagrantProvider(VirtualBoxProvider):
         before = self.folder.before_import()
         if before is not None:
             noted = {known.uuid for known in self._records()}
-            for uuid, name in self.registry.names().items():
-                if uuid not in before and uuid not in noted and _IMPORTED.fullmatch(name):
-                    yield self.registry.machine(uuid)
+            for uuid, machine in self.registry.machines().items():
+                if uuid not in before and uuid not in noted and _IMPORTED.fullmatch(machine.name):
+                    yield machine
 
     def _remove_orphans(self) -> None:
         for machine in tuple(self._orphans()):

@@ -10,7 +10,7 @@ from labbuilder.errors import MachineError
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.virtualbox import hardware, machines, media
 from labbuilder.providers.virtualbox.machines import CRASHED, OFF
-from labbuilder.providers.virtualbox.registry import INACCESSIBLE, Machine, Registry
+from labbuilder.providers.virtualbox.registry import Machine, Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.spec.providers import VirtualBox
 from labbuilder.wait import wait_until
@@ -95,9 +95,6 @@ class Preparation:
 
     def _machines(self) -> Iterator[tuple[str, Machine]]:
         """The machines whose settings lie where an image is made, each with the image's name before it."""
-        for uuid, name in self._registry.names().items():
-            if not name.startswith(_PREFIX) and name != INACCESSIBLE:
-                continue
-            machine = self._registry.machine(uuid)
+        for machine in self._registry.machines().values():
             if machine.settings is not None and machine.settings.is_relative_to(self._cache.folder):
                 yield self._cache.name_of_part(machine.settings), machine
