@@ -26,6 +26,7 @@ def bare(request: pytest.FixtureRequest, home: Home) -> Iterator[Session]:
         engine.power_on(session)
         for machine in session.plan.machines:
             session.provider.wait_ready(machine.name)
+            session.shell(machine.name).run("systemctl is-system-running --wait")  # /tmp is mounted as it boots
         yield session
     lab.down()
 

@@ -18,6 +18,7 @@ from labbuilder.providers.nspawn import cgroups, provider
 from labbuilder.providers.nspawn.provider import NspawnProvider, kill_and_wait
 from labbuilder.session import lab_identity
 from labbuilder.store import Home
+from labbuilder.wait import wait_until
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 
@@ -127,3 +128,25 @@ def test_a_supervisor_that_forks_between_the_look_and_the_kill_is_ended_whole(
         lab.destroy_all()
         assert lab.residue() == []
     assert len(ended) == 2
+
+
+STARTS = """
+import os, signal, subprocess, sys
+words = [sys.executable, "-m", "labbuilder.providers.nspawn.supervisor", *sys.argv[1:], str(os.getpid())]
+subprocess.Popen(words, start_new_session=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_supervisor_whose_starter_was_killed_ends_before_it_listens(home: Home, tmp_path: Path) -> None:
+    lab = home.lab("late")
+    (lab.path / "machines").mkdir(parents=True)
+    late = NspawnProvider(home, lab, secrets.token_hex(4))
+    starter = subprocess.run([sys.executable, "-c", STARTS, late.mark, lab.path, tmp_path], check=False)
+    assert starter.returncode == -signal.SIGKILL
+    try:
+        wait_until("it has ended by itself", lambda: not late._supervisors(), within_s=10.0)
+        assert [entry.name for entry in lab.path.iterdir()] == ["machines"]  # no socket: it never listened
+    finally:
+        late.destroy_all()
+        assert late.residue() == []

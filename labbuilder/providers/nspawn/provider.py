@@ -101,7 +101,7 @@ class NspawnProvider:
         (self.lab.path / "machines").mkdir(exist_ok=True)
         image = self.images.path(plan.image.digest) / "root"
         argv: list[str | Path] = [sys.executable, "-m", "labbuilder.providers.nspawn.supervisor"]
-        argv += [self.mark, self.lab.path, image]
+        argv += [self.mark, self.lab.path, image, str(os.getpid())]
         if Path("/run/systemd/system").is_dir():  # systemd is PID 1: it must delegate the group to us
             unit = f"--unit=labbuilder-{self.mark}"
             argv = ["systemd-run", "--scope", "--quiet", "--collect", unit, "-p", "Delegate=yes", *argv]

@@ -1,13 +1,15 @@
 """The lab's own process. It is PID 1 of the lab's PID, mount and network namespaces: its death is the lab's.
 
-The provider runs it as a module with MARK LAB_FOLDER IMAGE_ROOT. It forks; the child enters the namespaces, listens on
-LAB_FOLDER/control.sock and outlives the command that started it.
+The provider runs it as a module with MARK LAB_FOLDER IMAGE_ROOT STARTER (its own PID). It forks; the child enters the
+namespaces, listens on LAB_FOLDER/control.sock and from then on outlives the command that started it. Until then it ends
+with that command: one that came up late would take the lab's socket away from the next.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -184,15 +186,23 @@ def _own_view(lab: Path, image: Path) -> Path:
     return view
 
 
-def main(mark: str, lab: Path, image: Path) -> None:
+def main(mark: str, lab: Path, image: Path, starter: int) -> None:
     """Enter the namespaces, listen, tell the parent, serve."""
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != starter:  # it was killed before this was said
+        sys.exit(4)
     groups = cgroups.enter(mark)
     lab_fd = os.open(lab, os.O_PATH)
     linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWNET)
     listening, say_listening = os.pipe()
+    parent_ended, parent_lives = os.pipe()
     if os.fork():
         os.close(say_listening)
         sys.exit(0 if os.read(listening, 1) else 4)
+    os.close(parent_lives)
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if select.select([parent_ended], [], [], 0)[0]:
+        sys.exit(4)
     os.umask(0o022)
     view = _own_view(lab, image)
     listener = socket.socket(socket.AF_UNIX)
@@ -201,9 +211,10 @@ def main(mark: str, lab: Path, image: Path) -> None:
     listener.bind(own)
     os.chmod(own, 0o600)
     listener.listen(64)
+    linux.prctl(linux.PR_SET_PDEATHSIG, 0)
     os.write(say_listening, b"l")
     Supervisor(mark, groups, view).serve(listener)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
