@@ -14,7 +14,7 @@ from labbuilder.plan.probes import FAILOVER_STATES
 from labbuilder.spec.models import LabSpec
 from labbuilder.verify.judges import Judge, says
 from labbuilder.verify.model import Check
-from labbuilder.verify.pair import FAILOVER_PORT, pair_checks, running_checks
+from labbuilder.verify.pair import FAILOVER_PORT, PROBE_PORTS, pair_checks, running_checks
 
 _Maker = Callable[[str, str, str, Judge], Check]
 
@@ -76,10 +76,9 @@ def _pair(check: _Maker, spec: LabSpec, index: int) -> Iterator[Check]:
         urls = f'sed -n \'s,.*"url": "http://\\([0-9.]*\\):.*,\\1,p\' {KEA_CONF}'
         both = " ".join(str(spec.internal_address(i).ip) for i in range(2))
         yield check("failover.mirror", "both peers name the same two addresses", urls, says(both))
-    port = FAILOVER_PORT[engine]
-    ends = (
-        f"ss -Htn state established '( sport = :{port} or dport = :{port} )' dst {peer} | grep -q . && echo connected"
-    )
+    port, probes = FAILOVER_PORT[engine], PROBE_PORTS.start
+    theirs = f"( sport = :{port} and dport < :{probes} ) or ( dport = :{port} and sport < :{probes} )"
+    ends = f"ss -Htn state established '( {theirs} )' dst {peer} | grep -q . && echo connected"
     yield check("failover.port", f"connected to the partner on TCP {port}", ends, says("connected"))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labbuilder.lint import Config
 
 FAILOVER_PORT = {"isc": 647, "kea": HA_PORT}
+PROBE_PORTS = range(61001, 65536)  # over what Linux gives out by itself (ip_local_port_range ends at 60999)
 _SKEW_S = 5.0  # dhcpd refuses a partner that is 60 s off, Kea warns at 30 s and stops at 60: seen long before
 _DAY_S = 86400
 _SHOWN = 300
@@ -45,7 +46,9 @@ def running_checks(spec: LabSpec, index: int) -> Iterator[Check]:
     failover = spec.dhcp.failover
     name, peer, port = spec.servers[index].name, spec.internal_address(1 - index).ip, FAILOVER_PORT[failover.engine]
     # A connection that is made and closed at once: the established one would outlive a new firewall rule for minutes.
-    opened = f"nc -vz -w 1 {peer} {port} 2>&1 | grep -oE 'succeeded|refused|timed out|unreachable'"
+    # From a port of its own range, by which failover.port tells it from the partner's; one in TIME-WAIT can't be bound.
+    probe = f"nc -vz -w 1 -p $source {peer} {port} 2>&1 | grep -oE 'succeeded|refused|timed out|unreachable' && break"
+    opened = f"for source in $(shuf -n 5 -i {PROBE_PORTS.start}-{PROBE_PORTS.stop - 1}); do {probe}; done"
     title = f"no firewall closes TCP {port} to the partner"
     yield Check("failover.open", name, title, opened, says("succeeded"))
     if failover.engine == "isc":

@@ -10,6 +10,7 @@ import pytest
 
 from labbuilder.lab import Lab
 from labbuilder.store import Home
+from labbuilder.verify.pair import PROBE_PORTS
 
 pytestmark = pytest.mark.needs_root
 
@@ -34,6 +35,13 @@ class Break(NamedTuple):
 def closed(port: int) -> Break:
     rule = CLOSED.format(port=port)
     return Break("server1", rule.format("I"), {"failover.open"}, rule.format("D"))
+
+
+def probed(peer: str, port: int) -> str:
+    """A connection as failover.open makes it, held for a while: failover.port must not take it for the partner's."""
+    probe = f"(sleep 5 | nc -p {PROBE_PORTS.start} {peer} {port} >/dev/null 2>&1 &)"
+    seen = f"ss -Htn state established 'sport = :{PROBE_PORTS.start}' | grep -q ."
+    return f'{probe}; timeout 5 sh -c "until {seen}; do sleep 0.01; done"'
 
 
 COMMON = {
@@ -77,7 +85,7 @@ ISC = {
     "default file": Break("server1", "sed -i s/enp0s3/enp0s9/ /etc/default/isc-dhcp-server", {"dhcpd.nic"}),
     "dhcpd stopped": Break(
         "server2",
-        "systemctl stop isc-dhcp-server",
+        f"systemctl stop isc-dhcp-server; {probed('192.168.1.1', 647)}",
         {"dhcp.listens", "failover", "failover.port", "isc-dhcp-server.active"},
     ),
     "dhcpd disabled": Break("server1", "systemctl -q disable isc-dhcp-server", {"isc-dhcp-server.enabled"}),
@@ -105,7 +113,7 @@ KEA = {
     "the NIC": Break("server1", CONF.format("s/enp0s3/enp0s9/"), {"kea.nic"}),
     "stopped": Break(
         "server2",
-        "systemctl stop kea-dhcp4-server",
+        f"systemctl stop kea-dhcp4-server; {probed('192.168.1.1', 8000)}",
         {"kea-dhcp4-server.active", "dhcp.listens", "failover", "failover.port"},
     ),
     "disabled": Break("server1", "systemctl -q disable kea-dhcp4-server", {"kea-dhcp4-server.enabled"}),
