@@ -77,7 +77,7 @@ def _pair(check: _Maker, spec: LabSpec, index: int) -> Iterator[Check]:
         both = " ".join(str(spec.internal_address(i).ip) for i in range(2))
         yield check("failover.mirror", "both peers name the same two addresses", urls, says(both))
     port, probes = FAILOVER_PORT[engine], PROBE_PORTS.start
-    theirs = f"( sport = :{port} and dport < :{probes} ) or ( dport = :{port} and sport < :{probes} )"
+    theirs = f"( sport = :{port} or dport = :{port} ) and sport < :{probes} and dport < :{probes}"
     ends = f"ss -Htn state established '( {theirs} )' dst {peer} | grep -q . && echo connected"
     yield check("failover.port", f"connected to the partner on TCP {port}", ends, says("connected"))
 

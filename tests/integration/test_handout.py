@@ -26,7 +26,6 @@ def bare(request: pytest.FixtureRequest, home: Home) -> Iterator[Session]:
         engine.power_on(session)
         for machine in session.plan.machines:
             session.provider.wait_ready(machine.name)
-            session.shell(machine.name).run("systemctl is-system-running --wait")  # /tmp is mounted as it boots
         yield session
     lab.down()
 
@@ -39,10 +38,10 @@ def scripts(session: Session) -> dict[str, str]:
 
 
 def provision(session: Session, machine: str, script: str) -> str:
-    """As Vagrant does: the script is put into the machine and run there."""
+    """As Vagrant does: the script is put into the machine and run there; in /run, since /tmp is mounted as it boots."""
     shell = session.shell(machine)
-    shell.put(script.encode(), "/tmp/provision.sh")
-    done = shell.run("bash -l -c 'chmod +x /tmp/provision.sh && /tmp/provision.sh'", timeout_s=180)
+    shell.put(script.encode(), "/run/provision.sh")
+    done = shell.run("bash -l -c 'chmod +x /run/provision.sh && /run/provision.sh'", timeout_s=180)
     assert done.ok, f"{machine}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -65,7 +64,7 @@ def test_each_machine_is_configured_by_its_own_script_one_after_the_other(bare: 
 def test_a_script_that_fails_says_so(bare: Session) -> None:
     machine, script = next(iter(scripts(bare).items()))
     shell = bare.shell(machine)
-    shell.put(script.replace("ifup ", "false ").encode(), "/tmp/provision.sh")
-    done = shell.run("sh /tmp/provision.sh")
+    shell.put(script.replace("ifup ", "false ").encode(), "/run/provision.sh")
+    done = shell.run("sh /run/provision.sh")
     assert not done.ok
     assert f"{machine} is not configured" in done.stderr

@@ -195,13 +195,14 @@ def main(mark: str, lab: Path, image: Path, starter: int) -> None:
     lab_fd = os.open(lab, os.O_PATH)
     linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWNET)
     listening, say_listening = os.pipe()
-    parent_ended, parent_lives = os.pipe()
     if os.fork():
         os.close(say_listening)
         sys.exit(0 if os.read(listening, 1) else 4)
-    os.close(parent_lives)
+    os.close(listening)
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if select.select([parent_ended], [], [], 0)[0]:
+    parent = select.poll()
+    parent.register(say_listening, 0)
+    if parent.poll(0):  # nobody reads: it was killed before this was said
         sys.exit(4)
     os.umask(0o022)
     view = _own_view(lab, image)
