@@ -23,9 +23,10 @@ from labbuilder.providers.virtualbox.registry import UNREADABLE, Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home, LabDir, remove_tree
 from labbuilder.transport import Endpoint, Shell, banner_ready
-from labbuilder.wait import wait_until
+from labbuilder.wait import Deadline, wait_until
 
 _STATES = {"paused": MachineState.PAUSED} | dict.fromkeys({UNREADABLE, *DEAD}, MachineState.STOPPED)
+_ALIVE_S = 2.0  # a question to VirtualBox takes time from the machine that boots
 _BANNER_S = 20.0  # NAT accepts long before the guest does, and each new try costs a slow guest another sshd
 _KEEPER = "base-disk"
 
@@ -201,9 +202,20 @@ class VirtualBoxProvider:
     def wait_ready(self, name: str, *, within_s: float = 300.0) -> None:
         """Wait for the banner of the machine's SSH: VirtualBox's NAT accepts a connection long before."""
         known, endpoint = self._made(name), self.endpoint(name)
+        alive = Deadline(0.0)
+
+        def answers() -> bool:
+            nonlocal alive
+            if banner_ready(endpoint, within_s=_BANNER_S):
+                return True
+            if alive.expired:
+                self._raise_if_dead(name, known.uuid)
+                alive = Deadline(_ALIVE_S)
+            return False
+
         wait_until(
             f"{name} answers on its management SSH",
-            lambda: banner_ready(endpoint, within_s=_BANNER_S) or self._raise_if_dead(name, known.uuid),
+            answers,
             within_s=within_s,
             every_s=0.2,
             resolution=f"labbuilder console {name} shows how far it came",
