@@ -1,12 +1,13 @@
 """The provider's contract, the same for every kind of provider.
 
-LABBUILDER_CONTRACT names the kinds that can start machines here: what starts some is marked `boots`.
+LABBUILDER_CONTRACT names the kinds that can start machines here. The tests that need one that runs share it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -25,12 +26,6 @@ pytestmark = pytest.mark.needs_root
 MARK = "c0117ac7"
 KINDS = os.environ.get("LABBUILDER_CONTRACT", "nspawn virtualbox vagrant incus").split()
 BOOTING = os.environ.get("LABBUILDER_CONTRACT", "nspawn incus").split()
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "bench" in metafunc.fixturenames:
-        boots = metafunc.definition.get_closest_marker("boots")
-        metafunc.parametrize("bench", BOOTING if boots else KINDS, indirect=True)
 
 
 @dataclass(frozen=True)
@@ -65,14 +60,14 @@ class Bench:
             shell.close()
 
 
-@pytest.fixture
-def bench(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
-    spec = Lab("contract", home=home).add_server().set(provider=request.param)
+@contextmanager
+def lab_of_one(request: pytest.FixtureRequest, home: Home, name: str) -> Iterator[Bench]:
+    spec = Lab(name, home=home).add_server().set(provider=request.param)
     if request.param in HYPERVISORS:
         spec.set(virtualbox=request.getfixturevalue(request.param))
     if request.param == "incus":
         spec.set(incus={"remote": request.getfixturevalue("incus_remote")})
-    lab, plan = home.lab("contract"), spec.plan()
+    lab, plan = home.lab(name), spec.plan()
     lab.path.mkdir(parents=True)
     provider = open_provider(request.param, home, lab, MARK, plan.incus)
     yield Bench(provider, plan, lab)
@@ -81,13 +76,27 @@ def bench(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
     remove_tree(lab.path)
 
 
+@pytest.fixture(params=KINDS)
+def bench(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
+    with lab_of_one(request, home, "contract") as bench:
+        yield bench
+
+
+@pytest.fixture(params=BOOTING, scope="module")
+def shared(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
+    with lab_of_one(request, home, "booted") as bench:
+        yield bench
+
+
 @pytest.fixture
-def running(bench: Bench) -> Bench:
-    """The machine is switched on, and answers."""
-    bench.define()
-    bench.provider.start("server1")
-    bench.provider.wait_ready("server1", within_s=300)
-    return bench
+def running(shared: Bench) -> Bench:
+    """The machine is switched on and answers, whatever the test before has done to it."""
+    shared.define()
+    if shared.state() is not MachineState.RUNNING:
+        shared.provider.kill("server1")
+        shared.provider.start("server1")
+        shared.provider.wait_ready("server1", within_s=300)
+    return shared
 
 
 def test_what_was_never_made_is_told(bench: Bench) -> None:
@@ -137,19 +146,20 @@ def test_everything_of_the_lab_goes_at_once_and_may_have_gone_before(bench: Benc
         assert list(bench.provider.residue()) == []
 
 
-@pytest.mark.boots
 def test_root_answers_by_the_labs_own_key_under_the_machines_own_name(running: Bench) -> None:
     assert running.run("id -un; hostname").stdout.split() == ["root", "server1"]
     assert running.state() in (MachineState.STARTING, MachineState.RUNNING)
 
 
-@pytest.mark.boots
+def test_the_console_says_how_the_boot_went(running: Bench) -> None:
+    assert running.provider.console("server1").read_text(errors="replace").strip()
+
+
 def test_the_nics_are_the_plans(running: Bench) -> None:
     for nic in running.plan.machine("server1").nics:
         assert running.run(f"cat /sys/class/net/{nic.name}/address").stdout.strip() == nic.mac
 
 
-@pytest.mark.boots
 def test_a_cable_is_pulled_and_plugged(running: Bench) -> None:
     seen = "ip link set enp0s3 up; cat /sys/class/net/enp0s3/carrier"
     for up in (False, False, True):
@@ -164,7 +174,6 @@ def test_a_cable_is_pulled_and_plugged(running: Bench) -> None:
         assert machine.cut_links == (() if up else ("internal",))
 
 
-@pytest.mark.boots
 def test_a_paused_machine_stands_still_and_goes_on(running: Bench) -> None:
     running.provider.pause("server1")
     assert running.state() is MachineState.PAUSED
@@ -172,7 +181,6 @@ def test_a_paused_machine_stands_still_and_goes_on(running: Bench) -> None:
     assert running.run("echo on").stdout == "on\n"
 
 
-@pytest.mark.boots
 def test_a_paused_machine_can_be_switched_off_and_destroyed(running: Bench) -> None:
     running.provider.pause("server1")
     running.again().kill("server1")
@@ -184,7 +192,6 @@ def test_a_paused_machine_can_be_switched_off_and_destroyed(running: Bench) -> N
     assert list(running.provider.residue()) == []
 
 
-@pytest.mark.boots
 def test_what_was_written_outlives_a_power_cut_a_shutdown_and_a_reboot(running: Bench) -> None:
     assert running.run("echo kept >/root/note; sync").ok
     for off in (running.provider.kill, running.provider.stop):
@@ -199,7 +206,6 @@ def test_what_was_written_outlives_a_power_cut_a_shutdown_and_a_reboot(running: 
     assert running.run("cat /root/note").stdout == "kept\n"
 
 
-@pytest.mark.boots
 def test_a_snapshot_is_gone_back_to_and_forgotten(running: Bench) -> None:
     provider = running.provider
     running.run("echo before >/root/note; sync")
@@ -216,13 +222,7 @@ def test_a_snapshot_is_gone_back_to_and_forgotten(running: Bench) -> None:
     assert running.run("cat /root/note").stdout == "before\n"
 
 
-@pytest.mark.boots
 def test_a_machine_that_dies_ends_the_wait_for_it(running: Bench) -> None:
     running.provider.kill("server1")
     with pytest.raises(MachineError, match="server1 went off while it was waited for"):
         running.provider.wait_ready("server1")
-
-
-@pytest.mark.boots
-def test_the_console_says_how_the_boot_went(running: Bench) -> None:
-    assert running.provider.console("server1").read_text(errors="replace").strip()

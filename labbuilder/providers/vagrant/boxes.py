@@ -103,8 +103,7 @@ class Boxes:
         bases = media.Bases(vboxmanage, self._cache.folder)
 
         def forget() -> None:
-            if (there := registry.machines().get(uuid)) is not None:
-                machines.unregister(vboxmanage, there)
+            machines.unregister(vboxmanage, registry.machines().get(uuid))
             media.forget_below(vboxmanage, place)
             remove_tree(place)
 

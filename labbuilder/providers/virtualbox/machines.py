@@ -56,8 +56,10 @@ def switch_on(vboxmanage: VBoxManage, uuid: str) -> None:
     vboxmanage.change("startvm", uuid, "--type", "headless", timeout_s=300.0)
 
 
-def unregister(vboxmanage: VBoxManage, machine: Machine) -> None:
-    """Only the machine: its media are detached first, so that VirtualBox deletes none."""
+def unregister(vboxmanage: VBoxManage, machine: Machine | None) -> None:
+    """Only the machine, if VirtualBox has it: its media are detached first, so that VirtualBox deletes none."""
+    if machine is None:
+        return
     if machine.state not in {*OFF, UNREADABLE}:
         vboxmanage.change("controlvm", machine.uuid, "poweroff")
     vboxmanage.change("unregistervm", machine.uuid)

@@ -159,8 +159,7 @@ class VirtualBoxProvider:
         kept, keeper = self._disk(_KEEPER), str(uuid5(NAMESPACE_OID, f"{self.mark}/{_KEEPER}"))
         whole = self._base_folder / f"{_KEEPER}.whole"
         if not whole.exists():
-            if (there := self.registry.machines().get(keeper)) is not None:
-                machines.unregister(self.vboxmanage, there)
+            machines.unregister(self.vboxmanage, self.registry.machines().get(keeper))
             self._remove_files(_KEEPER)
             self._register(keeper, _KEEPER)
             self.bases.full_clone(base, kept)
@@ -365,8 +364,7 @@ class VirtualBoxProvider:
         known = self._record(name)
         if known is None:
             return
-        if (there := self.registry.machines().get(known.uuid)) is not None:
-            machines.unregister(self.vboxmanage, there)
+        machines.unregister(self.vboxmanage, self.registry.machines().get(known.uuid))
         self._remove_files(name)
         remove_tree(self.lab.machine(name))
 

@@ -14,7 +14,7 @@ L1_MEM=${L1_MEM:-6144}; L1_DISK=${L1_DISK:-12G}
 
 QROOT=$CACHE/qemu-root; LIB=$QROOT/usr/lib/x86_64-linux-gnu
 say() { printf '%s [%4ds] %s\n' "$(date +%T)" "$SECONDS" "$*" >&2; }
-# Debian sid's QEMU run with its own libraries: no chroot, no mounts.
+# Debian's QEMU run with its own libraries: no chroot, no mounts.
 q() { local p=$1; shift
   QEMU_MODULE_DIR=$LIB/qemu "$LIB/ld-linux-x86-64.so.2" --library-path "$LIB:$LIB/pulseaudio" "$QROOT/usr/bin/$p" "$@"; }
 SSH_OPTS="-i $CACHE/id_ed25519 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=15 -o ServerAliveInterval=30 -o ServerAliveCountMax=20 -o ControlMaster=auto -o ControlPath=$CACHE/cm-%p -o ControlPersist=600"
