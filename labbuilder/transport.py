@@ -156,17 +156,22 @@ class Shell:
                 script, hide=True, warn=True, in_stream=False, timeout=timeout_s, out_stream=lines
             )
         except Exception as error:
-            raise TransportError(
-                brief=f"{self.endpoint.machine} did not carry out a command",
-                details=f"{type(error).__name__}: {error}",
-                resolution="labbuilder status shows whether it runs",
-            ) from error
+            raise self._unfinished(error, timeout_s) from error
         if done.exited < 0:
             raise TransportError(
                 brief=f"{self.endpoint.machine} went away in the middle of a command",
                 resolution="labbuilder status shows whether it runs",
             )
         return Result(("ssh", self.endpoint.machine, script), done.exited, done.stdout, done.stderr)
+
+    def _unfinished(self, error: Exception, timeout_s: float) -> TransportError:
+        brief, said = f"{self.endpoint.machine} did not carry out a command", getattr(error, "result", None)
+        if said is None:
+            details = f"{type(error).__name__}: {error}"
+        else:  # the limit passed; what Fabric says of that has the whole script in it
+            brief += f" within {timeout_s:g} s"
+            details = "\n".join([*said.stdout.splitlines()[-3:], *said.stderr.splitlines()[-10:]])
+        return TransportError(brief, details, "labbuilder status shows whether it runs")
 
     def run_many(self, scripts: Sequence[str], *, timeout_s: float = 60.0) -> tuple[Result, ...]:
         """Run several scripts at the same time in one round trip, each with its own output and status."""

@@ -49,8 +49,9 @@ def test_another_host_key_than_the_machines_own_is_refused(lab: Lab) -> None:
 
 
 def test_a_limit_that_passes_is_told(lab: Lab) -> None:
-    with pytest.raises(TransportError, match="did not carry out a command"):
-        Shell(lab.session().provider.endpoint("server1")).run("sleep 30", timeout_s=0.5)
+    with pytest.raises(TransportError, match=r"did not carry out a command within 0\.5 s") as told:
+        Shell(lab.session().provider.endpoint("server1")).run("echo here; echo wrong >&2; sleep 30", timeout_s=0.5)
+    assert told.value.details == "here\nwrong"
 
 
 def test_lines_are_handed_over_as_they_come(lab: Lab) -> None:
