@@ -158,5 +158,12 @@ def test_a_machine_whose_power_was_cut_is_said_to_be_off_and_comes_back(vms: Lab
     vms.up()
 
 
+def test_a_crashed_primary_is_drilled(vms: Lab) -> None:
+    result = vms.drill("crash-primary")
+    assert result.passed, (result.duplicates, result.lost, result.verification.failures)
+    assert [event.what for event in result.events if event.what != "state"] == ["fault", "repair", "normal"]
+    assert result.outage is not None
+
+
 def test_the_console_shows_the_boot(vms: Lab) -> None:
     assert vms.session().provider.console("server1").stat().st_size > 0
