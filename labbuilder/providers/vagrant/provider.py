@@ -114,6 +114,8 @@ class VagrantProvider(VirtualBoxProvider):
         require_driver()
         if state not in OFF:
             self.kill(name)
+        if state in machines.SAVED:
+            self.resumed.add(name)
         known.save(self.lab, boots=known.boots + 1)
         self.vagrant.up(name, "started")
 

@@ -11,7 +11,8 @@ from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 
 MARK_KEY = "labbuilder/mark"
 CONTROLLER = "disks"
-OFF = frozenset({"poweroff", "saved", "aborted", "aborted-saved"})
+SAVED = frozenset({"saved", "aborted-saved"})  # it goes on from its memory when it is started
+OFF = frozenset({"poweroff", "aborted", *SAVED})
 CRASHED = "gurumeditation"  # it does nothing any more, and still holds its lock
 DEAD = frozenset({CRASHED, *OFF})
 

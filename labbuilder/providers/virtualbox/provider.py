@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from functools import cached_property
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid4, uuid5
@@ -15,7 +17,7 @@ from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.virtualbox import hardware, host, machines, media, record
 from labbuilder.providers.virtualbox.bridge import NAT, choose_bridge
 from labbuilder.providers.virtualbox.images import BaseDisks, write_identity
-from labbuilder.providers.virtualbox.machines import CRASHED, DEAD, OFF
+from labbuilder.providers.virtualbox.machines import CRASHED, DEAD, OFF, SAVED
 from labbuilder.providers.virtualbox.observer import open_registry
 from labbuilder.providers.virtualbox.ports import free_port, port_is_free
 from labbuilder.providers.virtualbox.record import Record
@@ -27,6 +29,7 @@ from labbuilder.wait import Deadline, wait_until
 
 _STATES = {"paused": MachineState.PAUSED} | dict.fromkeys({UNREADABLE, *DEAD}, MachineState.STOPPED)
 _ALIVE_S = 2.0  # a question to VirtualBox takes time from the machine that boots
+_BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 _BANNER_S = 20.0  # NAT accepts long before the guest does, and each new try costs a slow guest another sshd
 _KEEPER = "base-disk"
 
@@ -50,6 +53,7 @@ class VirtualBoxProvider:
         self.images = BaseDisks(home, self.vboxmanage, self.registry)
         self.bases = media.Bases(self.vboxmanage, home.images)
         self._bridges: dict[str, str | None] = {}
+        self.resumed: set[str] = set()  # their clocks go on from the moment that was kept
 
     @property
     def _base_folder(self) -> Path:
@@ -190,6 +194,8 @@ class VirtualBoxProvider:
         host.require_driver()
         if state == CRASHED:
             self.kill(name)
+        if state in SAVED:
+            self.resumed.add(name)
         if not port_is_free(known.port):
             known = known.save(self.lab, port=self._free_port())
             slot = hardware.MANAGEMENT_SLOT
@@ -219,6 +225,13 @@ class VirtualBoxProvider:
             every_s=0.2,
             resolution=f"labbuilder console {name} shows how far it came",
         )
+        if name in self.resumed:
+            self._set_clock(name)
+            self.resumed.discard(name)
+
+    def _set_clock(self, name: str) -> None:
+        with closing(Shell(self.endpoint(name))) as shell:
+            shell.run(f"date -s @{time.time():.1f}")
 
     def _raise_if_dead(self, name: str, uuid: str) -> bool:
         state = self.registry.machine(uuid).state
@@ -240,17 +253,22 @@ class VirtualBoxProvider:
         if known is None or self.registry.machine(known.uuid).state in OFF:
             return
         try:
-            self._tell(name, "systemctl --no-block poweroff")
+            self._send_off(name, "poweroff")
             self._wait(known, "off", lambda seen: seen.state in OFF, within_s)
         except (TransportError, WaitError):
             self.kill(name)
 
-    def _tell(self, name: str, script: str) -> str:
-        shell = Shell(self.endpoint(name))
-        try:
-            return shell.run(script).stdout
-        finally:
-            shell.close()
+    def _send_off(self, name: str, word: str) -> str:
+        """Tell it to reboot or to power off, and return the boot that it was in."""
+        with closing(Shell(self.endpoint(name))) as shell:
+            boot = shell.run(_BOOT_ID).stdout
+            with suppress(TransportError):  # it may be gone before it has answered
+                shell.run(f"systemctl --no-block {word}")
+            return boot
+
+    def _boot_id(self, name: str) -> str:
+        with closing(Shell(self.endpoint(name))) as shell:
+            return shell.run(_BOOT_ID).stdout
 
     def _wait(self, known: Record, what: str, reached: Callable[[Machine], bool], within_s: float) -> None:
         wait_until(
@@ -273,14 +291,13 @@ class VirtualBoxProvider:
         known = self._made(name)
         if self.registry.machine(known.uuid).state in DEAD:
             raise MachineError(brief=f"{name} is off, so it can't reboot", resolution="labbuilder up")
-        boot = "cat /proc/sys/kernel/random/boot_id"
-        before = self._tell(name, f"{boot}; systemctl --no-block reboot")
+        before = self._send_off(name, "reboot")
         known.save(self.lab, boots=known.boots + 1)
 
         def is_next_boot() -> bool:
             self._raise_if_dead(name, known.uuid)
             try:
-                return banner_ready(self.endpoint(name), within_s=_BANNER_S) and self._tell(name, boot) not in before
+                return banner_ready(self.endpoint(name), within_s=_BANNER_S) and self._boot_id(name) not in before
             except TransportError:
                 return False
 
