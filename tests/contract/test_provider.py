@@ -181,17 +181,6 @@ def test_a_paused_machine_stands_still_and_goes_on(running: Bench) -> None:
     assert running.run("echo on").stdout == "on\n"
 
 
-def test_a_paused_machine_can_be_switched_off_and_destroyed(running: Bench) -> None:
-    running.provider.pause("server1")
-    running.again().kill("server1")
-    assert running.state() is MachineState.STOPPED
-    running.provider.start("server1")
-    running.provider.wait_ready("server1", within_s=300)
-    running.provider.pause("server1")
-    running.again().destroy_all()
-    assert list(running.provider.residue()) == []
-
-
 def test_what_was_written_outlives_a_power_cut_a_shutdown_and_a_reboot(running: Bench) -> None:
     assert running.run("echo kept >/root/note; sync").ok
     for off in (running.provider.kill, running.provider.stop):
@@ -226,3 +215,15 @@ def test_a_machine_that_dies_ends_the_wait_for_it(running: Bench) -> None:
     running.provider.kill("server1")
     with pytest.raises(MachineError, match="server1 went off while it was waited for"):
         running.provider.wait_ready("server1")
+
+
+def test_a_paused_machine_can_be_switched_off_and_destroyed(running: Bench) -> None:
+    """The last one: nothing of the shared lab is left after it."""
+    running.provider.pause("server1")
+    running.again().kill("server1")
+    assert running.state() is MachineState.STOPPED
+    running.provider.start("server1")
+    running.provider.wait_ready("server1", within_s=300)
+    running.provider.pause("server1")
+    running.again().destroy_all()
+    assert list(running.provider.residue()) == []
