@@ -12,6 +12,7 @@ from pathlib import Path
 from labbuilder import engine, progress
 from labbuilder.errors import SpecError
 from labbuilder.parallel import for_each
+from labbuilder.providers.base import MachineState
 from labbuilder.session import Session
 from labbuilder.store import Home, locked, remove_tree, write_atomic
 
@@ -84,7 +85,8 @@ def restore(home: Home, lab: str, name: str) -> None:
                 for_each(names, provider.kill)
                 provider.restore_snapshot(name)
             engine.power_on(session)
-            for_each(names, lambda machine: _await(session, machine))
+            booting = [machine.name for machine in provider.status() if machine.state is not MachineState.RUNNING]
+            for_each(booting, lambda machine: _await(session, machine))
 
 
 def _await(session: Session, machine: str) -> None:

@@ -114,9 +114,7 @@ class VagrantProvider(VirtualBoxProvider):
         require_driver()
         if state not in OFF:
             self.kill(name)
-        if state in machines.SAVED:
-            self.resumed.add(name)
-        known.save(self.lab, boots=known.boots + 1)
+        known.save(self.lab, boots=known.boots + 1, resumed=state in machines.SAVED)
         self.vagrant.up(name, "started")
 
     def wait_ready(self, name: str, *, within_s: float = 300.0) -> None:

@@ -53,7 +53,6 @@ class VirtualBoxProvider:
         self.images = BaseDisks(home, self.vboxmanage, self.registry)
         self.bases = media.Bases(self.vboxmanage, home.images)
         self._bridges: dict[str, str | None] = {}
-        self.resumed: set[str] = set()  # their clocks go on from the moment that was kept
 
     @property
     def _base_folder(self) -> Path:
@@ -194,14 +193,12 @@ class VirtualBoxProvider:
         host.require_driver()
         if state == CRASHED:
             self.kill(name)
-        if state in SAVED:
-            self.resumed.add(name)
         if not port_is_free(known.port):
             known = known.save(self.lab, port=self._free_port())
             slot = hardware.MANAGEMENT_SLOT
             self.vboxmanage.change("modifyvm", known.uuid, f"--nat-pf{slot}", "delete", hardware.SSH_RULE)
             self.vboxmanage.change("modifyvm", known.uuid, *hardware.forward_words(known.port))
-        known.save(self.lab, boots=known.boots + 1)
+        known.save(self.lab, boots=known.boots + 1, resumed=state in SAVED)
         machines.switch_on(self.vboxmanage, known.uuid)
 
     def wait_ready(self, name: str, *, within_s: float = 300.0) -> None:
@@ -225,13 +222,15 @@ class VirtualBoxProvider:
             every_s=0.2,
             resolution=f"labbuilder console {name} shows how far it came",
         )
-        if name in self.resumed:
+        if known.resumed:
             self._set_clock(name)
-            self.resumed.discard(name)
+            known.save(self.lab, resumed=False)
 
     def _set_clock(self, name: str) -> None:
         with closing(Shell(self.endpoint(name))) as shell:
-            shell.run(f"date -s @{time.time():.1f}")
+            done = shell.run(f"date -s @{time.time():.1f}")
+        if not done.ok:
+            raise MachineError(f"the clock of {name} can't be set", done.stderr, "labbuilder down, then labbuilder up")
 
     def _raise_if_dead(self, name: str, uuid: str) -> bool:
         state = self.registry.machine(uuid).state
@@ -332,7 +331,10 @@ class VirtualBoxProvider:
         return hardware.SLOTS
 
     def status(self) -> tuple[MachineStatus, ...]:
-        """What VirtualBox says of the machines that were defined to the end; running means that SSH answers."""
+        """What VirtualBox says of the machines that were defined to the end.
+
+        Running means that SSH answers and the clock is right.
+        """
         known = self.known()
         there = self.registry.machines() if known else {}
         return tuple(for_each([(found, there[found.uuid]) for found in known if found.uuid in there], self._status))
@@ -345,7 +347,8 @@ class VirtualBoxProvider:
         known, seen = pair
         state = _STATES.get(seen.state)
         if state is None:
-            answers = seen.state == "running" and banner_ready(self.endpoint(known.machine), within_s=_BANNER_S)
+            ready = seen.state == "running" and not known.resumed
+            answers = ready and banner_ready(self.endpoint(known.machine), within_s=_BANNER_S)
             state = MachineState.RUNNING if answers else MachineState.STARTING
         networks = {slot: network for network, slot in self._slots(known.machine).items()}
         cut = tuple(networks[a.slot] for a in seen.adapters if a.slot in networks and not a.connected)

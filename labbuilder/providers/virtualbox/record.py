@@ -23,6 +23,7 @@ class Record:
         port: The local port that is forwarded to its SSH.
         whole: It was defined to the end.
         boots: How often it was switched on.
+        resumed: It went on from its memory, and its clock from the moment that was kept: nobody has set it yet.
     """
 
     machine: str
@@ -30,6 +31,7 @@ class Record:
     port: int
     whole: bool = False
     boots: int = 0
+    resumed: bool = False
 
     def save(self, lab: LabDir, **changes: Any) -> Record:
         """Write it down, changed; it is on the disk when this returns."""
