@@ -11,7 +11,7 @@ from labbuilder.verify.dhcp import dhcp_checks
 from labbuilder.verify.judges import Judge, answered, between, in_pool, resolved, says, says_one_of, translated
 from labbuilder.verify.model import Check
 
-_DIG = "dig +short +time=2 +tries=1"
+_DIG = "dig +short +time=3 +tries=2"  # a lost datagram is not a broken lab
 _ROUTE = "ip route show default | awk '{print $3, $5}'"
 _NAMESERVERS = "awk '/^nameserver/ {print $2}' /etc/resolv.conf"
 

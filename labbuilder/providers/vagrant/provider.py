@@ -114,7 +114,7 @@ class VagrantProvider(VirtualBoxProvider):
         require_driver()
         if state not in OFF:
             self.kill(name)
-        known.save(self.lab, boots=known.boots + 1, resumed=state in machines.SAVED)
+        known.save(self.lab, boots=known.boots + 1, stale_clock=state in machines.SAVED)
         self.vagrant.up(name, "started")
 
     def wait_ready(self, name: str, *, within_s: float = 300.0) -> None:

@@ -198,7 +198,7 @@ class VirtualBoxProvider:
             slot = hardware.MANAGEMENT_SLOT
             self.vboxmanage.change("modifyvm", known.uuid, f"--nat-pf{slot}", "delete", hardware.SSH_RULE)
             self.vboxmanage.change("modifyvm", known.uuid, *hardware.forward_words(known.port))
-        known.save(self.lab, boots=known.boots + 1, resumed=state in SAVED)
+        known.save(self.lab, boots=known.boots + 1, stale_clock=state in SAVED)
         machines.switch_on(self.vboxmanage, known.uuid)
 
     def wait_ready(self, name: str, *, within_s: float = 300.0) -> None:
@@ -222,15 +222,16 @@ class VirtualBoxProvider:
             every_s=0.2,
             resolution=f"labbuilder console {name} shows how far it came",
         )
-        if known.resumed:
-            self._set_clock(name)
-            known.save(self.lab, resumed=False)
+        if known.stale_clock:
+            self._set_clock(known)
 
-    def _set_clock(self, name: str) -> None:
-        with closing(Shell(self.endpoint(name))) as shell:
+    def _set_clock(self, known: Record) -> None:
+        with closing(Shell(self.endpoint(known.machine))) as shell:
             done = shell.run(f"date -s @{time.time():.1f}")
         if not done.ok:
-            raise MachineError(f"the clock of {name} can't be set", done.stderr, "labbuilder down, then labbuilder up")
+            brief = f"the clock of {known.machine} can't be set"
+            raise MachineError(brief, done.stderr, "labbuilder down, then labbuilder up")
+        known.save(self.lab, stale_clock=False)
 
     def _raise_if_dead(self, name: str, uuid: str) -> bool:
         state = self.registry.machine(uuid).state
@@ -291,7 +292,7 @@ class VirtualBoxProvider:
         if self.registry.machine(known.uuid).state in DEAD:
             raise MachineError(brief=f"{name} is off, so it can't reboot", resolution="labbuilder up")
         before = self._send_off(name, "reboot")
-        known.save(self.lab, boots=known.boots + 1)
+        known = known.save(self.lab, boots=known.boots + 1, stale_clock=True)
 
         def is_next_boot() -> bool:
             self._raise_if_dead(name, known.uuid)
@@ -301,6 +302,7 @@ class VirtualBoxProvider:
                 return False
 
         wait_until(f"{name} is in its next boot", is_next_boot, within_s=within_s, every_s=0.5)
+        self._set_clock(known)
 
     def pause(self, name: str) -> None:
         """Stop its processors."""
@@ -347,7 +349,7 @@ class VirtualBoxProvider:
         known, seen = pair
         state = _STATES.get(seen.state)
         if state is None:
-            ready = seen.state == "running" and not known.resumed
+            ready = seen.state == "running" and not known.stale_clock
             answers = ready and banner_ready(self.endpoint(known.machine), within_s=_BANNER_S)
             state = MachineState.RUNNING if answers else MachineState.STARTING
         networks = {slot: network for network, slot in self._slots(known.machine).items()}

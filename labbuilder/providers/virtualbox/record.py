@@ -23,7 +23,7 @@ class Record:
         port: The local port that is forwarded to its SSH.
         whole: It was defined to the end.
         boots: How often it was switched on.
-        resumed: It went on from its memory, and its clock from the moment that was kept: nobody has set it yet.
+        stale_clock: It goes on from a kept memory, or rebooted: its RTC is as old as a restored snapshot; to be set.
     """
 
     machine: str
@@ -31,7 +31,7 @@ class Record:
     port: int
     whole: bool = False
     boots: int = 0
-    resumed: bool = False
+    stale_clock: bool = False
 
     def save(self, lab: LabDir, **changes: Any) -> Record:
         """Write it down, changed; it is on the disk when this returns."""

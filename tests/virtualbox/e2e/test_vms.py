@@ -116,7 +116,6 @@ def test_a_second_up_changes_nothing_and_asks_virtualbox_for_no_change(
     def never(*words: object, **_: object) -> str:
         pytest.fail(f"VBoxManage was told to change something: {words}")
 
-    vms.up()
     monkeypatch.setattr(VBoxManage, "change", never)
     vms.up()
     assert vms.outcome is not None
@@ -138,7 +137,7 @@ def test_what_is_broken_is_seen_and_up_mends_it(vms: Lab) -> None:
 
 def test_a_snapshot_is_gone_back_to(vms: Lab) -> None:
     vms.save("good")
-    vms.run("server1", "touch /root/later; systemctl disable --now isc-dhcp-server")
+    vms.run("server1", "touch /root/later; systemctl stop isc-dhcp-server")
     vms.restore("good")
     assert not vms.run("server1", "test -e /root/later").ok
     vms.forget("good")

@@ -7,7 +7,7 @@ if [ -f "$CACHE/l1.pid" ] && kill -0 "$(cat "$CACHE/l1.pid")" 2>/dev/null; then 
 [ -f "$CACHE/l1.qcow2" ] || q qemu-img create -q -f qcow2 -F qcow2 -b l1-base.qcow2 -o lazy_refcounts=on "$CACHE/l1.qcow2"
 rm -f "$CACHE/mon.sock" "$CACHE"/cm-*
 q qemu-system-x86_64 -L "$QROOT/usr/share/qemu" -L "$QROOT/usr/share/seabios" -nodefaults -no-user-config -display none \
-  -M q35,hpet=off,vmport=off,smm=off -accel tcg,thread=multi,tb-size=${TB_SIZE:-1024} -cpu "${L1_CPU:-EPYC-Rome,+svm,+npt}" \
+  -M q35,hpet=off,vmport=off,smm=off -accel tcg,thread=multi,tb-size=${TB_SIZE:-2047} -cpu "${L1_CPU:-EPYC-Rome,+svm,+npt}" \
   -smp "$L1_CPUS" -m "$L1_MEM" -kernel "$CACHE/l1-vmlinuz" -initrd "$CACHE/l1-initrd" \
   -append "root=/dev/vda rw console=ttyS0 quiet loglevel=3 mitigations=off nokaslr audit=0 apparmor=0 selinux=0 nowatchdog no_timer_check tsc=reliable clocksource=tsc random.trust_cpu=on transparent_hugepage=always net.ifnames=0 ${L1_CMDLINE:-}" \
   -drive "file=$CACHE/l1.qcow2,if=virtio,format=qcow2,cache=unsafe,aio=threads,discard=unmap" \
