@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
 from labbuilder.store import Home
 
-BOOT_S = 1500  # box, import and boot in the emulation; a boot that hangs is done again
+BOOT_S = 900  # box, import, boot and provisioning in the emulation
 
 
 def vagrant_does(folder: Path, *words: str, within_s: float = 60) -> str:
@@ -25,20 +24,6 @@ def vagrant_does(folder: Path, *words: str, within_s: float = 60) -> str:
     return done.stdout
 
 
-def steady_up(folder: Path, machine: str) -> None:
-    """`vagrant up`; one boot in twelve fails in the emulation: then it is switched off and up again."""
-    for left in (2, 1, 0):
-        try:
-            print(vagrant_does(folder, "up", machine, "--provision", within_s=BOOT_S))
-        except (AssertionError, subprocess.TimeoutExpired) as error:
-            print(f"\nthe emulation has lost {machine}: {error}", file=sys.stderr)
-            if not left:
-                raise
-            subprocess.run(["vagrant", "halt", "--force", machine], cwd=folder, check=False, timeout=600)
-        else:
-            return
-
-
 @pytest.fixture(scope="module")
 def handed_out(vagrant: dict[str, Any], home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder that a teacher hands out, and its server up by plain Vagrant."""
@@ -46,7 +31,7 @@ def handed_out(vagrant: dict[str, Any], home: Home, tmp_path_factory: pytest.Tem
     lab = Lab("class", home=home).add_server().add_client().set(virtualbox=vagrant)
     lab.hand_out(folder)
     try:
-        steady_up(folder, "server1")
+        vagrant_does(folder, "up", "server1", within_s=BOOT_S)
         yield folder
     finally:
         vagrant_does(folder, "destroy", "-f", within_s=600)
@@ -84,15 +69,7 @@ def test_provisioning_again_changes_nothing(handed_out: Path) -> None:
 def test_labbuilder_brings_a_machine_up_through_vagrant(vagrant: dict[str, Any], home: Home) -> None:
     lab = Lab("byvagrant", home=home).add_server().set(provider="vagrant", virtualbox=vagrant)
     try:
-        for left in (2, 1, 0):
-            try:
-                lab.up(verify=False)
-                break
-            except Exception as error:
-                print(f"\nthe emulation has lost it: {error}", file=sys.stderr)
-                if not left:
-                    raise
-                lab.session().provider.kill("server1")
+        lab.up(verify=False)
         assert [(m.name, m.state) for m in lab.status()] == [("server1", MachineState.RUNNING)]
         assert lab.run("server1", "systemctl is-active isc-dhcp-server").stdout == "active\n"
         assert "server1                   running" in vagrant_does(home.lab("byvagrant").path, "status")

@@ -38,7 +38,7 @@ def world() -> Iterator[None]:
         server.server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A machine of the user's own beside the lab."""
     vboxmanage, folder = VBoxManage(), tmp_path_factory.mktemp("users")
@@ -54,8 +54,8 @@ def _without_times(text: str) -> list[str]:
     return [line for line in text.splitlines() if "since" not in line]
 
 
-@pytest.fixture(scope="session")
-def guide(virtualbox: dict[str, Any], users: str, home: Home) -> Iterator[Lab]:
+@pytest.fixture(scope="module")
+def vms(virtualbox: dict[str, Any], users: str, home: Home) -> Iterator[Lab]:
     """The guide's lab; its first `up` was killed in the middle."""
     del users
     lab = (
@@ -68,8 +68,6 @@ def guide(virtualbox: dict[str, Any], users: str, home: Home) -> Iterator[Lab]:
     spec = home.path / "vms.yaml"
     spec.write_text(lab.to_yaml())
     journal = home.lab("vms").journal
-    if journal.exists():  # a rerun: the emulation lost a machine in the first
-        _heal(lab)
     up = subprocess.Popen([*UP, str(spec)])
     wait_until(
         "up has started a machine",
@@ -86,23 +84,6 @@ def guide(virtualbox: dict[str, Any], users: str, home: Home) -> Iterator[Lab]:
     assert set(left.ask("list", "vms").split('"')) & {"vms-server1", "vms-server2", "vms-client1"} == set()
     assert "labs/vms" not in left.ask("list", "hdds") + left.ask("list", "dvds")
     assert not home.lab("vms").path.exists()
-
-
-@pytest.fixture
-def vms(guide: Lab) -> Lab:
-    """The lab with all its machines: one that the emulation has lost is switched off and on."""
-    if _heal(guide):
-        guide.up(verify=False)
-    return guide
-
-
-def _heal(lab: Lab) -> bool:
-    """Switch off what does not answer; true when a machine has to be switched on."""
-    provider = lab.session().provider
-    silent = [machine.name for machine in provider.status() if machine.state is not MachineState.RUNNING]
-    for name in silent:
-        provider.kill(name)
-    return bool(silent)
 
 
 def test_everything_is_proven(vms: Lab) -> None:

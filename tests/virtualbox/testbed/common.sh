@@ -7,8 +7,7 @@ CACHE=${1:?usage: $0 CACHE_DIR}; mkdir -p "$CACHE"; CACHE=$(cd "$CACHE" && pwd);
 repo() { apt-get indextargets --format '$(REPO_URI)' | sed 's#/$##' | grep -E "/$1\$" | sort -u | head -1; }
 MIRROR=${MIRROR:-$(repo debian)}; SECURITY=${SECURITY:-$(repo debian-security)}
 SSH_PORT=${SSH_PORT:-2210}            # L0 127.0.0.1:SSH_PORT -> L1 :22
-# No machine of VirtualBox may run on L1's first CPU: each CPU of QEMU that loads an FPU state clears IGNNE in the first one's hflags2 by a plain
-# read, change and write (cpu_clear_ignne), and now and then writes back over a nested-paging flag that VMRUN or #VMEXIT has just changed there.
+# the first CPU is left to L1's own work; VirtualBox and its machines have the others
 L1_CPUS=${L1_CPUS:-3}; VM_CPUS=1-$((L1_CPUS - 1))
 L1_MEM=${L1_MEM:-6144}; L1_DISK=${L1_DISK:-12G}
 

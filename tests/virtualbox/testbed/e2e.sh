@@ -17,7 +17,6 @@ settings='{"bridged": "br-lan", "image": "/root/guest.vdi", "memory_mib": 320,
   "extradata": {"VBoxInternal/TM/TSCMode": "RealTSCOffset", "VBoxInternal/TM/HostHzMax": "300"},
   "modifyvm": ["--paravirt-provider", "kvm", "--large-pages", "on", "--hpet", "off", "--bios-logo-fade-in", "off", "--bios-logo-fade-out", "off",
   "--bios-logo-display-time", "0", "--bios-boot-menu", "disabled", "--mouse", "ps2", "--keyboard", "ps2"]}'
-# the emulation can still deliver an interrupt twice, which may end a guest: a test that failed is run again before it counts
 l1 "cd /srv/labbuilder && export LC_ALL=C.UTF-8 PATH=/opt/venv/bin:\$PATH
   LABBUILDER_CONTRACT=virtualbox LABBUILDER_TEST_VIRTUALBOX='$settings' \
     taskset -c $VM_CPUS pytest -v -p no:cacheprovider --durations=0 --durations-min=5 --tb=short -rfE $*"

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.sh" "$@"
 need=(); for p in mmdebstrap grub-pc-bin grub-common busybox-static fdisk cpio; do dpkg -s "$p" >/dev/null 2>&1 || need+=("$p"); done
 [ ${#need[@]} -eq 0 ] || { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${need[@]}" >/dev/null; }
-R=$CACHE/guest-root; SIZE=${GUEST_DISK:-1600M}
+R=$CACHE/guest-root; SIZE=${GUEST_DISK:-2100M}   # from 2 GiB on the BIOS says 63 sectors a track, and GRUB reads by tracks
 stamp=$CACHE/guest-$("$PYTHON" "$HERE/guest-tree.py")-$(cat "$HERE"/{mk-guest,guest-setup}.sh | sha256sum | cut -c1-12).done
 [ ! -f "$stamp" ] || exit 0
 say "guest root"

@@ -1,16 +1,31 @@
 #!/bin/bash
 # mk-testbed.sh CACHE_DIR: QEMU, the L1 root, its disk, kernel and small initrd. Each finished step leaves a stamp.
 . "$(dirname "$0")/common.sh" "$@"
-need=(); for p in mmdebstrap debian-archive-keyring e2fsprogs busybox-static cpio xz-utils rsync openssh-client binutils zstd; do
+need=(); for p in mmdebstrap debian-archive-keyring e2fsprogs busybox-static cpio xz-utils rsync openssh-client binutils zstd \
+  gcc ninja-build pkg-config libglib2.0-dev libpixman-1-dev libslirp-dev libfdt-dev flex bison patch python3-venv; do
   dpkg -s "$p" >/dev/null 2>&1 || need+=("$p"); done
 if [ ${#need[@]} -gt 0 ]; then apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${need[@]}" >/dev/null; fi
 [ -f "$CACHE/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C testbed -f "$CACHE/id_ed25519"
 
-# trixie's QEMU 10.0 emulates the machines several times faster than sid's 11.1 does
-if [ ! -f "$CACHE/qemu.done" ]; then say "QEMU from trixie, unpacked only"
-  rm -rf "$QROOT"
+# trixie's QEMU 10.0 emulates the machines several times faster than sid's 11.1 does; Debian's package gives its firmware, libraries and tools
+qemu=qemu-$(sha256sum < "$HERE/qemu-svm.patch" | cut -c1-12).done
+if [ ! -f "$CACHE/$qemu" ]; then say "QEMU from trixie, unpacked only"
+  rm -rf "$QROOT" "$CACHE"/qemu-*.done "$CACHE"/src.*
   $MMD --variant=extract --include=qemu-system-x86,qemu-utils trixie "$QROOT" "deb $MIRROR trixie main"
-  q qemu-system-x86_64 --version | head -1 | tee "$CACHE/qemu.done"
+  say "QEMU's program once more, from trixie's source with qemu-svm.patch"
+  S=$(mktemp -d "$CACHE/src.XXXX"); mkdir -p "$S"/{lists,archives}/partial; chmod 755 "$S"; echo "deb-src $MIRROR trixie main" > "$S/sources.list"
+  (cd "$S"
+    apt=(apt-get -qq -o "Dir::Etc::SourceList=$S/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$S/lists"
+      -o "Dir::Cache=$S" -o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root)
+    "${apt[@]}" update; "${apt[@]}" source --download-only qemu
+    mkdir qemu; tar -xf qemu_*.orig.tar.xz -C qemu --strip-components=1; tar -xf qemu_*.debian.tar.xz -C qemu; cd qemu
+    patch -p1 -s < debian/patches/skip-unpack-edk2-blobs.patch; patch -p1 -s < "$HERE/qemu-svm.patch"
+    python3 -m venv "$S/venv"; "$S/venv/bin/pip" install -q --disable-pip-version-check meson==1.5.0 pycotap distlib
+    env -u PYTHON ./configure --python="$S/venv/bin/python" --target-list=x86_64-softmmu --without-default-features --enable-system --enable-tcg \
+      --enable-slirp --enable-fdt=system --disable-werror --disable-docs --disable-install-blobs > "$S/log" 2>&1 &&
+      ninja -C build qemu-system-x86_64 >> "$S/log" 2>&1 || { tail -30 "$S/log"; exit 1; })
+  cp "$S/qemu/build/qemu-system-x86_64" "$QROOT/usr/bin/qemu-system-x86_64"; rm -rf "$S"
+  q qemu-system-x86_64 --version | head -1 | tee "$CACHE/$qemu"
 fi
 
 if [ ! -f "$CACHE/l1-root.done" ]; then say "L1 root: sid, kernel, VirtualBox, its modules built by dkms"
