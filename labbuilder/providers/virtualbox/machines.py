@@ -57,10 +57,15 @@ def switch_on(vboxmanage: VBoxManage, uuid: str) -> None:
     vboxmanage.change("startvm", uuid, "--type", "headless", timeout_s=300.0)
 
 
+def switch_off(vboxmanage: VBoxManage, machine: Machine) -> None:
+    """Cut its power, if it has any: its disks can be detached then."""
+    if machine.state not in {*OFF, UNREADABLE}:
+        vboxmanage.change("controlvm", machine.uuid, "poweroff")
+
+
 def unregister(vboxmanage: VBoxManage, machine: Machine | None) -> None:
     """Only the machine, if VirtualBox has it: its media are detached first, so that VirtualBox deletes none."""
     if machine is None:
         return
-    if machine.state not in {*OFF, UNREADABLE}:
-        vboxmanage.change("controlvm", machine.uuid, "poweroff")
+    switch_off(vboxmanage, machine)
     vboxmanage.change("unregistervm", machine.uuid)

@@ -40,6 +40,7 @@ Vagrant.configure("2") do |config|
   config.vm.synced_folder ".", "/vagrant", disabled: true
   config.ssh.username = "root"
   config.ssh.private_key_path = File.join(__dir__, "keys/user")
+  config.ssh.sudo_command = "%c" # root needs no sudo, and the box has none
   config.ssh.insert_key = false
   config.vbguest.auto_update = false if Vagrant.has_plugin?("vagrant-vbguest")
 
