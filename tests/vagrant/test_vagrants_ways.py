@@ -159,15 +159,20 @@ def test_an_import_that_was_cut_off_leaves_nothing_and_a_users_machine_stays(tri
         change("unregistervm", users, "--delete")
 
 
-def test_a_disk_that_the_user_attached_is_not_deleted(trial: Trial, tmp_path: Path) -> None:
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_disk_that_the_user_attached_is_not_deleted(trial: Trial, tmp_path: Path, *, saved: bool) -> None:
     trial.define("server1")
     disk, change = tmp_path / "users.vdi", trial.provider.vboxmanage.change
     change("createmedium", "disk", "--filename", disk, "--size", "4")
     change("storagectl", "trap-server1", "--name", "disks", "--portcount", "3")
     place = ("--storagectl", "disks", "--port", "2", "--device", "0", "--type", "hdd")
     change("storageattach", "trap-server1", *place, "--medium", disk)
+    if saved:  # VirtualBox detaches nothing from a machine that has a kept memory
+        (tmp_path / "state.sav").touch()
+        change("adoptstate", "trap-server1", tmp_path / "state.sav")
     trial.provider.destroy("server1")
     assert disk.is_file()
+    assert trial.provider.known() == []
     change("closemedium", "disk", disk)
 
 

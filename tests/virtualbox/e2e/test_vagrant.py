@@ -75,6 +75,7 @@ def test_labbuilder_brings_a_machine_up_through_vagrant(vagrant: dict[str, Any],
         assert "server1                   running" in vagrant_does(home.lab("byvagrant").path, "status")
         lab.session().provider.stop("server1")
         assert [m.state for m in lab.status()] == [MachineState.STOPPED]
+        lab.session().provider.start("server1")  # `down` meets a machine that runs
     finally:
         lab.down()
     assert not home.lab("byvagrant").path.exists()

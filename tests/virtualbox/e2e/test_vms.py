@@ -116,16 +116,16 @@ def test_what_is_broken_is_seen_and_up_mends_it(vms: Lab) -> None:
     vms.up()
 
 
+def test_everything_holds_after_a_reboot_of_each_server(vms: Lab) -> None:
+    vms.verify(reboot=True).raise_for_failures()
+
+
 def test_a_snapshot_is_gone_back_to(vms: Lab) -> None:
     vms.save("good")
     vms.run("server1", "touch /root/later; systemctl stop isc-dhcp-server")
     vms.restore("good")
     assert not vms.run("server1", "test -e /root/later").ok
     vms.forget("good")
-
-
-def test_everything_holds_after_a_reboot_of_each_server(vms: Lab) -> None:
-    vms.verify(reboot=True).raise_for_failures()
 
 
 def test_a_machine_whose_power_was_cut_is_said_to_be_off_and_comes_back(vms: Lab) -> None:
