@@ -117,6 +117,7 @@ def test_what_is_broken_is_seen_and_up_mends_it(vms: Lab) -> None:
 
 
 def test_everything_holds_after_a_reboot_of_each_server(vms: Lab) -> None:
+    # before the snapshot: after a restore server2's BIOS hangs in the emulation (docs/virtualbox.md)
     vms.verify(reboot=True).raise_for_failures()
 
 
