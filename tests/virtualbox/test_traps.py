@@ -61,7 +61,7 @@ def test_the_hardware_is_the_plans(trial: Trial) -> None:
 def test_a_machine_is_defined_by_the_calls_that_a_script_would_make(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seven a machine, and once each: which names are taken, which disks the user has, the base is let go."""
+    """Eight a machine, and once each: which names are taken, which disks the user has, the base is let go."""
     real, asked = VBoxManage._run, []
 
     def counted(self: VBoxManage, argv: tuple[str | Path, ...], **limits: Any) -> Result:
@@ -71,7 +71,7 @@ def test_a_machine_is_defined_by_the_calls_that_a_script_would_make(
     monkeypatch.setattr(VBoxManage, "_run", counted)
     trial.define()
     trial.provider.bases.let_go()
-    assert len(asked) == 3 * 7 + 3, asked
+    assert len(asked) == 3 * 8 + 3, asked
 
 
 def test_a_machine_of_the_users_with_our_name_stops_us_and_stays(

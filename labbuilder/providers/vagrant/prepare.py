@@ -8,12 +8,11 @@ from labbuilder.assets import IMAGE_FILES
 from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.plan.model import MachinePlan, Plan, RenderedFile
 from labbuilder.providers.vagrant.vagrantfile import Box
-from labbuilder.providers.virtualbox.images import identity, write_identity
+from labbuilder.providers.virtualbox.images import SEED, identity, write_for_boot
 from labbuilder.render import render
 from labbuilder.store import LabDir, write_atomic
 
 PREPARE = "prepare.sh"
-SEED = "seed.iso"
 _END = "END-OF-FILE"
 _OURS_ALONE = ("lab-ssh.socket", "lab-ssh@.service", "lab_sshd_config")  # the box's own sshd stays: Vagrant uses it
 _SSHD = """\
@@ -37,7 +36,7 @@ def write_identities(plan: Plan, machines: Sequence[MachinePlan], lab: LabDir, m
         folder = lab.machine(machine.name)
         folder.mkdir(parents=True, exist_ok=True)
         if box.own and not (folder / SEED).exists():
-            write_identity(folder / SEED, machine, keys, mark)
+            write_for_boot(folder, machine, keys, mark)
         elif not box.own:
             write_atomic(folder / PREPARE, prepare_script(plan, machine, keys, mark), mode=0o600)
 

@@ -9,6 +9,7 @@ from labbuilder.plan.model import MachinePlan, Plan
 from labbuilder.providers.disks.seed import MANAGEMENT_NIC
 from labbuilder.providers.virtualbox import hardware
 from labbuilder.providers.virtualbox.bridge import NAT
+from labbuilder.providers.virtualbox.images import LAN_BOOT_ROM, SEED
 from labbuilder.providers.virtualbox.machines import CONTROLLER, MARK_KEY
 from labbuilder.render import render
 
@@ -73,6 +74,8 @@ def vagrantfile(plan: Plan, box: Box, *, mark: str, bridge: str | None, standalo
         box=box,
         own_box=box.own,
         controller=CONTROLLER,
+        seed=SEED,
+        lan_boot=(hardware.LAN_BOOT_KEY, LAN_BOOT_ROM) if box.own and hardware.is_bios(settings) else None,
         linked=settings.clones == "linked",
         management_net=hardware.MANAGEMENT_NET,
         bridged_net=str(plan.upstream.network),

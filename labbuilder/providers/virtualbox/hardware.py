@@ -10,6 +10,8 @@ from labbuilder.spec.providers import VirtualBox
 
 MANAGEMENT_NET = "10.0.99.0/24"
 SSH_RULE = "ssh"
+LAN_BOOT_KEY = "VBoxInternal/Devices/pcbios/0/Config/LanBootRom"
+NO_LAN_BOOT = bytes(4096)  # no signature, so the BIOS finds no ROM; VirtualBox takes whole pages
 SLOTS: dict[NetworkKind, int] = {"internal": 1, "bridged": 2}
 MANAGEMENT_SLOT = 3
 
@@ -62,9 +64,31 @@ def board_words(settings: VirtualBox) -> list[str]:
         "--uart1", "0x3F8", "4",
     ]
     # fmt: on
-    if platform.machine().lower() in ("x86_64", "amd64"):
+    if _is_x86():
         words += ["--chipset", "piix3", "--ioapic", "on", "--pae", "off"]
     return words
+
+
+def is_bios(settings: VirtualBox) -> bool:
+    """The machines have a PC's BIOS: what is set for it keeps a machine with another firmware from starting."""
+    return _is_x86() and not any("efi" in word.lower() for word in settings.modifyvm)
+
+
+def extradata(settings: VirtualBox, *, lan_boot_rom: str) -> dict[str, str]:
+    """Keys and values for ``setextradata``.
+
+    The ROM has nothing in it: a machine that went on from a saved state hangs in VirtualBox's own iPXE when it reboots
+    (VirtualBox's issues 199 and 717), and no machine of a lab boots from its network.
+
+    Args:
+        settings: What the spec says of VirtualBox.
+        lan_boot_rom: The file of `NO_LAN_BOOT`.
+    """
+    return ({LAN_BOOT_KEY: lan_boot_rom} if is_bios(settings) else {}) | settings.extradata
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64")
 
 
 def _console(file: str) -> list[str]:

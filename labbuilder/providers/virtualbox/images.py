@@ -1,4 +1,4 @@
-"""The base disk that a lab's disks are cloned from, and the CD that tells each machine who it is."""
+"""The base disk that a lab's disks are cloned from, and what each machine finds beside its own when it boots."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from labbuilder.providers.virtualbox.preparation import Preparation
 from labbuilder.providers.virtualbox.registry import Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.store import Home
+
+SEED = "seed.iso"
+LAN_BOOT_ROM = "lan-boot.rom"
 
 
 class BaseDisks:
@@ -76,6 +79,7 @@ def identity(machine: MachinePlan, keys: LabKeys, mark: str) -> Seed:
     )
 
 
-def write_identity(path: Path, machine: MachinePlan, keys: LabKeys, mark: str) -> None:
-    """Write the machine's seed CD."""
-    write_seed(identity(machine, keys, mark), path)
+def write_for_boot(folder: Path, machine: MachinePlan, keys: LabKeys, mark: str) -> None:
+    """Write the machine's seed CD, by which it learns who it is, and the LAN boot ROM that has nothing in it."""
+    write_seed(identity(machine, keys, mark), folder / SEED)
+    (folder / LAN_BOOT_ROM).write_bytes(hardware.NO_LAN_BOOT)

@@ -16,7 +16,7 @@ from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.virtualbox import hardware, host, machines, media, record
 from labbuilder.providers.virtualbox.bridge import NAT, choose_bridge
-from labbuilder.providers.virtualbox.images import BaseDisks, write_identity
+from labbuilder.providers.virtualbox.images import LAN_BOOT_ROM, SEED, BaseDisks, write_for_boot
 from labbuilder.providers.virtualbox.machines import CRASHED, DEAD, OFF, SAVED
 from labbuilder.providers.virtualbox.observer import open_registry
 from labbuilder.providers.virtualbox.ports import free_port, port_is_free
@@ -140,7 +140,8 @@ class VirtualBoxProvider:
             console=str(self.console(machine.name)),
         )
         change("modifyvm", begun.uuid, *words, *hardware.forward_words(begun.port))
-        for key, value in settings.extradata.items():
+        rom = str(self.lab.machine(machine.name) / LAN_BOOT_ROM)
+        for key, value in hardware.extradata(settings, lan_boot_rom=rom).items():
             change("setextradata", begun.uuid, key, value)
 
     def _register(self, uuid: str, name: str) -> None:
@@ -153,9 +154,9 @@ class VirtualBoxProvider:
             media.linked_clone(self.vboxmanage, self._kept_base(base), disk)
         else:
             self.bases.full_clone(base, disk)
-        seed = self.lab.machine(machine.name) / "seed.iso"
-        write_identity(seed, machine, ensure_keys(self.lab, [machine.name]), self.mark)
-        machines.attach(self.vboxmanage, begun.uuid, {"hdd": disk, "dvddrive": seed})
+        folder = self.lab.machine(machine.name)
+        write_for_boot(folder, machine, ensure_keys(self.lab, [machine.name]), self.mark)
+        machines.attach(self.vboxmanage, begun.uuid, {"hdd": disk, "dvddrive": folder / SEED})
 
     def _kept_base(self, base: Path) -> Path:
         """The lab's own copy of the base disk: a machine that never starts keeps it from going with its last child."""

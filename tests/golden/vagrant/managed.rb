@@ -68,6 +68,8 @@ Vagrant.configure("2") do |config|
         vb.customize ["modifyvm", :id, "--nat-net#{SLOTS[:management]}", "10.0.99.0/24"]
         vb.customize ["storageattach", :id, "--storagectl", "disks", "--port", "1", "--device", "0",
                       "--type", "dvddrive", "--medium", File.join(folder, "seed.iso")]
+        # a ROM with nothing in it: VirtualBox's own hangs in a reboot after a saved state or a snapshot was gone on from
+        vb.customize ["setextradata", :id, "VBoxInternal/Devices/pcbios/0/Config/LanBootRom", File.join(folder, "lan-boot.rom")]
         vb.customize ["setextradata", :id, "labbuilder/mark", "5eed1e55"]
       end
     end

@@ -14,10 +14,11 @@ from labbuilder.errors import HostError, LabError, MachineError
 from labbuilder.lab import Lab
 from labbuilder.providers.virtualbox import host, vboxmanage
 from labbuilder.providers.virtualbox.bridge import choose_bridge
-from labbuilder.providers.virtualbox.hardware import modifyvm_words
+from labbuilder.providers.virtualbox.hardware import LAN_BOOT_KEY, extradata, modifyvm_words
 from labbuilder.providers.virtualbox.registry import HostInterface
 from labbuilder.providers.virtualbox.vboxmanage import parse_machine_readable
 from labbuilder.run import Result
+from labbuilder.spec.providers import VirtualBox
 
 ETH0 = HostInterface("eth0", up=True, wireless=False, address="10.1.2.3")
 WLAN0 = HostInterface("wlan0", up=True, wireless=True, address="10.9.9.9")
@@ -75,6 +76,18 @@ def test_arm_hosts_have_no_piix3(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--chipset" in words_of("server1")
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     assert "--chipset" not in words_of("server1")
+
+
+def test_only_a_bios_is_told_of_a_lan_boot_rom(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(**settings: Any) -> dict[str, str]:
+        return extradata(VirtualBox(**settings), lan_boot_rom="/rom")
+
+    assert told() == {LAN_BOOT_KEY: "/rom"}
+    assert told(extradata={LAN_BOOT_KEY: "/mine", "a": "b"}) == {LAN_BOOT_KEY: "/mine", "a": "b"}
+    assert told(modifyvm=["--firmware", "efi64"]) == {}
+    assert told(modifyvm=["--firmware=EFI"]) == {}
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    assert told() == {}
 
 
 def test_the_bridge_is_the_named_one_or_the_one_with_the_default_route(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,16 +116,12 @@ def test_what_is_broken_is_seen_and_up_mends_it(vms: Lab) -> None:
     vms.up()
 
 
-def test_everything_holds_after_a_reboot_of_each_server(vms: Lab) -> None:
-    # before the snapshot: after a restore server2's BIOS hangs in the emulation (docs/virtualbox.md)
-    vms.verify(reboot=True).raise_for_failures()
-
-
-def test_a_snapshot_is_gone_back_to(vms: Lab) -> None:
+def test_a_snapshot_is_gone_back_to_and_everything_holds_after_a_reboot_of_each_server(vms: Lab) -> None:
     vms.save("good")
     vms.run("server1", "touch /root/later; systemctl stop isc-dhcp-server")
     vms.restore("good")
     assert not vms.run("server1", "test -e /root/later").ok
+    vms.verify(reboot=True).raise_for_failures()  # VirtualBox's own LAN boot ROM hangs in some of these reboots
     vms.forget("good")
 
 
