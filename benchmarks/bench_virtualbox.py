@@ -52,6 +52,8 @@ def bare_s(plan: Plan, base: Path, folder: Path) -> float:
             "--groups", "/bare", "--basefolder", folder, "--register",
         )  # fmt: skip
         vboxmanage("setextradata", uuid, "mark", "bare")
+        for key, value in hardware.extradata(plan.virtualbox, lan_boot_rom=str(folder / "rom")).items():
+            vboxmanage("setextradata", uuid, key, value)
         vboxmanage("modifyvm", uuid, *words, *hardware.forward_words(2200 + len(ids)))
         vboxmanage(
             "storagectl", uuid, "--name", "d", "--add", "virtio-scsi", "--controller", "VirtIO", "--portcount", "2"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from dnslib.server import DNSLogger, DNSServer
 
+from labbuilder import report
 from labbuilder.journal import Journal
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
@@ -135,8 +136,9 @@ def test_a_machine_whose_power_was_cut_is_said_to_be_off_and_comes_back(vms: Lab
     vms.up()
 
 
-def test_a_crashed_primary_is_drilled(vms: Lab) -> None:
+def test_a_crashed_primary_is_drilled(vms: Lab, pytestconfig: pytest.Config) -> None:
     result = vms.drill("crash-primary")
+    report.write([result], pytestconfig.rootpath / "build/tests/vbox-drill")
     assert result.passed, (result.duplicates, result.lost, result.verification.failures)
     assert [event.what for event in result.events if event.what != "state"] == ["fault", "repair", "normal"]
     assert result.outage is not None

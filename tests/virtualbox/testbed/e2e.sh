@@ -17,9 +17,9 @@ settings='{"bridged": "br-lan", "image": "/root/guest.vdi", "memory_mib": 320,
   "extradata": {"VBoxInternal/TM/TSCMode": "RealTSCOffset", "VBoxInternal/TM/HostHzMax": "300"},
   "modifyvm": ["--paravirt-provider", "kvm", "--large-pages", "on", "--hpet", "off", "--bios-logo-fade-in", "off", "--bios-logo-fade-out", "off",
   "--bios-logo-display-time", "0", "--bios-boot-menu", "disabled", "--mouse", "ps2", "--keyboard", "ps2"]}'
-# the report comes back also when a test failed
+# the reports come back also when a test failed
 l1 "cd /srv/labbuilder && export LC_ALL=C.UTF-8 PATH=/opt/venv/bin:\$PATH
   LABBUILDER_CONTRACT=${LABBUILDER_CONTRACT:-virtualbox} LABBUILDER_TEST_VIRTUALBOX='$settings' \
-    taskset -c $VM_CPUS pytest -v -p no:cacheprovider --durations=0 --durations-min=5 --tb=short -rfE --junitxml=/root/e2e.xml $*" || failed=$?
-mkdir -p "$TOP/build/tests"; l1 'cat /root/e2e.xml' > "$TOP/build/tests/vbox-e2e.xml"
+    taskset -c $VM_CPUS pytest -v -p no:cacheprovider --durations=0 --durations-min=5 --tb=short -rfE --junitxml=build/tests/vbox-e2e.xml $*" || failed=$?
+mkdir -p "$TOP/build/tests"; l1 'tar -C /srv/labbuilder/build/tests -c .' | tar -C "$TOP/build/tests" -x --no-same-owner
 exit "${failed:-0}"
