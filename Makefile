@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # So many files of tests at a time; 0: one after the other, in one process, until a whole run at 3 has been seen green.
 WORKERS := 0
 DRILL_WORKERS := 3
+# On VirtualBox machines that boot, each in a testbed of its own.
+E2E := tests/virtualbox/e2e/test_vms.py tests/virtualbox/e2e/test_vagrant.py tests/contract
 PARALLEL := --dist loadfile --no-loadscope-reorder --verbose
 HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux
 
@@ -21,7 +23,7 @@ vbox-userland: $(VENV)/.dev ## VirtualBox's userland in a cached tree, for the t
 	$(BIN)/python tests/support/userland.py
 
 vbox-e2e: $(VENV)/.dev ## The lab on real VirtualBox machines that boot, in QEMU: no VT-x needed
-	bash tests/virtualbox/testbed/e2e.sh tests/virtualbox/e2e tests/contract
+	bash tests/virtualbox/testbed/e2e.sh $(E2E)
 
 incus-cluster: $(VENV)/.dev ## A real Incus cluster of three members on this machine; tests/support/incus_cluster.py down removes it
 	$(BIN)/python tests/support/incus_cluster.py up

@@ -73,7 +73,7 @@ def main() -> None:
         def make(number: int) -> None:
             plan = labs[number].plan()
             home.lab(labs[number].name).path.mkdir(parents=True)
-            providers[number].preflight()
+            providers[number].preflight(plan)
             providers[number].ensure_networks(plan)
             for_each(plan.machines, lambda machine: providers[number].create(plan, machine))
 

@@ -99,7 +99,7 @@ def _begin(spec: LabSpec, home: Home, lab: LabDir) -> Session:
     mark = identity[1] if identity else secrets.token_hex(4)
     provider = open_provider(kind, home, lab, mark, spec.incus)
     if identity is None:
-        provider.preflight()
+        provider.preflight(build_plan(spec))
         try:
             lab.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -63,8 +63,8 @@ class Provider(Protocol):
 
     kind: str
 
-    def preflight(self) -> None:
-        """Raise HostError for what is certain to fail later; quick."""
+    def preflight(self, plan: Plan) -> None:
+        """Raise HostError for what is certain to fail later; quick, since it is asked before anything is made."""
 
     def image_name(self, plan: Plan) -> str | None:
         """What the plan's image is called in the cache; None for one that is not kept there."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from labbuilder.lab import Lab
 from labbuilder.providers.vagrant import host
 from labbuilder.providers.vagrant.provider import VagrantProvider
 from labbuilder.store import Home
@@ -18,11 +19,11 @@ def test_a_lab_of_which_there_is_nothing_yet_can_be_looked_at(
     vagrant: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`up` looks before it makes the lab's folder."""
-    del vagrant
     monkeypatch.setattr("labbuilder.providers.virtualbox.host.DRIVER", Path("/dev/null"))
     home = Home(tmp_path)
     lab = home.lab("fresh")
-    VagrantProvider(home, lab, "5eed1e55").preflight()
+    plan = Lab("fresh", home=home).add_server().set(provider="vagrant", virtualbox=vagrant).plan()
+    VagrantProvider(home, lab, "5eed1e55").preflight(plan)
     assert not lab.path.exists()
 
 

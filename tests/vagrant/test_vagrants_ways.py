@@ -231,7 +231,7 @@ def test_no_vagrant_is_told_and_down_works_without_it(trial: Trial, monkeypatch:
     with monkeypatch.context() as patched:
         patched.setenv("PATH", str(tools))
         with pytest.raises(ProviderUnavailableError, match="Vagrant is not installed") as caught:
-            trial.provider.preflight()
+            trial.provider.preflight(trial.plan)
         assert "apt install vagrant" in (caught.value.resolution or "")
         trial.provider.destroy_all()
         assert list(trial.provider.residue()) == []
@@ -299,7 +299,7 @@ def test_a_virtualbox_that_this_vagrant_does_not_know_is_told_by_both(
     monkeypatch.setenv("PATH", vagrantland.on_path(new))
     monkeypatch.setattr("labbuilder.providers.virtualbox.host.DRIVER", Path("/dev/null"))
     with pytest.raises(HostError, match=r"Vagrant 2\.3\.4 does not know VirtualBox 7\.2\.22"):
-        trial.provider.preflight()
+        trial.provider.preflight(trial.plan)
     with pytest.raises(HostError, match="this Vagrant does not know this VirtualBox"):
         trial.define("server1")
     told = {finding.name: finding for finding in host.findings(trial.described._home)}

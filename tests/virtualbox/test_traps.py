@@ -257,6 +257,25 @@ def test_a_disk_that_is_not_there_or_is_none_is_told(virtualbox: dict[str, Any],
             trial.provider.ensure_image(trial.plan)
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"image": "/no-such.vdi"}, "can't be read"),
+        ({"bridged": "no-such0"}, "can't bridge to no-such0"),
+        ({"image": "built"}, "a tool to build disks is not installed"),
+    ],
+)
+def test_what_can_never_come_up_makes_no_lab(
+    virtualbox: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], told: str
+) -> None:
+    monkeypatch.setattr(host, "DRIVER", Path("/dev/null"))
+    monkeypatch.setattr(built, "_TOOLS", (*built._TOOLS, "no-such-tool"))
+    lab = Lab("never", home=Home(tmp_path)).add_server().add_client()
+    with pytest.raises(HostError, match=told):
+        lab.set(provider="virtualbox", virtualbox=virtualbox | settings).up()
+    assert not Home(tmp_path).lab("never").path.exists()
+
+
 def test_without_vt_x_the_start_says_what_is_missing(trial: Trial) -> None:
     if shutil.which("VBoxManage") == "/usr/bin/VBoxManage":
         pytest.fail("this asks the userland alone")

@@ -82,8 +82,9 @@ class IncusProvider:
     def _may_place(self) -> bool:
         return host.may_place(self._shared)
 
-    def preflight(self) -> None:
+    def preflight(self, plan: Plan) -> None:
         """Raise for what is certain to fail later: no server, no trust, no such project, pool, member or network."""
+        del plan
         host.preflight(self._shared, self.settings)
         if self.settings.project is None:
             host.require_projects(self._shared, self.project)

@@ -63,8 +63,9 @@ class NspawnProvider:
                 resolution="labbuilder up starts it again; labbuilder down removes it",
             ) from error
 
-    def preflight(self) -> None:
+    def preflight(self, plan: Plan) -> None:
         """Raise HostError for what is certain to fail later."""
+        del plan
         host.preflight()
 
     def image_name(self, plan: Plan) -> str:

@@ -62,6 +62,19 @@ class Boxes:
         known: dict[str, str] = json.loads(text)["versions"][0]["providers"][0]
         return known
 
+    def preflight(self, plan: Plan) -> None:
+        """Raise what is certain to keep `ensure_file` from its work; quick.
+
+        Raises:
+            HostError: The user's own disk is no disk, or a tool to build one is missing.
+        """
+        if self._is_to_be_packed(plan):
+            self._disks.preflight(plan)
+
+    def _is_to_be_packed(self, plan: Plan) -> bool:
+        cached = self.cache_name(plan)
+        return cached is not None and not self._cache.path(cached).exists()
+
     def ensure_file(self, plan: Plan) -> None:
         """Pack our own box unless it is there; the user's is no business of ours.
 
@@ -70,7 +83,7 @@ class Boxes:
             CommandError, MachineError: It could not be built or packed.
         """
         cached = self.cache_name(plan)
-        if cached is None or self._cache.path(cached).exists():
+        if cached is None or not self._is_to_be_packed(plan):
             return
         self._disks.ensure(plan)
         name = self.named(plan).name

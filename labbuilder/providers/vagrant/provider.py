@@ -49,9 +49,11 @@ class VagrantProvider(VirtualBoxProvider):
         self.vagrant = Vagrant(lab.path, self.vboxmanage)
         self.folder = Folder(lab)
 
-    def preflight(self) -> None:
-        """Raise for what is certain to fail later: no Vagrant, or one that does not know this VirtualBox."""
+    def preflight(self, plan: Plan) -> None:
+        """Raise for what is certain to fail later: no Vagrant for this VirtualBox, no bridge, no way to the box."""
         host.preflight(self.vagrant, self.registry)
+        self.ensure_networks(plan)
+        self.boxes.preflight(plan)
 
     def image_name(self, plan: Plan) -> str | None:
         """That of the box; one of the user's is not kept."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from labbuilder.keys import LabKeys
 from labbuilder.plan.model import MachinePlan, Plan
+from labbuilder.providers.disks import built
 from labbuilder.providers.disks.seed import Seed, SeedNic, write_seed
 from labbuilder.providers.disks.store import DISK, cloud_disk_name, disk_name, ensure_cloud_disk, ensure_disk
 from labbuilder.providers.disks.user import user_disk
@@ -44,6 +45,17 @@ class BaseDisks:
         """Where the plan's base disk is or would be."""
         name = self.name(plan)
         return self._cache.path(name) / DISK if name else Path(plan.virtualbox.image).expanduser().absolute()
+
+    def preflight(self, plan: Plan) -> None:
+        """Raise what is certain to keep `ensure` from its work; quick.
+
+        Raises:
+            HostError: The user's own disk is no disk, or a tool to build one is missing.
+        """
+        if self.name(plan) is None:
+            user_disk(self.path(plan))
+        elif plan.virtualbox.image == "built" and not self.path(plan).exists():
+            built.preflight()
 
     def ensure(self, plan: Plan) -> None:
         """Make the base disk unless it is there.

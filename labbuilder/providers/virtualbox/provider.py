@@ -58,9 +58,11 @@ class VirtualBoxProvider:
     def _base_folder(self) -> Path:
         return self.lab.path / "virtualbox"
 
-    def preflight(self) -> None:
-        """Raise for what is certain to fail later: VBoxManage missing, or too old."""
+    def preflight(self, plan: Plan) -> None:
+        """Raise for what is certain to fail later: VBoxManage too old, no such bridge, no way to the base disk."""
         host.preflight(self.registry)
+        self.ensure_networks(plan)
+        self.images.preflight(plan)
 
     def image_name(self, plan: Plan) -> str | None:
         """That of the base disk; a disk of the user's is not kept."""
