@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import cloud_image
 import pytest
+import rootless
 from debian_packages import install
 from faulty_http import Web, serving
 from qemu import PACKAGES, Qemu, overlay, to_vdi
@@ -18,7 +20,7 @@ from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.plan.image import image_recipe
 from labbuilder.providers.disks import cloud
 from labbuilder.providers.disks.seed import MANAGEMENT_NIC, Seed, SeedNic, write_seed
-from labbuilder.providers.disks.store import ensure_cloud_disk, ensure_disk
+from labbuilder.providers.disks.store import ensure_cloud_disk
 from labbuilder.providers.disks.user import user_disk
 from labbuilder.providers.images import ImageCache
 from labbuilder.spec.models import LabSpec
@@ -35,9 +37,15 @@ Boot = Callable[..., tuple[Qemu, Endpoint]]
 
 
 @pytest.fixture(scope="module")
-def built_disk(home: Home) -> Path:
-    install(*PACKAGES)
-    return ensure_disk(ImageCache(home), image_recipe(LabSpec()), to_vdi)
+def built_disk() -> Iterator[Path]:
+    """By who is not root; that of the cloud image's is built by root."""
+    install(*PACKAGES, *rootless.PACKAGES)
+    home = Path(tempfile.mkdtemp(prefix="rootless-", dir="/var/tmp"))  # pytest's folders are root's alone
+    home.chmod(0o755)
+    try:
+        yield rootless.build(home)
+    finally:
+        remove_tree(home)
 
 
 @pytest.fixture(scope="module")

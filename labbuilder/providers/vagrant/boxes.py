@@ -68,12 +68,13 @@ class Boxes:
         Raises:
             HostError: The user's own disk is no disk, or a tool to build one is missing.
         """
-        if self._is_to_be_packed(plan):
+        if self._still_to_pack(plan) is not None:
             self._disks.preflight(plan)
 
-    def _is_to_be_packed(self, plan: Plan) -> bool:
+    def _still_to_pack(self, plan: Plan) -> str | None:
+        """What our box will be called in the cache, where it is not there yet."""
         cached = self.cache_name(plan)
-        return cached is not None and not self._cache.path(cached).exists()
+        return cached if cached is not None and not self._cache.path(cached).exists() else None
 
     def ensure_file(self, plan: Plan) -> None:
         """Pack our own box unless it is there; the user's is no business of ours.
@@ -82,8 +83,8 @@ class Boxes:
             HostError: No room, no disk, or a tool is missing.
             CommandError, MachineError: It could not be built or packed.
         """
-        cached = self.cache_name(plan)
-        if cached is None or not self._is_to_be_packed(plan):
+        cached = self._still_to_pack(plan)
+        if cached is None:
             return
         self._disks.ensure(plan)
         name = self.named(plan).name
