@@ -1,6 +1,6 @@
 #!/bin/bash
 # e2e.sh PATH...: run these tests in L1, on this checkout. PYTHON has labbuilder. Everything that is built once lies in the cache.
-# Each path has a fresh L1: one that has emulated for long gets slower, by half after twenty minutes.
+# Each path has a fresh L1, so that what one left behind or wore out is nothing to the next.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd); TOP=$(cd "$HERE/../../.." && pwd)
 export PYTHON=${PYTHON:-$TOP/.venv/bin/python}
@@ -20,6 +20,9 @@ for path in "${paths[@]}"; do
   bash "$HERE/stop-testbed.sh" "$CACHE" 9>&-; bash "$HERE/run-testbed.sh" "$CACHE" --fresh 9>&-
   git -C "$TOP" ls-files -z --cached --others --exclude-standard | tar -C "$TOP" --null --ignore-failed-read -T - -cz | l1 'mkdir -p /srv/labbuilder; tar -C /srv/labbuilder -xzm'
   l1 'echo /srv/labbuilder > $(echo /opt/venv/lib/python3*/site-packages)/labbuilder.pth'
+  # its version, which reports name
+  (cd "$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; tar -c labbuilder-*.dist-info) |
+    l1 'tar -C $(echo /opt/venv/lib/python3*/site-packages) -x --no-same-owner'
   # the reports come back also when a test failed
   l1 "cd /srv/labbuilder && export LC_ALL=C.UTF-8 PATH=/opt/venv/bin:\$PATH
     LABBUILDER_CONTRACT=${LABBUILDER_CONTRACT:-virtualbox} LABBUILDER_TEST_VIRTUALBOX='$settings' PYTEST_ADDOPTS='${PYTEST_ADDOPTS:-}' \
