@@ -21,14 +21,20 @@ from labbuilder.cli.shared import app, home, settings
 from labbuilder.errors import HostError, LabError
 
 
+def _tell_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
+    if asked:
+        print(f"labbuilder {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show the commands that are run.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_tell_version)
+    ] = False,
 ) -> None:
-    if version:
-        print(f"labbuilder {__version__}")
-        raise typer.Exit
+    del version  # told already: a command is missing beside it
     settings["verbose"] = verbose
     if verbose:
         logging.basicConfig(level=logging.DEBUG, format="%(message)s", stream=sys.stderr)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import labbuilder
 from labbuilder.cli import app, lab
 
 COMMANDS = [
@@ -92,6 +93,11 @@ def test_exit_status_and_words(env: dict[str, str], tmp_path: Path, words: list[
     assert "Traceback" not in said.stderr
     assert not (tmp_path / "home/labs/x").exists()
     assert list((tmp_path / "home").rglob("journal.jsonl")) == []
+
+
+def test_the_version_is_told_without_a_command(env: dict[str, str], tmp_path: Path) -> None:
+    said = ask(env, tmp_path, "--version")
+    assert (said.returncode, said.stdout) == (0, f"labbuilder {labbuilder.__version__}\n")
 
 
 def test_an_error_is_one_json_document_when_asked(env: dict[str, str], tmp_path: Path) -> None:
