@@ -38,8 +38,8 @@ Boot = Callable[..., tuple[Qemu, Endpoint]]
 
 @pytest.fixture(scope="module")
 def built_disk() -> Iterator[Path]:
-    """By who is not root; that of the cloud image's is built by root."""
-    install(*PACKAGES, *rootless.PACKAGES)
+    """Built by who is not root; the cloud image's is built by root."""
+    install(*PACKAGES, "uidmap")
     home = Path(tempfile.mkdtemp(prefix="rootless-", dir="/var/tmp"))  # pytest's folders are root's alone
     home.chmod(0o755)
     try:

@@ -37,10 +37,10 @@ def reader(home: Home, tmp_path: Path) -> Path:
 def test_the_commands_of_the_page_work(reader: Path, incus_cluster: Cluster, page: str, at_least: int) -> None:
     first = incus_cluster.member(1)
     env = os.environ | {"LABBUILDER_HOME": str(reader / "home"), "INCUS_SOCKET": str(first.socket)}
-    cluster = ["nsenter", "-t", str(incus_cluster.keeper), "-n", "--"]  # where the members' addresses are
+    inside = ["nsenter", "-t", str(incus_cluster.keeper), "-n", "--"]  # where the members' addresses are
 
-    def run(words: list[str], there: list[str]) -> None:
-        say = [*there, sys.executable, "-m", *words]
+    def run(words: list[str], where: list[str] = inside) -> None:
+        say = [*where, sys.executable, "-m", *words]
         done = subprocess.run(say, cwd=reader, env=env, input="y\n", capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
 
@@ -50,21 +50,21 @@ def test_the_commands_of_the_page_work(reader: Path, incus_cluster: Cluster, pag
     for name in "ab":
         spec = {"name": name, "provider": "incus", "servers": 1, "clients": 0}
         (reader / f"{name}.yaml").write_text(json.dumps(spec))
-    run(["labbuilder", "image", "build", "a.yaml"], there=[])  # by who reaches Debian's archive: the cluster does not
+    run(["labbuilder", "image", "build", "a.yaml"], where=[])  # by who reaches Debian's archive: the cluster does not
     found = [command for command in commands(page) if command.startswith("labbuilder ") and command not in ELSEWHERE]
     assert len(found) >= at_least
     try:
         if not any("remote add far " in command for command in found):
-            run(["labbuilder", "remote", "add", "far", "--token", token()], cluster)
+            run(["labbuilder", "remote", "add", "far", "--token", token()])
         for command in found:
             # A class of two: a larger one was measured once, not in every test.
             words = [
                 {"TOKEN": token, "HOST": lambda: first.address, "30": lambda: "2"}.get(word, lambda w=word: w)()
                 for word in shlex.split(command)
             ]
-            run(words, cluster)
+            run(words)
     finally:
-        run(["labbuilder", "down", "--all"], cluster)
+        run(["labbuilder", "down", "--all"])
 
 
 def test_the_cluster_that_stays_is_made_by_make_and_removed_by_its_program(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 USER, UID = "nobody", 65534
-PACKAGES = ("uidmap", "mmdebstrap", "fdisk", "grub-pc-bin", "grub-common")
 _TOP = Path(__file__).parents[2]
 _PLACE = Path("/mnt")  # in the namespace alone
 _WORLD = """

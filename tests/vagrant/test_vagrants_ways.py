@@ -318,6 +318,7 @@ def test_a_folder_is_handed_out_and_vagrant_can_use_it(vagrant: dict[str, Any], 
         "lab.box",
         "keys/user",
         "machines/client1/seed.iso",
+        "machines/client1/lan-boot.rom",
         "machines/server2/provision.sh",
     } <= written
     env = os.environ | {"VAGRANT_HOME": str(tmp_path / "students")}  # who gets it has never seen the box

@@ -171,8 +171,6 @@ class VagrantProvider(VirtualBoxProvider):
         """By Vagrant; by VirtualBox where Vagrant does not know the machine, or is not there any more."""
         own = machine.settings.parent if machine.settings else self.lab.path
         machines.switch_off(self.vboxmanage, machine)
-        if machine.state in machines.SAVED:
-            self.vboxmanage.change("discardstate", machine.uuid)
         self._detach_all_but(machine.uuid, own)
         try:
             if name is None:

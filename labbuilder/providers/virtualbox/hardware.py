@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Iterator
 
 from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, stable_mac
@@ -12,6 +13,7 @@ MANAGEMENT_NET = "10.0.99.0/24"
 SSH_RULE = "ssh"
 LAN_BOOT_KEY = "VBoxInternal/Devices/pcbios/0/Config/LanBootRom"
 NO_LAN_BOOT = bytes(4096)  # no signature, so the BIOS finds no ROM; VirtualBox takes whole pages
+_EFI = re.compile(r"(--firmware=)?efi", re.IGNORECASE)
 SLOTS: dict[NetworkKind, int] = {"internal": 1, "bridged": 2}
 MANAGEMENT_SLOT = 3
 
@@ -71,7 +73,7 @@ def board_words(settings: VirtualBox) -> list[str]:
 
 def is_bios(settings: VirtualBox) -> bool:
     """The machines have a PC's BIOS: what is set for it keeps a machine with another firmware from starting."""
-    return _is_x86() and not any("efi" in word.lower() for word in settings.modifyvm)
+    return _is_x86() and not any(_EFI.match(word) for word in settings.modifyvm)
 
 
 def extradata(settings: VirtualBox, *, lan_boot_rom: str) -> dict[str, str]:

@@ -58,8 +58,10 @@ def switch_on(vboxmanage: VBoxManage, uuid: str) -> None:
 
 
 def switch_off(vboxmanage: VBoxManage, machine: Machine) -> None:
-    """Cut its power, if it has any: its disks can be detached then."""
-    if machine.state not in {*OFF, UNREADABLE}:
+    """Leave it without power and without a kept memory: its disks can be detached then."""
+    if machine.state in SAVED:
+        vboxmanage.change("discardstate", machine.uuid)
+    elif machine.state not in {*OFF, UNREADABLE}:
         vboxmanage.change("controlvm", machine.uuid, "poweroff")
 
 
