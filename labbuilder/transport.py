@@ -1,4 +1,4 @@
-"""Management SSH: the only door into a machine, and the only module that imports Fabric."""
+"""Management SSH: the only door into a machine, and with remote.py the only module that imports Fabric."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Shell:
         Raises:
             TransportError: The connection broke, or the limit passed.
         """
-        lines = _Lines(on_line)
+        lines = None if on_line is None else _Lines(on_line)
         try:
             done = self._connection.run(
                 script, hide=True, warn=True, in_stream=False, timeout=timeout_s, out_stream=lines
@@ -207,15 +207,14 @@ class Shell:
 class _Lines(io.TextIOBase):
     """A stream that hands over whole lines."""
 
-    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+    def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
         self._rest = ""
 
     def write(self, text: str) -> int:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            if self._on_line is not None:
-                self._on_line(line)
+            self._on_line(line)
         return len(text)
 
 
@@ -232,8 +231,10 @@ def _connect(endpoint: Endpoint) -> fabric.Connection:
     import fabric  # noqa: PLC0415  costs 0.1 s; only who connects pays
     import paramiko  # noqa: PLC0415
 
+    from labbuilder.remote import WholeOutput  # noqa: PLC0415
+
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its threads would print tracebacks of their own
-    config = fabric.Config(lazy=True)
+    config = fabric.Config(overrides={"runners": {"remote": WholeOutput}}, lazy=True)
     config.load_ssh_config = False
     options: dict[str, Any] = {
         "key_filename": str(endpoint.identity),

@@ -34,6 +34,13 @@ def test_each_script_has_its_own_output_and_status(lab: Lab) -> None:
     assert lab.run("server1", "ls -d /run/tmp.*").stdout == ""
 
 
+def test_an_output_of_any_size_comes_whole_and_within_the_limit(lab: Lab) -> None:
+    text = "".join(f"{n} ñandúes\n" for n in range(2_000_000))
+    said = lab.run("server1", "seq -f '%.0f ñandúes' 0 1999999")
+    assert len(said.stdout) == len(text)
+    assert said.stdout == text
+
+
 def test_scripts_run_at_the_same_time(lab: Lab) -> None:
     """The first waits for what the second makes: one after the other, it would wait in vain."""
     scripts = ["timeout 5 sh -c 'until [ -e /run/met ]; do sleep 0.02; done'", "touch /run/met", "echo $PPID"]
