@@ -1,4 +1,4 @@
-"""Fabric's runner, for outputs of any size: as it comes, the time that it takes grows with their square."""
+"""Fabric's runner, for outputs of any size, and for limits that are always told as such."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ _PACKET = 32768  # what SSH puts in one (RFC 4253, 6.1)
 
 class WholeOutput(Remote):  # type: ignore[misc]
     """What a command says is collected in pieces as large as they come, and decoded as one text."""
+
+    timed_out = False  # as it comes, it is asked of the timer, whose thread outlives `kill` for a moment
+
+    def kill(self) -> None:
+        """The limit has passed: end the command by closing its channel."""
+        self.timed_out = True
+        super().kill()
 
     def read_proc_output(self, reader: Callable[[int], bytes]) -> Iterator[str]:
         """A character that lies in two pieces is still one."""

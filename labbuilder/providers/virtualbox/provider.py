@@ -226,11 +226,11 @@ class VirtualBoxProvider:
             resolution=f"labbuilder console {name} shows how far it came",
         )
         if known.stale_clock:
-            self._set_clock(known)
+            with closing(Shell(endpoint)) as shell:
+                self._set_clock(known, shell)
 
-    def _set_clock(self, known: Record) -> None:
-        with closing(Shell(self.endpoint(known.machine))) as shell:
-            done = shell.run(f"date -s @{time.time():.1f}")
+    def _set_clock(self, known: Record, shell: Shell) -> None:
+        done = shell.run(f"date -s @{time.time():.1f}")
         if not done.ok:
             brief = f"the clock of {known.machine} can't be set"
             raise MachineError(brief, done.stderr, "labbuilder down, then labbuilder up")
@@ -269,10 +269,6 @@ class VirtualBoxProvider:
                 shell.run(f"systemctl --no-block {word}")
             return boot
 
-    def _boot_id(self, name: str) -> str:
-        with closing(Shell(self.endpoint(name))) as shell:
-            return shell.run(_BOOT_ID).stdout
-
     def _wait(self, known: Record, what: str, reached: Callable[[Machine], bool], within_s: float) -> None:
         wait_until(
             f"{known.machine} is {what}",
@@ -300,12 +296,17 @@ class VirtualBoxProvider:
         def is_next_boot() -> bool:
             self._raise_if_dead(name, known.uuid)
             try:
-                return banner_ready(self.endpoint(name), within_s=_BANNER_S) and self._boot_id(name) not in before
+                if not banner_ready(self.endpoint(name), within_s=_BANNER_S):
+                    return False
+                with closing(Shell(self.endpoint(name))) as shell:
+                    if shell.run(_BOOT_ID).stdout in before:
+                        return False
+                    self._set_clock(known, shell)
+                    return True
             except TransportError:
                 return False
 
         wait_until(f"{name} is in its next boot", is_next_boot, within_s=within_s, every_s=0.5)
-        self._set_clock(known)
 
     def pause(self, name: str) -> None:
         """Stop its processors."""

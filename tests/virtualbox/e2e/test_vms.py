@@ -24,6 +24,7 @@ from labbuilder.wait import wait_until
 
 UP = (sys.executable, "-m", "labbuilder", "up")
 NAME = "www.internet.test"
+POOL = "192.168.1.100-192.168.1.141"  # a drill has fewer clients then: forty are too many for an emulated machine
 RESOLVERS = ("8.8.8.8", "8.8.4.4")  # addresses of the testbed's bridge
 
 
@@ -64,7 +65,7 @@ def vms(virtualbox: dict[str, Any], users: str, home: Home) -> Iterator[Lab]:
         .add_server()
         .add_server()
         .add_client()
-        .set(provider="virtualbox", virtualbox=virtualbox, dns={"probe": NAME})
+        .set(provider="virtualbox", virtualbox=virtualbox, dns={"probe": NAME}, dhcp={"pool": POOL})
     )
     spec = home.path / "vms.yaml"
     spec.write_text(lab.to_yaml())

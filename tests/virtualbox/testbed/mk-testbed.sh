@@ -8,21 +8,22 @@ if [ ${#need[@]} -gt 0 ]; then apt-get update -qq; DEBIAN_FRONTEND=noninteractiv
 [ -f "$CACHE/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C testbed -f "$CACHE/id_ed25519"
 
 # trixie's QEMU 10.0 emulates the machines several times faster than sid's 11.1 does; Debian's package gives its firmware, libraries and tools
-qemu=qemu-$(sha256sum < "$HERE/qemu-svm.patch" | cut -c1-12).done
+qemu=qemu-$(cat "$HERE"/qemu-*.patch | sha256sum | cut -c1-12).done
 if [ ! -f "$CACHE/$qemu" ]; then say "QEMU from trixie, unpacked only"
   rm -rf "$QROOT" "$CACHE"/qemu-*.done "$CACHE"/src.*
   $MMD --variant=extract --include=qemu-system-x86,qemu-utils trixie "$QROOT" "deb $MIRROR trixie main"
-  say "QEMU's program once more, from trixie's source with qemu-svm.patch"
+  say "QEMU's program once more, from trixie's source with our patches"
   S=$(mktemp -d "$CACHE/src.XXXX"); mkdir -p "$S"/{lists,archives}/partial; chmod 755 "$S"; echo "deb-src $MIRROR trixie main" > "$S/sources.list"
   (cd "$S"
     apt=(apt-get -qq -o "Dir::Etc::SourceList=$S/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$S/lists"
       -o "Dir::Cache=$S" -o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root)
     "${apt[@]}" update; "${apt[@]}" source --download-only qemu
     mkdir qemu; tar -xf qemu_*.orig.tar.xz -C qemu --strip-components=1; tar -xf qemu_*.debian.tar.xz -C qemu; cd qemu
-    patch -p1 -s < debian/patches/skip-unpack-edk2-blobs.patch; patch -p1 -s < "$HERE/qemu-svm.patch"
+    cat debian/patches/skip-unpack-edk2-blobs.patch "$HERE"/qemu-*.patch | patch -p1 -s
     python3 -m venv "$S/venv"; "$S/venv/bin/pip" install -q --disable-pip-version-check meson==1.5.0 pycotap distlib
     env -u PYTHON ./configure --python="$S/venv/bin/python" --target-list=x86_64-softmmu --without-default-features --enable-system --enable-tcg \
-      --enable-slirp --enable-fdt=system --disable-werror --disable-docs --disable-install-blobs > "$S/log" 2>&1 &&
+      --enable-slirp --enable-fdt=system --disable-werror --disable-docs --disable-install-blobs \
+      --enable-lto --disable-qom-cast-debug --disable-debug-info > "$S/log" 2>&1 &&
       ninja -C build qemu-system-x86_64 >> "$S/log" 2>&1 || { tail -30 "$S/log"; exit 1; })
   cp "$S/qemu/build/qemu-system-x86_64" "$QROOT/usr/bin/qemu-system-x86_64"; rm -rf "$S"
   q qemu-system-x86_64 --version | head -1 | tee "$CACHE/$qemu"
@@ -49,16 +50,17 @@ if [ ! -f "$CACHE/l1-vagrant.done" ]; then say "Vagrant in L1"
   rm -f "$CACHE/l1-disk.done"; touch "$CACHE/l1-vagrant.done"
 fi
 
-python=l1-python-$(sha256sum < "$HERE/../../../pyproject.toml" | cut -c1-12).done
+needs=$("$PYTHON" -c 'import sys, tomllib
+of = tomllib.load(open(sys.argv[1], "rb")); print(*of["project"]["dependencies"], *of["dependency-groups"]["dev"], sep="\n")' "$HERE/../../../pyproject.toml")
+python=l1-python-$(sha256sum <<< "$needs" | cut -c1-12).done
 if [ ! -f "$CACHE/$python" ]; then say "what labbuilder and its tests need of PyPI"
   R=$CACHE/l1-root
   # certificates and name servers of L0, and no other setting of it
   cp -L /etc/ssl/certs/ca-certificates.crt "$R/etc/ssl/certs/ca-certificates.crt"; cp -L /etc/resolv.conf "$R/etc/resolv.conf"
-  cp "$HERE/../../../pyproject.toml" "$R/root/pyproject.toml"
+  echo "$needs" > "$R/root/needs"
   chroot "$R" env -i PATH=/usr/sbin:/usr/bin HOME=/root PIP_CERT=/etc/ssl/certs/ca-certificates.crt bash -ec '
-    rm -rf /opt/venv; python3 -m venv /opt/venv; cd /root
-    python3 -c "import tomllib; print(*tomllib.load(open(\"pyproject.toml\", \"rb\"))[\"project\"][\"dependencies\"], sep=\"\n\")" > needs
-    /opt/venv/bin/pip install -q --disable-pip-version-check -r needs --group dev'
+    rm -rf /opt/venv; python3 -m venv /opt/venv
+    /opt/venv/bin/pip install -q --disable-pip-version-check -r /root/needs'
   rm -f "$CACHE"/l1-python-*.done "$CACHE/l1-disk.done"; touch "$CACHE/$python"
 fi
 
