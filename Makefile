@@ -2,8 +2,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-# So many files of tests at a time; 0: one after the other, in one process, until a whole run at 3 has been seen green.
-WORKERS := 0
+# So many files of tests at a time; 0: one after the other, in one process.
+WORKERS := 2
 DRILL_WORKERS := 3
 # On VirtualBox machines that boot, each in a testbed of its own.
 E2E := tests/virtualbox/e2e/test_vms.py tests/virtualbox/e2e/test_vagrant.py tests/contract
