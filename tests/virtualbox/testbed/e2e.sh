@@ -25,7 +25,7 @@ for path in "${paths[@]}"; do
     l1 'tar -C $(echo /opt/venv/lib/python3*/site-packages) -x --no-same-owner'
   # the reports come back also when a test failed
   l1 "cd /srv/labbuilder && export LC_ALL=C.UTF-8 PATH=/opt/venv/bin:\$PATH
-    LABBUILDER_CONTRACT=${LABBUILDER_CONTRACT:-virtualbox} LABBUILDER_TEST_VIRTUALBOX='$settings' PYTEST_ADDOPTS='${PYTEST_ADDOPTS:-}' \
+    LABBUILDER_CONTRACT='${LABBUILDER_CONTRACT:-virtualbox vagrant}' LABBUILDER_TEST_VIRTUALBOX='$settings' PYTEST_ADDOPTS='${PYTEST_ADDOPTS:-}' \
       taskset -c $VM_CPUS pytest -v -p no:cacheprovider --durations=0 --durations-min=5 --tb=short -rfE \
       --junitxml=build/tests/vbox-$(basename "$path" .py).xml $path" || failed=$?
   mkdir -p "$TOP/build/tests"; l1 'tar -C /srv/labbuilder/build/tests -c .' | tar -C "$TOP/build/tests" -x --no-same-owner
