@@ -1,6 +1,6 @@
 #!/bin/bash
 # e2e.sh PATH...: run these tests in L1, on this checkout. PYTHON has labbuilder. Everything that is built once lies in the cache.
-# Each path has a fresh L1, so that what one left behind or wore out is nothing to the next.
+# Each path has a fresh L1, so that what one left behind is nothing to the next.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd); TOP=$(cd "$HERE/../../.." && pwd)
 export PYTHON=${PYTHON:-$TOP/.venv/bin/python}
