@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shlex
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,6 @@ from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
 from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
 from labbuilder.plan.dhcp_kea import ha_mode
 from labbuilder.plan.probes import FAILOVER_STATES, KEA, omapi
-from labbuilder.providers.base import MachineState
 from labbuilder.session import Session
 from labbuilder.wait import wait_until
 
@@ -24,6 +24,7 @@ _LEASES = "/var/lib/dhcp/dhcpd.leases"
 _ON = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q enable --now"
 _OFF = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q disable --now"
 _PARTNER_DOWN = 4  # local-state of dhcpd's failover-state object
+_NOT_ACTIVE = 3  # what is-active itself says of a unit that does not run
 _SETTLE_S = 20.0
 _KEA_GIVES_UP_S = 30.0  # measured: 10 s for the exchange with a partner that is silent, and a heartbeat
 
@@ -69,31 +70,25 @@ def peer(session: Session, index: int) -> PeerStatus:
     """One server of the pair: 0 is the primary."""
     name, role = session.plan.servers[index].name, ("primary", "secondary")[index]
     failover = session.spec.dhcp.failover
-    if not _runs(session, name):
+    if not session.provider.is_awake(name):  # a question to one that is not would hang
         return PeerStatus(name, role, "unreachable", "", serving=False)
+    asked = FAILOVER_STATES["isc"] if failover.engine == "isc" else ""
     try:
-        active = session.shell(name).run(f"systemctl -q is-active {unit(session)}").ok
-        if not active:
+        said = session.shell(name).run(f"systemctl -q is-active {unit(session)} || exit {_NOT_ACTIVE}; {asked}")
+        if said.code == _NOT_ACTIVE:
             off = "standby" if failover.cold_standby else "down"
             return PeerStatus(name, role, off, "", serving=False)
         if failover.cold_standby:
             return PeerStatus(name, role, "serving", "", serving=True)
         if failover.engine == "kea":
             return _kea_peer(session, name, role)
-        said = session.shell(name).run(FAILOVER_STATES["isc"]).stdout.strip()
     except TransportError:
         session.drop(name)
         return PeerStatus(name, role, "unreachable", "", serving=False)
-    state, _, partner = said.partition("/")
+    state, _, partner = said.stdout.strip().partition("/")
     return PeerStatus(
         name, role, state, partner, serving=state in ("normal", "communications-interrupted", "partner-down")
     )
-
-
-def _runs(session: Session, machine: str) -> bool:
-    """It is neither off nor frozen: a question to one that is would hang."""
-    awake = (MachineState.STARTING, MachineState.RUNNING)
-    return any(m.name == machine and m.state in awake for m in session.provider.status())
 
 
 def _kea_peer(session: Session, name: str, role: str) -> PeerStatus:
@@ -139,7 +134,7 @@ def takeover(session: Session, machine: str, *, force: bool = False) -> PeerStat
         SpecError: The mode is another one, or the machine is not the second server.
         MachineError: The partner still answers, and ``force`` is not set.
     """
-    index = _server(session, machine)
+    index, primary = _server(session, machine), session.plan.servers[0].name
     if session.spec.dhcp.failover.mode != "manual":
         raise SpecError(
             brief=f"the lab {session.lab.name} takes over by itself: its mode is {session.spec.dhcp.failover.mode}",
@@ -154,7 +149,7 @@ def takeover(session: Session, machine: str, *, force: bool = False) -> PeerStat
         raise _still_answers(session, 0, alive, "takeover")
     with session.journal.effect("takeover", machine), progress.step("takeover", machine):
         if session.spec.dhcp.failover.engine == "kea":
-            _serve_alone(session, partner_lives=bool(alive) and _runs(session, session.plan.servers[0].name))
+            _serve_alone(session, partner_lives=bool(alive) and session.provider.is_awake(primary))
         else:
             _start_standby(session)
     return peer(session, 1)
@@ -163,7 +158,7 @@ def takeover(session: Session, machine: str, *, force: bool = False) -> PeerStat
 def _start_standby(session: Session) -> None:
     primary, second = (server.name for server in session.plan.servers)
     try:
-        if _runs(session, primary):
+        if session.provider.is_awake(primary):
             session.sure(primary, f"touch {FENCED}; {_OFF} {ISC_UNIT}; systemctl stop lab-leases.path")
     except TransportError:
         session.drop(primary)  # it asks its partner before it serves again
@@ -177,7 +172,7 @@ def _serve_alone(session: Session, *, partner_lives: bool) -> None:
     moment is waited for.
     """
     primary, second = (server.name for server in session.plan.servers)
-    if _runs(session, primary):
+    if session.provider.is_awake(primary):
         with suppress(MachineError, TransportError):  # its daemon is dead, or it just went away
             _tell_kea(session, primary, "dhcp-disable", origin="user")  # it would take its scope back in partner-down
             _tell_kea(session, primary, "ha-scopes", scopes=[])
@@ -307,9 +302,9 @@ def _server(session: Session, machine: str) -> int:
     return names.index(machine)
 
 
-def is_well(session: Session) -> bool:
-    """Both peers are in the state in which all is well."""
-    return tuple(server.state for server in status(session)) == _well(session)
+def is_well(session: Session, peers: Sequence[PeerStatus]) -> bool:
+    """Both, as they were seen, are in the state in which all is well."""
+    return tuple(server.state for server in peers) == _well(session)
 
 
 def await_well(session: Session, *, within_s: float = _SETTLE_S) -> None:
@@ -320,7 +315,7 @@ def await_well(session: Session, *, within_s: float = _SETTLE_S) -> None:
     """
     wait_until(
         f"the peers are {' and '.join(_well(session))}",
-        lambda: is_well(session),
+        lambda: is_well(session, status(session)),
         within_s=within_s,
         every_s=0.1,
         resolution="labbuilder failover status shows both; labbuilder up starts what is off",

@@ -66,7 +66,7 @@ def wait_until(
         time.sleep(min(every_s, deadline.remaining_s))
 
 
-def pause_until(end_s: float, look: Callable[[], None], *, every_s: float) -> None:
+def pause_until(end_s: float, look: Callable[[], object], *, every_s: float) -> None:
     """Let time pass while something is measured, and look around meanwhile.
 
     Args:

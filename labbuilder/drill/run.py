@@ -15,6 +15,7 @@ from labbuilder.drill.model import DrillResult, Event, Exchange, Kind
 from labbuilder.drill.repair import broken, undo_killed
 from labbuilder.drill.traffic import Traffic, captured, client_macs, traffic
 from labbuilder.errors import MachineError, SpecError, VerificationError, WaitError
+from labbuilder.failover import PeerStatus
 from labbuilder.session import Session
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.models import AddressRange
@@ -235,17 +236,19 @@ class _Run:
         )
 
     def _well_again(self) -> bool:
-        self._look(both=True)
-        return failover.is_well(self.session)
+        return failover.is_well(self.session, self._look(both=True))
 
     def _look_for(self, seconds: float, *, both: bool) -> None:
         pause_until(time.monotonic() + seconds, lambda: self._look(both=both), every_s=_WATCH_EVERY_S)
 
-    def _look(self, *, both: bool) -> None:
-        """Note each server whose state has changed."""
+    def _look(self, *, both: bool) -> Sequence[PeerStatus]:
+        """What is seen now; each server whose state has changed is noted at once."""
+        peers = []
         for index in (0, 1) if both else (1,):
             seen = failover.peer(self.session, index)
             self._seen(seen.machine, seen.state)
+            peers.append(seen)
+        return peers
 
     def _seen(self, machine: str, state: str) -> None:
         if self._states.get(machine) != state:

@@ -108,6 +108,9 @@ class Provider(Protocol):
     def status(self) -> tuple[MachineStatus, ...]:
         """All machines of the lab that exist, sorted by name; empty when nothing runs."""
 
+    def is_awake(self, name: str) -> bool:
+        """It is on and not frozen, so that it may answer; one cheap look, for who asks often."""
+
     def endpoint(self, name: str) -> Endpoint:
         """Where the machine's management SSH is, and by which key it is known."""
 

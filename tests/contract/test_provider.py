@@ -104,6 +104,7 @@ def test_what_was_never_made_is_told(bench: Bench) -> None:
     assert list(bench.provider.residue()) == []
     with pytest.raises(MachineError, match="never-there was never made"):
         bench.provider.start("never-there")
+    assert not bench.provider.is_awake("never-there")
     bench.provider.destroy("never-there")
     bench.provider.destroy_all()
 
@@ -124,6 +125,7 @@ def test_a_machine_that_is_off_can_be_told_so_again(bench: Bench) -> None:
     for off in (bench.provider.stop, bench.provider.kill):
         off("server1")
     assert bench.state() is MachineState.STOPPED
+    assert not bench.provider.is_awake("server1")
     with pytest.raises(MachineError, match="off, so it can't reboot"):
         bench.provider.reboot("server1")
     with pytest.raises(TransportError):
@@ -177,7 +179,9 @@ def test_a_cable_is_pulled_and_plugged(running: Bench) -> None:
 def test_a_paused_machine_stands_still_and_goes_on(running: Bench) -> None:
     running.provider.pause("server1")
     assert running.state() is MachineState.PAUSED
+    assert not running.provider.is_awake("server1")
     running.provider.resume("server1")
+    assert running.provider.is_awake("server1")
     assert running.run("echo on").stdout == "on\n"
 
 
@@ -186,6 +190,7 @@ def test_what_was_written_outlives_a_power_cut_a_shutdown_and_a_reboot(running: 
     for off in (running.provider.kill, running.provider.stop):
         off("server1")
         assert running.state() is MachineState.STOPPED
+        assert not running.provider.is_awake("server1")
         running.again().start("server1")
         running.again().wait_ready("server1", within_s=300)
         assert running.run("cat /root/note").stdout == "kept\n"

@@ -113,6 +113,13 @@ def test_the_base_of_linked_clones_outlives_its_children(virtualbox: dict[str, A
     assert list(trial.provider.residue()) == []
 
 
+def test_a_machine_that_was_removed_by_hand_is_not_awake(trial: Trial, vboxmanage: VBoxManage) -> None:
+    trial.define()
+    vboxmanage.change("unregistervm", "trap-server1")
+    assert not trial.provider.is_awake("server1")
+    assert "server1" not in {machine.name for machine in trial.provider.status()}
+
+
 def test_a_folder_that_was_deleted_by_hand_leaves_nothing_in_the_registry(trial: Trial) -> None:
     trial.define()
     remove_tree(trial.provider.lab.path)

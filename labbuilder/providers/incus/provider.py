@@ -252,6 +252,10 @@ class IncusProvider:
         member = "" if seen["location"] == "none" else seen["location"]
         return MachineStatus(name, state, cut_links=cut, member=member)
 
+    def is_awake(self, name: str) -> bool:
+        """By Incus's word alone."""
+        return self._instances.state(name) is MachineState.RUNNING
+
     def endpoint(self, name: str) -> Endpoint:
         """Through Incus's exec."""
         keys = LabKeys(self.lab.keys)

@@ -242,6 +242,10 @@ class NspawnProvider:
         pids = cgroups.host_pids(self.mark, name)
         return MachineStatus(name, state, min(pids, default=None), seen["boots"], tuple(seen["cut"]))
 
+    def is_awake(self, name: str) -> bool:
+        """By the supervisor and the control group."""
+        return bool(self._seen().get(name, {}).get("running")) and not cgroups.is_frozen(self.mark, name)
+
     def endpoint(self, name: str) -> Endpoint:
         """The UNIX socket in the machine's folder."""
         keys = LabKeys(self.lab.keys)
