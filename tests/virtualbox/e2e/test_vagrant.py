@@ -24,6 +24,19 @@ def vagrant_does(folder: Path, *words: str, within_s: float = 60) -> str:
     return done.stdout
 
 
+def test_labbuilder_brings_a_machine_up_through_vagrant(vagrant: dict[str, Any], home: Home) -> None:
+    """The first one: no second machine is beside it, and takes its time."""
+    lab = Lab("byvagrant", home=home).add_server().set(provider="vagrant", virtualbox=vagrant)
+    try:
+        lab.up(verify=False)
+        assert [(m.name, m.state) for m in lab.status()] == [("server1", MachineState.RUNNING)]
+        assert lab.run("server1", "systemctl is-active isc-dhcp-server").stdout == "active\n"
+        assert "server1                   running" in vagrant_does(home.lab("byvagrant").path, "status")
+    finally:
+        lab.down()
+    assert not home.lab("byvagrant").path.exists()
+
+
 @pytest.fixture(scope="module")
 def handed_out(vagrant: dict[str, Any], home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder that a teacher hands out, and its server up by plain Vagrant."""
@@ -64,18 +77,3 @@ def test_provisioning_again_changes_nothing(handed_out: Path) -> None:
     said = vagrant_does(handed_out, "provision", "server1", within_s=300)
     assert "dhcp: unchanged" in said
     assert "@labbuilder" not in said
-
-
-def test_labbuilder_brings_a_machine_up_through_vagrant(vagrant: dict[str, Any], home: Home) -> None:
-    lab = Lab("byvagrant", home=home).add_server().set(provider="vagrant", virtualbox=vagrant)
-    try:
-        lab.up(verify=False)
-        assert [(m.name, m.state) for m in lab.status()] == [("server1", MachineState.RUNNING)]
-        assert lab.run("server1", "systemctl is-active isc-dhcp-server").stdout == "active\n"
-        assert "server1                   running" in vagrant_does(home.lab("byvagrant").path, "status")
-        lab.session().provider.stop("server1")
-        assert [m.state for m in lab.status()] == [MachineState.STOPPED]
-        lab.session().provider.start("server1")  # `down` meets a machine that runs
-    finally:
-        lab.down()
-    assert not home.lab("byvagrant").path.exists()
