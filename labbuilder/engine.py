@@ -81,15 +81,23 @@ def brought_up(
 
 
 def _with_provider(spec: LabSpec, lab: LabDir) -> LabSpec:
-    """The spec with "auto" decided: once for a lab."""
+    """The spec with "auto" decided: once for a lab.
+
+    Raises:
+        SpecError: The lab is elsewhere already.
+    """
     identity = lab_identity(lab)
-    if identity is not None and spec.provider == "auto":
+    if identity is not None:
         kind = identity[0]
+        if spec.provider not in ("auto", kind):
+            raise SpecError(
+                brief=f"the lab {lab.name} is on {kind} already, and can't be moved to {spec.provider}",
+                resolution=f"labbuilder down --lab {lab.name}, then labbuilder up; --name gives this one another name",
+            )
     else:
         kind, why = choose(spec.provider)
-        if identity is None:
-            with progress.step("provider") as step:
-                step.detail = f"{kind} ({why})"
+        with progress.step("provider") as step:
+            step.detail = f"{kind} ({why})"
     return spec.model_copy(update={"provider": kind})
 
 
@@ -137,6 +145,19 @@ def _spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
 
 
 def _remove_outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:
+    outdated = _outdated(session, spec)
+    for name in outdated:
+        with session.journal.effect("remove", name), progress.step("remove", name):
+            session.provider.destroy(name)
+    return outdated
+
+
+def _outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:
+    """The machines that can't become what another spec says of them: they go, with their disks.
+
+    Raises:
+        SpecError: None can; the lab must be made anew.
+    """
     before, plan = session.plan, build_plan(spec)
     ground = [(p.image, p.upstream, p.virtualbox, p.vagrant, p.incus) for p in (before, plan)]
     if ground[0] != ground[1]:
@@ -147,11 +168,7 @@ def _remove_outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:
     wanted = {machine.name: machine.nics for machine in plan.machines}
     ways = [(s.dhcp.failover.engine, s.dhcp.failover.mode) for s in (session.spec, spec)]
     other = ways[0] != ways[1]  # one engine can't read the other's leases, nor one mode another's shares of the pool
-    outdated = [m.name for m in session.plan.machines if other or wanted.get(m.name) != m.nics]
-    for name in outdated:
-        with session.journal.effect("remove", name), progress.step("remove", name):
-            session.provider.destroy(name)
-    return tuple(outdated)
+    return tuple(m.name for m in before.machines if other or wanted.get(m.name) != m.nics)
 
 
 def power_on(session: Session) -> tuple[str, ...]:
@@ -236,9 +253,9 @@ class Difference:
     """What `up` would do.
 
     Attributes:
-        create: Machines that don't exist.
+        create: Machines that don't exist, or are made anew.
         start: Machines that exist and are off.
-        remove: Machines that the spec no longer has.
+        remove: Machines that the spec no longer has, or that can't become what it says now: they lose their disks.
         files: Files that differ in running machines.
         services: "machine: service" pairs that are not in effect.
     """
@@ -256,14 +273,19 @@ class Difference:
 
 
 def compare(spec: LabSpec, home: Home) -> Difference:
-    """Look at what runs and say what `up` would do about it; changes nothing."""
-    plan = build_plan(_with_provider(spec, home.lab(spec.name)))
+    """Look at what runs and say what `up` would do about it; changes nothing.
+
+    Raises:
+        SpecError: `up` would refuse: the lab can't be changed in place.
+    """
+    spec = _with_provider(spec, home.lab(spec.name))
+    plan = build_plan(spec)
     if not home.lab(spec.name).spec.exists():
         return Difference(create=tuple(machine.name for machine in plan.machines))
     with Session.open(home, spec.name) as session:
         seen = {machine.name: machine.state for machine in session.provider.status()}
-        before = {machine.name: machine.nics for machine in session.plan.machines}
-        fits = {m.name: m.name in seen and before.get(m.name) == m.nics for m in plan.machines}
+        outdated = _outdated(session, spec)
+        fits = {m.name: m.name in seen and m.name not in outdated for m in plan.machines}
         running = [m for m in plan.machines if fits[m.name] and seen[m.name] is not MachineState.STOPPED]
 
         def look(machine: MachinePlan) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from labbuilder import drill, engine, snapshots
 from labbuilder.drill import DrillResult
+from labbuilder.errors import HostError, SpecError
 from labbuilder.plan import Plan, build_plan
 from labbuilder.providers.base import MachineStatus
 from labbuilder.run import Result
@@ -182,7 +183,10 @@ class Lab:
         Args:
             reboot: Reboot the servers one after the other and ask everything again after each.
         """
-        return engine.verify(self._opened(), reboot=reboot)
+        if not reboot:
+            return engine.verify(self._opened())
+        with self.locked_session() as session:
+            return engine.verify(session, reboot=True)
 
     def difference(self) -> engine.Difference:
         """What `up` would do."""
@@ -238,6 +242,7 @@ class Lab:
     @contextmanager
     def locked_session(self) -> Iterator[Session]:
         """The running lab, for what changes it: no other labbuilder does meanwhile."""
+        self.close()  # machines may go away, and its connections with them
         with locked(self._home.lab(self.name)), Session.open(self._home, self.name) as session:
             yield session
 
@@ -266,7 +271,13 @@ class Lab:
             self._session = None
 
     def __enter__(self) -> Self:
-        return self.up()
+        try:
+            return self.up()
+        except (SpecError, HostError):  # it may be somebody else's, or another labbuilder is at work on it
+            raise
+        except BaseException:
+            self.down()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

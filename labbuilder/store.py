@@ -8,6 +8,7 @@ HOME/labbuilder.log             tracebacks of labbuilder's own mistakes
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
-from labbuilder.errors import HostError
+from labbuilder.errors import HostError, SpecError
+
+LAB_NAME = r"^[a-z][a-z0-9-]{0,30}$"
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,16 @@ class Home:
         return self.path / "labs"
 
     def lab(self, name: str) -> LabDir:
-        """The folder of the lab ``name``, whether it exists or not."""
+        """The folder of the lab ``name``, whether it exists or not.
+
+        Raises:
+            SpecError: No lab can be called so; as a folder it might be no lab's.
+        """
+        if not re.fullmatch(LAB_NAME, name):
+            raise SpecError(
+                brief=f"{name!r} is no name of a lab",
+                resolution="a lab's name is of lower-case letters, digits and hyphens, a letter first, at most 31",
+            )
         return LabDir(name, self.labs / name)
 
     def lab_names(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from labbuilder.cli.shared import (
     reporting,
     settings,
 )
+from labbuilder.errors import LabError
 
 if TYPE_CHECKING:
     from labbuilder.lab import Lab
@@ -163,14 +164,29 @@ def down(
     from labbuilder.engine import take_down  # noqa: PLC0415
 
     names = home().lab_names()
-    if not every and not (lab is None and not names):
-        names = (lab or (existing(None).name if len(names) != 1 else names[0]),)
+    if lab is not None:
+        names = (lab,)
+    elif not every and len(names) > 1:
+        names = (existing(None).name,)
+    gone: list[str] = []
+    failed: dict[str, LabError] = {}
     with reporting(as_json=as_json):
-        gone = [name for name in names if take_down(home(), name)]
+        for name in names:
+            try:
+                gone += [name] if take_down(home(), name) else []
+            except LabError as error:
+                if len(names) == 1:
+                    raise
+                failed[name] = error  # the others go all the same
     if as_json:
-        output.print_json({"removed": gone})
+        output.print_json({"removed": gone, "failed": {name: error.as_dict() for name, error in failed.items()}})
     else:
-        print(f"Removed: {', '.join(gone)}." if gone else "There was nothing to remove.")
+        for one in failed.values():
+            output.print_error(one, as_json=False)
+        if gone or not failed:
+            print(f"Removed: {', '.join(gone)}." if gone else "There was nothing to remove.")
+    if failed:
+        raise typer.Exit(next(iter(failed.values())).exit_code)
 
 
 @app.command("list", epilog=example("labbuilder list"))

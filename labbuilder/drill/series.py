@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -61,7 +62,7 @@ def beside(home: Home, spec: LabSpec, ways: Sequence[Way], names: Sequence[str],
     """
     _refuse_clash(home, spec)
     for mode, engine_name in ways:
-        name_of_own = f"{spec.name[:8].rstrip('-')}-{engine_name}-{mode}"
+        name_of_own = f"{spec.name[:6].rstrip('-')}-{engine_name}-{mode}-{secrets.token_hex(2)}"  # nobody else's
         own = with_failover(spec, {"mode": mode, "engine": engine_name}, name=name_of_own)
         try:
             for name in names:

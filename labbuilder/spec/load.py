@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from labbuilder.spec.base import CrossCheckError, Model, Place
 from labbuilder.spec.models import LabSpec
 
 _KEYS_NEAR_ENOUGH = 0.6
+_SHORT = reprlib.Repr()  # aliases of aliases make values that no memory holds as text
+_SHORT.maxstring = _SHORT.maxother = 80
 _RESOLUTION = "labbuilder schema prints what is allowed; docs/reference.md explains it"
 
 
@@ -49,12 +52,16 @@ def parse_spec(text: str, source: str) -> LabSpec:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise _syntax_error(error, text, source) from error
+    except (ValueError, RecursionError) as error:  # 2024-13-45 is read as a date; brackets without end
+        raise SpecError(
+            brief=f"{source} can't be read: {error}", resolution="quote what is no date or number"
+        ) from error
     if not isinstance(values, dict):
         seen = "is empty" if values is None else f"holds a {type(values).__name__}, not keys and values"
         raise SpecError(brief=f"{source} {seen}", resolution="labbuilder init writes a spec to start from")
     lines: dict[Place, int] = {}
     doubled: list[tuple[Place, str]] = []
-    _note_lines(node, (), lines, doubled)
+    _note_lines(node, lines, doubled)
     return _validated(values, doubled, lines, source)
 
 
@@ -123,7 +130,7 @@ def _problems_of(detail: ErrorDetails) -> list[tuple[Place, str]]:
         return [(place, "is missing")]
     text = str(cause) if isinstance(cause, ValueError) else detail["msg"]
     text = text[0].lower() + text[1:]
-    return [(place, f"{detail['input']!r}: {text}")]
+    return [(place, f"{_SHORT.repr(detail['input'])}: {text}")]
 
 
 def _nearest(place: Place) -> str:
@@ -156,25 +163,28 @@ def _placed(place: Place, text: str, lines: dict[Place, int], source: str) -> st
     return f"{line}{shown or 'lab'}: {text}"
 
 
-def _note_lines(
-    node: yaml.Node | None, place: Place, lines: dict[Place, int], doubled: list[tuple[Place, str]]
-) -> None:
+def _note_lines(root: yaml.Node | None, lines: dict[Place, int], doubled: list[tuple[Place, str]]) -> None:
     """Remember the line of every key and item; a key said twice in one mapping is a problem."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            name = str(key.value)
-            where = (*place, name)
-            if name in seen:
-                doubled.append((where, f"is said twice, again in line {key.start_mark.line + 1}"))
-            seen.add(name)
-            lines.setdefault(where, key.start_mark.line + 1)
-            _note_lines(value, where, lines, doubled)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            where = (*place, index)
-            lines[where] = item.start_mark.line + 1
-            _note_lines(item, where, lines, doubled)
+    pending: list[tuple[yaml.Node | None, Place]] = [(root, ())]
+    known: set[int] = set()
+    while pending:
+        node, place = pending.pop()
+        if id(node) in known:  # an alias, which may lie in what it stands for
+            continue
+        known.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            names: set[str] = set()
+            for key, value in node.value:
+                where = (*place, str(key.value))
+                if key.value in names:
+                    doubled.append((where, f"is said twice, again in line {key.start_mark.line + 1}"))
+                names.add(key.value)
+                lines.setdefault(where, key.start_mark.line + 1)
+                pending.append((value, where))
+        elif isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                lines[*place, index] = item.start_mark.line + 1
+                pending.append((item, (*place, index)))
 
 
 def _syntax_error(error: yaml.YAMLError, text: str, source: str) -> SpecError:

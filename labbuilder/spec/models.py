@@ -19,8 +19,9 @@ from pydantic import (
 from labbuilder.spec.base import CrossCheckError, HostName, Model, Place, Problem
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.providers import HYPERVISORS, Incus, Vagrant, VirtualBox
+from labbuilder.store import LAB_NAME
 
-LabName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+LabName = Annotated[str, StringConstraints(pattern=LAB_NAME)]
 NicName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,14}$")]
 DomainName = Annotated[
     str,

@@ -102,6 +102,10 @@ def test_another_spec_under_the_same_name_is_refused_unless_told(home: Home) -> 
         other.up(reconfigure=True)
         other.verify().raise_for_failures()
         assert [m.name for m in other.status()] == ["client1", "server1"]
+        moved = Lab("changing", home=home).add_server().add_client().set(provider="incus")
+        for refused in (moved.difference, lambda: moved.up(reconfigure=True)):
+            with pytest.raises(SpecError, match="is on nspawn already, and can't be moved to incus"):
+                refused()
         Lab("changing", home=home).add_server().up(reconfigure=True).verify().raise_for_failures()
         assert [m.name for m in lab.status()] == ["server1"]
 

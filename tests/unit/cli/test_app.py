@@ -83,6 +83,7 @@ def test_every_command_has_help_with_an_example(env: dict[str, str], tmp_path: P
         (["verify", "--lab", "no"], 2, "there is no lab named no"),
         (["down"], 0, ""),
         (["down", "--lab", "no"], 0, ""),
+        (["down", "--lab", ""], 2, "'' is no name of a lab"),
         (["list"], 0, ""),
     ],
 )
@@ -190,3 +191,14 @@ def test_a_drill_that_can_not_be_is_refused_before_anything_is_made(
 
 def test_the_drills_are_listed(env: dict[str, str], tmp_path: Path) -> None:
     assert "crash-primary" in json.loads(ask(env, tmp_path, "drill", "--json").stdout)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../labs/aula", "/"])
+def test_down_of_what_is_no_lab_removes_nothing(env: dict[str, str], tmp_path: Path, name: str) -> None:
+    kept = tmp_path / "home/labs/aula/journal.jsonl"
+    kept.parent.mkdir(parents=True)
+    kept.write_text('{"effect": "lab", "state": "begun", "data": {"provider": "nspawn", "mark": "abc"}}\n')
+    done = ask(env, tmp_path, "down", "--lab", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is no name of a lab" in done.stderr
+    assert kept.exists()

@@ -165,7 +165,22 @@ def test_a_mode_asked_for_with_one_server_is_refused_in_python() -> None:
     assert caught.value.details == "dhcp.failover.mode: load-balancing needs two servers; there is one"
 
 
-@pytest.mark.parametrize("text", ["a: [1\nb: 2", "", "- 1", "x: !!python/object/apply:os.system ['ls']"])
+BOMB = "\n".join(["a0: &a0 [1, 1, 1, 1]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [1\nb: 2",
+        "",
+        "- 1",
+        "x: !!python/object/apply:os.system ['ls']",
+        "name: 2024-13-45",
+        "name: " + "[" * 5000,
+        "dhcp: &a [*a]",
+        f"{BOMB}\nclients: *a11",
+    ],
+)
 def test_what_is_no_spec_is_told_without_a_traceback(text: str) -> None:
     with pytest.raises(SpecError, match=r"lab\.yaml"):
         parse_spec(text, "lab.yaml")
