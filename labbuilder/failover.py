@@ -214,14 +214,27 @@ def giveback(session: Session) -> PeerStatus:
     with session.journal.effect("giveback"), progress.step("giveback", primary):
         if failover.engine == "kea":
             _serve_again(session)
-        elif peer(session, 1).serving or not peer(session, 0).serving:
+        else:
             session.shell(primary).run("true")  # the primary must be there before the second falls silent
-            session.sure(second, f"{_OFF} {ISC_UNIT}")
-            leases = session.shell(second).run(f"base64 -w0 {_LEASES}").stdout
-            session.shell(primary).put(base64.b64decode(leases), _LEASES)
-            session.sure(second, f"rm -f {TAKEN_OVER}; systemctl start lab-leases.socket")
+            if session.shell(second).run(f"test -e {TAKEN_OVER}").ok:
+                _take_leases_back(session)
             session.sure(primary, f"rm -f {FENCED}; {_ON} {ISC_UNIT}; systemctl start lab-leases.path")
     return peer(session, 0)
+
+
+def _take_leases_back(session: Session) -> None:
+    """Let the second server fall silent, and give the primary the leases that it gave meanwhile.
+
+    A second server that did not take over has an older copy: what the primary has is never replaced by that.
+    """
+    primary, second = (server.name for server in session.plan.servers)
+    if peer(session, 1).serving or not peer(session, 0).serving:
+        session.sure(second, f"{_OFF} {ISC_UNIT}")
+        leases = base64.b64decode(session.sure(second, f"base64 -w0 {_LEASES}"))
+        session.shell(primary).put(leases, f"{_LEASES}.new")
+        readable = f"dhcpd -4 -T -q -cf /etc/dhcp/dhcpd.conf -lf {_LEASES}.new"
+        session.sure(primary, f"test -s {_LEASES}.new\n{readable}\n{_OFF} {ISC_UNIT}\nmv {_LEASES}.new {_LEASES}")
+    session.sure(second, f"rm -f {TAKEN_OVER}; systemctl start lab-leases.socket")
 
 
 def partner_down(session: Session, machine: str, *, force: bool = False) -> PeerStatus:

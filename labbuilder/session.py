@@ -66,14 +66,17 @@ class Session:
             )
         with self._lock:
             known = self._shells.get(machine)
+        if known is not None and not known.is_open:  # the machine went away, by somebody else's hand
+            self.drop(machine)
+            known = None
         if known is None:
             known = Shell(self.provider.endpoint(machine))
             with self._lock:
                 self._shells[machine] = known
         return known
 
-    def sure(self, machine: str, script: str) -> None:
-        """Run lines of shell in a machine, each of which must end with 0.
+    def sure(self, machine: str, script: str) -> str:
+        """Run lines of shell in a machine, each of which must end with 0; return what they printed.
 
         Raises:
             MachineError: One did not.
@@ -82,6 +85,7 @@ class Session:
         done = self.shell(machine).run(f"set -e\n{script}")
         if not done.ok:
             raise MachineError(brief=f"{machine} refused", details=f"{script}\n{done.stderr}")
+        return done.stdout
 
     def drop(self, machine: str) -> None:
         """Close a machine's connection: it is about to go away."""

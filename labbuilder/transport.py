@@ -199,6 +199,11 @@ class Shell:
                 brief=f"{path} could not be written in {self.endpoint.machine}", details=str(error)
             ) from error
 
+    @property
+    def is_open(self) -> bool:
+        """Neither end has closed it, as far as is known here."""
+        return bool(self._connection.is_connected)
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -245,7 +250,7 @@ def _connect(endpoint: Endpoint) -> fabric.Connection:
         "channel_timeout": SLOW_GUEST_S,  # else who asks a machine that froze waits for an hour
         "disabled_algorithms": {"keys": ["rsa-sha2-512", "rsa-sha2-256"]},
     }
-    name = endpoint.machine
+    name, stream = endpoint.machine, None
     try:
         stream = endpoint.stream(timeout_s=SLOW_GUEST_S)
         if stream is not None:
@@ -266,6 +271,8 @@ def _connect(endpoint: Endpoint) -> fabric.Connection:
         connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
         connection.open()
     except Exception as error:
+        if stream is not None:
+            stream.close()
         raise TransportError(
             brief=f"{name} can't be reached over SSH",
             details=f"{type(error).__name__}: {error}",

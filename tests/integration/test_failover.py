@@ -124,6 +124,16 @@ def test_manual_nobody_is_served_by_the_second_until_the_operator_says_so_and_le
 
 
 @pytest.mark.parametrize("manual", ["isc"], indirect=True)
+def test_manual_a_giveback_without_a_takeover_keeps_the_primarys_leases(manual: Lab) -> None:
+    manual.run("server1", "systemctl stop lab-leases.path")  # the copy is older from now on
+    address, _ = given(manual, 9)
+    stop(manual, "server1")
+    assert ordered(manual, failover.giveback).serving
+    assert manual.run("server1", f"grep '^lease {address} ' /var/lib/dhcp/dhcpd.leases").ok
+    manual.verify().raise_for_failures()
+
+
+@pytest.mark.parametrize("manual", ["isc"], indirect=True)
 def test_manual_who_only_looks_at_the_standby_takes_no_lease_from_it(manual: Lab) -> None:
     """As the primary does before it starts: a power cut of it then must not find the standby without leases."""
     given(manual, 7)

@@ -93,6 +93,14 @@ def test_nics_have_their_names_and_there_is_no_other(lab: Lab) -> None:
     assert lab.run("client1", nics).stdout.split() == ["enp0s3", "lo"]
 
 
+def test_a_machine_that_was_rebooted_by_others_is_asked_again(lab: Lab) -> None:
+    assert lab.run("client1", "true").ok
+    again = Lab.from_spec(lab.spec, home=lab.session().home)
+    again.session().provider.reboot("client1")
+    again.close()
+    assert lab.run("client1", "true").ok
+
+
 def test_another_spec_under_the_same_name_is_refused_unless_told(home: Home) -> None:
     with Lab("changing", home=home).add_server() as lab:
         other = Lab("changing", home=home).add_server().add_client()
