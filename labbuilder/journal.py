@@ -22,7 +22,7 @@ class Record:
     """One line of the journal.
 
     Attributes:
-        effect: What was begun: "lab", "image", "network", "machine", "provision", "down".
+        effect: What was begun: "lab", "image", "networks", "create", "start", "provision", "fault", "down", and others.
         state: "begun" before the side effect, "done" after it, "failed" when it raised.
         machine: The machine it is about, where it is about one.
         data: What a later command must know: the lab's mark, the provider.

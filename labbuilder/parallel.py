@@ -19,7 +19,8 @@ def for_each(items: Iterable[Item], do: Callable[[Item], Answer], *, at_once: in
         at_once: So many threads at most; None: as many as items.
 
     Raises:
-        Exception: The first error, as soon as it happens; threads that still run are not waited for.
+        Exception: The first error, when all that had begun has ended: nobody works on after who asked has gone on.
+        KeyboardInterrupt: At once.
     """
     everything = list(items)
     if not everything:
@@ -30,6 +31,7 @@ def for_each(items: Iterable[Item], do: Callable[[Item], Answer], *, at_once: in
         wait(futures, return_when=FIRST_EXCEPTION)
         failed = next((f for f in futures if f.done() and f.exception()), None)
         if failed is not None:
+            pool.shutdown(cancel_futures=True)
             failed.result()
         return [future.result() for future in futures]
     finally:

@@ -156,5 +156,5 @@ class DrillResult:
 
     @property
     def passed(self) -> bool:
-        """Nothing was handed out twice, nothing forgotten, and the repaired lab passes every check."""
-        return not self.duplicates and not self.lost and self.verification.passed
+        """New clients were served before the repair, nothing was given twice or lost, and the lab is proven again."""
+        return self.outage is not None and not self.duplicates and not self.lost and self.verification.passed

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from labbuilder import failover, progress
 from labbuilder.drill.faults import Fault, fault_of
 from labbuilder.drill.traffic import clear
-from labbuilder.errors import LabError, MachineError
+from labbuilder.errors import LabError, MachineError, SpecError
 from labbuilder.journal import Record
 from labbuilder.providers.base import MachineState
 from labbuilder.session import Session
@@ -72,6 +72,17 @@ def undo_killed(session: Session) -> tuple[str, ...]:
         if machine.state is MachineState.STARTING:
             session.provider.wait_ready(machine.name)
     for name in left:
-        with broken(session, name, fault_of(session, name)):
+        with broken(session, name, _fault_then(session, name)):
             clear(session.shell(session.plan.clients[0].name))
     return tuple(left)
+
+
+def _fault_then(session: Session, name: str) -> Fault:
+    try:
+        return fault_of(session, name)
+    except SpecError as error:
+        raise MachineError(
+            brief=f"the drill {name} was killed in this lab, and can't be undone in what the spec is now",
+            details=error.brief,
+            resolution=f"labbuilder down --lab {session.lab.name}, then labbuilder up",
+        ) from error

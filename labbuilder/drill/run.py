@@ -22,6 +22,7 @@ from labbuilder.spec.models import AddressRange
 from labbuilder.wait import pause_until, wait_until
 
 HOLDERS, NEWCOMERS = 16, 24  # together less than half a pool: in hot standby that is all the primary has
+_SMALLEST_POOL, _LARGEST_CROWD = 4, 500
 BASELINE_S = 4.0
 LOAD_EXCHANGES, LOAD_PER_S = 2000, 100
 _AFTER_S = 2.0
@@ -43,19 +44,20 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
         seed: Of the clients' MACs.
 
     Raises:
-        SpecError: There is no such drill, or the lab has no pair or no client.
+        SpecError: There is no such drill, or the lab has no pair, no client or no pool for it.
         VerificationError: The lab fails a check before anything is broken; nothing was touched.
         MachineError: It could not be carried out, or repaired: then it says what is left.
     """
     fault = fault_of(session, name)
+    holders, newcomers = _clients(session.spec.pool)
+    crowd = _crowd(session, fault, holders)
     begun, started_at = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%S")
     undo_killed(session)
     _refuse_unless_proven(session, name)
     versions = _versions(session)
     held = _held(session)
     client = session.plan.clients[0]
-    holders, newcomers = _clients(session.spec.pool)
-    run = _Run(session, name, fault, seed, crowd=_crowd(session, fault, holders))
+    run = _Run(session, name, fault, seed, crowd=crowd)
     shell, nic = session.shell(client.name), client.nic("internal").name
     with broken(session, name, fault) as mended:
         run.prepare()
@@ -93,7 +95,16 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
 
 
 def _clients(pool: AddressRange) -> tuple[int, int]:
-    """Holders and newcomers: fewer where the pool is small."""
+    """Holders and newcomers: fewer where the pool is small.
+
+    Raises:
+        SpecError: There is no room for any worth measuring.
+    """
+    if len(pool) < _SMALLEST_POOL:
+        raise SpecError(
+            brief=f"the pool {pool} has {len(pool)} addresses, too few to measure what clients feel",
+            resolution=f"give dhcp.pool at least {_SMALLEST_POOL} addresses",
+        )
     return min(HOLDERS, len(pool) // 6), min(NEWCOMERS, len(pool) // 4)
 
 
@@ -101,11 +112,17 @@ def _crowd(session: Session, fault: Fault, holders: int) -> int:
     """How many must come to leave as few addresses as the fault says; 0 where it knows no crowd.
 
     Raises:
-        SpecError: So few are free already.
+        SpecError: So few are free already, or too many.
     """
     if fault.crowd is None:
         return 0
     free = len(session.spec.pool) - holders - len(session.plan.clients)
+    if free > _LARGEST_CROWD:
+        raise SpecError(
+            brief=f"the pool {session.spec.pool} is too large for a crowd that leaves {fault.crowd} addresses",
+            details=f"It would be {free - fault.crowd} clients in one machine; at most {_LARGEST_CROWD} are made.",
+            resolution="give dhcp.pool fewer addresses",
+        )
     if free <= fault.crowd:
         raise SpecError(
             brief=f"the pool {session.spec.pool} is too small for a crowd that leaves {fault.crowd} addresses",
@@ -173,7 +190,7 @@ class _Run:
         self._clients = clients
         with progress.step("baseline"):
             if self.fault.load:
-                few = len(self.session.spec.pool) // 6
+                few = max(1, len(self.session.spec.pool) // 6)
                 clients.load(exchanges=LOAD_EXCHANGES, per_second=LOAD_PER_S, clients=few, seed=self.seed)
             self._look_for(BASELINE_S, both=not self.fault.after_takeover)
         self.zero_s = clients.now_s

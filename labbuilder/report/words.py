@@ -133,7 +133,8 @@ class Words:
 
     def claim(self, claim: Claim, limit_s: float | None) -> str:
         """What must hold."""
-        return self(f"claim_{claim.key}", limit=self.seconds(limit_s or 0.0))
+        key = "served" if claim.key == "outage" and limit_s is None else claim.key
+        return self(f"claim_{key}", limit=self.seconds(limit_s or 0.0))
 
     def seen(self, claim: Claim, result: DrillResult) -> str:
         """What was seen of it."""

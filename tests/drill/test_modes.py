@@ -54,4 +54,4 @@ def test_a_drill_that_can_not_be_measured_is_told_and_the_others_go_on(home: Hom
     assert [(missing["drill"], missing["exit_code"]) for missing in told["not_measured"]] == [("pool-exhausted", 2)]
     assert "too small" in told["not_measured"][0]["brief"]
     assert [(found["drill"], found["passed"]) for found in told["drills"]] == [("crash-primary", True)]
-    assert "small-kea-load-balancing" not in home.lab_names()
+    assert not [name for name in home.lab_names() if name.startswith("small-")]

@@ -70,7 +70,7 @@ def test_the_share_is_of_the_offers_that_were_taken_when_both_send_an_ack() -> N
 def test_what_must_hold() -> None:
     result = recorded()
     assert figures.holds(result)
-    assert [c.key for c in figures.claims(result)] == ["duplicates", "lost", "verified"]
+    assert [c.key for c in figures.claims(result)] == ["outage", "duplicates", "lost", "verified"]
     assert figures.holds(result, limit_s=0.5)
     assert not figures.holds(result, limit_s=0.05)
     assert not figures.holds(replace(result, duplicates=("192.168.1.7: a and b",)))
@@ -78,10 +78,12 @@ def test_what_must_hold() -> None:
     assert not figures.holds(replace(result, verification=replace(result.verification, outcomes=())))
 
 
-def test_an_outage_until_the_repair_is_within_no_limit() -> None:
-    result = recorded()
-    dark = tuple(replace(o, seconds=None, answered=0) for o in result.outages)
-    assert not figures.holds(replace(result, outages=dark), limit_s=1000.0)
+@pytest.mark.parametrize("limit_s", [None, 1000.0])
+def test_a_pair_of_which_nobody_took_over_fails_whatever_the_limit(limit_s: float | None) -> None:
+    dark = tuple(replace(o, seconds=None, answered=0) for o in recorded().outages)
+    result = replace(recorded(), outages=dark)
+    assert not figures.holds(result, limit_s=limit_s)
+    assert not result.passed
 
 
 def test_the_command_survives_a_shell() -> None:

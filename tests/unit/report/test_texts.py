@@ -36,7 +36,10 @@ def test_no_text_is_unused() -> None:
     made |= {
         f"{head}_{what}" for head in ("event", "flag") for what in ("fault", "takeover", "repair", "normal", "state")
     }
-    made |= {f"claim_{key}" for key in ("outage", "duplicates", "lost", "verified")} | {"duplicates_head", "lost_head"}
+    made |= {f"claim_{key}" for key in ("outage", "served", "duplicates", "lost", "verified")} | {
+        "duplicates_head",
+        "lost_head",
+    }
     assert [key for key in OWN if key not in made and f'"{key}"' not in source] == []
 
 
