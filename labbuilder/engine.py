@@ -21,7 +21,7 @@ from labbuilder.session import Session, lab_identity
 from labbuilder.spec.load import dump_spec, load_spec
 from labbuilder.spec.models import LabSpec
 from labbuilder.spec.providers import Incus
-from labbuilder.store import Home, LabDir, locked, remove_tree, unwritable, write_atomic
+from labbuilder.store import Home, LabDir, locked, one_begins, remove_tree, unwritable, write_atomic
 from labbuilder.transport import Shell
 from labbuilder.verify import Verification, checks_for, run_checks
 
@@ -108,17 +108,37 @@ def _begin(spec: LabSpec, home: Home, lab: LabDir) -> Session:
     provider = open_provider(kind, home, lab, mark, spec.incus)
     if identity is None:
         provider.preflight(build_plan(spec))
-        try:
-            lab.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(lab.path, error) from error
-        Journal(lab.journal).append(Record("lab", "begun", data={"provider": kind, "mark": mark}))
-    session = Session(home, lab, spec, provider)
     text = dump_spec(spec)
-    if not lab.spec.exists() or lab.spec.read_text(encoding="utf-8") != text:
-        with session.journal.effect("spec"):
-            write_atomic(lab.spec, text)
+    with one_begins(home):
+        refuse_taken_addresses(spec, home)
+        if identity is None:
+            try:
+                lab.path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unwritable(lab.path, error) from error
+            Journal(lab.journal).append(Record("lab", "begun", data={"provider": kind, "mark": mark}))
+        session = Session(home, lab, spec, provider)
+        if not lab.spec.exists() or lab.spec.read_text(encoding="utf-8") != text:
+            with session.journal.effect("spec"):
+                write_atomic(lab.spec, text)
     return session
+
+
+def refuse_taken_addresses(spec: LabSpec, home: Home) -> None:
+    """Nothing, unless the lab is bridged to a real LAN on which another lab has one of its addresses.
+
+    Raises:
+        SpecError: Which lab has it.
+    """
+    asked = {spec.bridged_address(index).ip for index in range(len(spec.servers))}
+    others = (home.lab(name).spec for name in home.lab_names() if name != spec.name and spec.real_lan is not None)
+    for other in (load_spec(path) for path in others if path.exists()):
+        taken = asked & {other.bridged_address(index).ip for index in range(len(other.servers))}
+        if taken and other.real_lan == spec.real_lan:
+            raise SpecError(
+                brief=f"on the real LAN {', '.join(map(str, sorted(taken)))} is taken by the lab {other.name}",
+                resolution=f"give each server of its own a `bridged:` address, or labbuilder down --lab {other.name}",
+            )
 
 
 def _agree_with_what_runs(spec: LabSpec, home: Home, lab: LabDir, *, reconfigure: bool) -> tuple[str, ...]:

@@ -131,6 +131,21 @@ def locked(lab: LabDir, *, timeout_s: float = 0.0) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def one_begins(home: Home) -> Iterator[None]:
+    """Hold while a lab looks what others have taken and takes it; who comes meanwhile waits."""
+    try:
+        home.labs.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(home.labs / ".begin")
+        lock.acquire()
+    except OSError as error:
+        raise unwritable(home.labs, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def unwritable(path: Path, error: OSError) -> HostError:
     """The error for a folder or file that can't be written."""
     return HostError(

@@ -11,8 +11,7 @@ from labbuilder import engine, progress
 from labbuilder.drill.faults import fits
 from labbuilder.drill.model import DrillResult
 from labbuilder.drill.run import drill
-from labbuilder.errors import LabError, SpecError
-from labbuilder.providers.base import MachineState
+from labbuilder.errors import LabError
 from labbuilder.session import Session
 from labbuilder.spec.failover import Engine, Mode
 from labbuilder.spec.load import spec_from_values
@@ -58,12 +57,12 @@ def beside(home: Home, spec: LabSpec, ways: Sequence[Way], names: Sequence[str],
     Drills that a mode does not know are left out. A lab in which one could not be carried out is made anew.
 
     Raises:
-        SpecError: The addresses are in use: a lab of ``spec`` runs on a real LAN.
+        SpecError: On a real LAN another lab has the addresses, as ``spec``'s own may.
     """
-    _refuse_clash(home, spec)
     for mode, engine_name in ways:
         name_of_own = f"{spec.name[:6].rstrip('-')}-{engine_name}-{mode}-{secrets.token_hex(2)}"  # nobody else's
         own = with_failover(spec, {"mode": mode, "engine": engine_name}, name=name_of_own)
+        engine.refuse_taken_addresses(own, home)
         try:
             for name in names:
                 if len(names) == 1 or fits(own, name):
@@ -95,15 +94,3 @@ def with_failover(spec: LabSpec, settings: Mapping[str, str], *, name: str) -> L
     dhcp = values.get("dhcp", {})
     kept = {key: dhcp.get("failover", {})[key] for key in _EVERY_MODE if key in dhcp.get("failover", {})}
     return spec_from_values(**values | {"name": name, "dhcp": {**dhcp, "failover": kept | dict(settings)}})
-
-
-def _refuse_clash(home: Home, spec: LabSpec) -> None:
-    if spec.provider == "nspawn" or not home.lab(spec.name).spec.exists():
-        return
-    with Session.open(home, spec.name) as session:
-        on = [machine.name for machine in session.provider.status() if machine.state is not MachineState.STOPPED]
-        if on and session.provider.kind != "nspawn":
-            raise SpecError(
-                brief=f"the lab {spec.name} runs, and a second one of its addresses can't be on the same LAN",
-                resolution=f"labbuilder down --lab {spec.name}, or ask for the drill in the lab's own mode",
-            )

@@ -207,6 +207,15 @@ class LabSpec(Model):
         """The address of a server on the bridged network."""
         return _interface(self.servers[index].bridged, self.networks.bridged.subnet, index + 11)
 
+    @property
+    def real_lan(self) -> str | None:
+        """Whose LAN NIC 2 is on, "host" or the Incus server; None where it is the lab's own."""
+        if self.provider in HYPERVISORS and self.virtualbox.bridged != "nat":
+            return "host"
+        if self.provider == "incus" and self.incus.bridged != "simulated":
+            return self.incus.remote
+        return None
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         problems = [
