@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from labbuilder.errors import HostError, LabError, MachineError
@@ -26,12 +26,14 @@ class Instances:
         api: The server, asked in the lab's project.
         lab: The lab's name: an instance is called LAB-MACHINE.
         mark: The lab's mark.
+        planned: What the lab's machines are called now.
     """
 
-    def __init__(self, api: Api, lab: str, mark: str) -> None:
+    def __init__(self, api: Api, lab: str, mark: str, planned: Callable[[], Iterable[str]]) -> None:
         self._api = api
         self._lab = lab
         self._mark = mark
+        self._planned = planned
 
     def instance(self, name: str) -> str:
         """What Incus calls the machine."""
@@ -44,12 +46,13 @@ class Instances:
     def all(self) -> dict[str, dict[str, Any]]:
         """What Incus says of each, the world too.
 
-        Of what is on a member that is offline Incus tells the name alone, so the name must do.
+        Of what is on a member that is offline Incus tells the name alone, so the name must do, if the lab plans it.
         """
         found = self._api.find("/1.0/instances", recursion="1") or ()
         prefix = self.instance("")
+        planned = {self.instance(name) for name in self._planned()} if any(not i["config"] for i in found) else ()
         ours = [i for i in found if i["config"] and i["config"].get(MARK_KEY) == self._mark]
-        ours += [i | {"devices": {}} for i in found if not i["config"] and i["name"].startswith(prefix)]
+        ours += [i | {"devices": {}} for i in found if not i["config"] and i["name"] in planned]
         return {i["name"].removeprefix(prefix): i for i in sorted(ours, key=lambda i: str(i["name"]))}
 
     def machines(self) -> dict[str, MachineState]:

@@ -24,6 +24,7 @@ from labbuilder.providers.incus.placement import Member, check_wishes, place
 from labbuilder.providers.incus.relay import Relay
 from labbuilder.providers.incus.remotes import find_remote
 from labbuilder.providers.incus.words import went_off
+from labbuilder.spec.load import load_spec
 from labbuilder.spec.providers import Incus
 from labbuilder.store import Home, LabDir
 from labbuilder.transport import Endpoint
@@ -67,7 +68,11 @@ class IncusProvider:
 
     @cached_property
     def _instances(self) -> Instances:
-        return Instances(self.api, self.lab.name, self.mark)
+        return Instances(self.api, self.lab.name, self.mark, self._planned)
+
+    def _planned(self) -> tuple[str, ...]:
+        spec = load_spec(self.lab.spec) if self.lab.spec.exists() else None
+        return (WORLD, *(s.name for s in spec.servers), *(c.name for c in spec.clients)) if spec else (WORLD,)
 
     @cached_property
     def _networks(self) -> LabNetworks:

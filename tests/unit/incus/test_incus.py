@@ -15,6 +15,7 @@ from labbuilder.lab import Lab
 from labbuilder.providers.incus import host, pruning
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.images import cache_name, image_name
+from labbuilder.providers.incus.instances import WORLD, Instances
 from labbuilder.providers.incus.networks import network_name
 from labbuilder.providers.incus.placement import Member, check_wishes, place
 from labbuilder.providers.incus.remotes import Token, check_name, url_of
@@ -174,3 +175,16 @@ def test_virtual_machines_are_refused_where_they_could_run_too() -> None:
     host.require_machines(cast("Api", _Able()), Incus(machines={"server1": "container"}), ())
     with pytest.raises(HostError, match="makes no virtual machines on Incus yet"):
         host.require_machines(cast("Api", _Able()), Incus(machines={"server1": "vm"}), ())
+
+
+def test_what_is_on_a_member_that_is_offline_is_known_by_the_names_of_the_plan() -> None:
+    """Of those Incus tells no more; a lab `a` has no part in what a lab `a-b` has there."""
+
+    class Offline:
+        def find(self, path: str, **query: str) -> list[dict[str, Any]]:
+            return [
+                {"name": name, "config": None, "status": "Error"} for name in ("a-server1", "a-b-server1", "a--world")
+            ]
+
+    instances = Instances(cast("Api", Offline()), "a", "mark", lambda: (WORLD, "server1"))
+    assert sorted(instances.all()) == ["-world", "server1"]
