@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from labbuilder.spec.base import HostName, Model
 
+OwnFile = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]  # `up` may be said elsewhere again
 HYPERVISORS = ("virtualbox", "vagrant")  # what bridges to a real LAN, or goes through VirtualBox's NAT
 
 
@@ -23,7 +24,7 @@ class VirtualBox(Model):
     """Processors of a machine."""
     clones: Literal["full", "linked"] = "full"
     """A disk of its own for each machine, or one that holds only what differs from a disk they share."""
-    image: Literal["built", "cloud"] | Path = "built"
+    image: Literal["built", "cloud"] | OwnFile = "built"
     """Made here by mmdebstrap, Debian's cloud image, prepared once, or a disk of yours, which is only copied."""
     cloud_images: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")] = "https://cloud.debian.org/images/cloud"
     """Where Debian's cloud images lie, or a mirror of them."""

@@ -44,7 +44,7 @@ class BaseDisks:
     def path(self, plan: Plan) -> Path:
         """Where the plan's base disk is or would be."""
         name = self.name(plan)
-        return self._cache.path(name) / DISK if name else Path(plan.virtualbox.image).expanduser().absolute()
+        return self._cache.path(name) / DISK if name else Path(plan.virtualbox.image)
 
     def preflight(self, plan: Plan) -> None:
         """Raise what is certain to keep `ensure` from its work; quick.

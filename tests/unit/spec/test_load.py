@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -221,3 +223,10 @@ def test_the_schema_knows_the_short_forms() -> None:
     schema = json_schema()
     assert {"type": "integer", "minimum": 0, "maximum": 200} in schema["properties"]["clients"]["anyOf"]
     assert schema["$defs"]["Dhcp"]["properties"]["pool"]["anyOf"][0]["type"] == "string"
+
+
+def test_a_disk_of_ones_own_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = parse_spec("virtualbox: {image: my.vdi}\n", "lab.yaml")
+    assert spec.virtualbox.image == tmp_path / "my.vdi"
+    assert parse_spec(dump_spec(spec), "lab.yaml") == spec
