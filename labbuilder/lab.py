@@ -36,7 +36,7 @@ class Lab:
 
     Args:
         name: The lab's name.
-        home: Where labs and images are kept; said nothing, as ``LABBUILDER_HOME`` or XDG say.
+        home: Where labs and images are kept; default: as ``LABBUILDER_HOME`` or XDG say.
     """
 
     def __init__(self, name: str = "aula", *, home: Home | None = None) -> None:
@@ -67,16 +67,16 @@ class Lab:
         """Add a server; the first is the failover primary.
 
         Args:
-            name: Said nothing: server1, server2.
-            internal: Address on the internal network; said nothing, .1, .2.
-            bridged: Address on the bridged network; said nothing, the 11th, 12th of the subnet.
+            name: Default: server1, server2.
+            internal: Address on the internal network; default: .1, .2.
+            bridged: Address on the bridged network; default: the 11th, 12th of the subnet.
         """
         servers = self._values["servers"]
         asked = {"name": name or f"server{len(servers) + 1}", "internal": internal, "bridged": bridged}
         return self._change(servers=[*servers, {k: v for k, v in asked.items() if v is not None}])
 
     def add_client(self, name: str | None = None) -> Self:
-        """Add a client; said no name: client1, client2."""
+        """Add a client; its name is client1, client2 by default."""
         clients = self._values["clients"]
         return self._change(clients=[*clients, {"name": name or f"client{len(clients) + 1}"}])
 

@@ -57,7 +57,7 @@ def run(
         stdin: Text for its standard input; closed when None.
         timeout_s: Limit in seconds; the process is killed when it passes.
         env: Variables beside those of `host_environment`.
-        folder: Where it runs; said nothing, here.
+        folder: Where it runs; default: here.
 
     Raises:
         HostError: The program is not installed.

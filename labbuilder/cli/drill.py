@@ -57,7 +57,7 @@ def drill(
     language: Annotated[str, typer.Option(help="Of table and page: en or es.")] = "en",
     as_json: JsonOption = False,
 ) -> None:
-    """Break the lab on purpose, measure what its clients felt, repair it, prove it. Said no name: list the drills."""
+    """Break the lab on purpose, measure what its clients felt, repair it, prove it. Without a name: list the drills."""
     if not (names or every or matrix):
         _list_drills(as_json=as_json)
         return

@@ -21,7 +21,7 @@ def render(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write all files of all machines, for who configures by hand, or a Vagrantfile that needs no labbuilder."""
+    """Write all files of all machines, for those who configure by hand, or a Vagrantfile that needs no labbuilder."""
     settings["json"] = as_json
     if vagrantfile:
         with reporting(as_json=as_json):

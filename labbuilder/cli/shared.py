@@ -41,13 +41,13 @@ def _machine_names(context: typer.Context) -> list[str]:
 NodeArgument = Annotated[str, typer.Argument(help="A machine of the lab.", autocompletion=_machine_names)]
 LabOption = Annotated[str | None, typer.Option("--lab", help="The lab's name.", autocompletion=lab_names)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-FileArgument = Annotated[Path | None, typer.Argument(help="A spec; said nothing, ./lab.yaml, else the guide's lab.")]
+FileArgument = Annotated[Path | None, typer.Argument(help="A spec; default: ./lab.yaml, else the guide's lab.")]
 FilesArgument = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[FILE]...", help="Specs; said nothing, ./lab.yaml, else the guide's lab."),
+    typer.Argument(metavar="[FILE]...", help="Specs; default: ./lab.yaml, else the guide's lab."),
 ]
 RemoteOption = Annotated[str | None, typer.Option(help="Incus: the server; `labbuilder remote list` shows them.")]
-ProjectOption = Annotated[str | None, typer.Option(help="Incus: the project; said nothing, one of the lab's own.")]
+ProjectOption = Annotated[str | None, typer.Option(help="Incus: the project; default: one of the lab's own.")]
 settings = {"json": False, "verbose": False}
 
 app = typer.Typer(

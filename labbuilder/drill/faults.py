@@ -192,7 +192,7 @@ FAULTS = {
 
 
 def known(names: Sequence[str]) -> tuple[str, ...]:
-    """These drills; said none, all.
+    """These drills; of no names, all.
 
     Raises:
         SpecError: There is none of that name.

@@ -51,17 +51,17 @@ class Failover(Model):
     mclt_s: int = Field(default=60, ge=1, le=86400)
     """ISC: maximum client lead time in seconds: the length of a client's first lease."""
     split: int | None = Field(default=None, ge=0, le=BUCKETS)
-    """ISC, load-balancing: of 256 hash buckets those of the primary, or a share such as 70%; said nothing, 128."""
+    """ISC, load-balancing: of 256 hash buckets those of the primary, or a share such as 70%; default: 128."""
     timers: Timers = "quick"
     """What is meant where a delay is not said: quick, a lab's, or engine, the engine's own, which go up to a minute."""
     max_response_delay_s: int | None = Field(default=None, ge=1, le=65)
-    """Seconds of silence after which the partner counts as lost; said nothing, 5 (ISC), 2 (Kea) or 60 (engine)."""
+    """Seconds of silence after which the partner counts as lost; default: 5 (ISC), 2 (Kea) or 60 (engine)."""
     load_balance_max_s: int = Field(default=3, ge=1, le=255)
     """ISC: a client whose ``secs`` is above this is answered by either server."""
     heartbeat_s: int | None = Field(default=None, ge=1, le=65)
-    """Kea: seconds between two heartbeats; said nothing, 1 or 10 (engine)."""
+    """Kea: seconds between two heartbeats; default: 1 or 10 (engine)."""
     max_unacked_clients: int | None = Field(default=None, ge=0, le=10000)
-    """Kea: more clients than this must wait before a silent partner counts as dead; said nothing, 0 or 10 (engine)."""
+    """Kea: more clients than this must wait before a silent partner counts as dead; default: 0 or 10 (engine)."""
 
     @field_validator("split", mode="before")
     @classmethod
@@ -106,7 +106,7 @@ class Failover(Model):
 
     @property
     def notice(self) -> str:
-        """What who chooses the mode must know; empty for most."""
+        """What anyone who chooses the mode must know; empty for most."""
         if self.mode != "round-robin":
             return ""
         how = "gives each server every other hash bucket" if self.engine == "isc" else "halves the hash, and the pool"

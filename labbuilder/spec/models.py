@@ -1,6 +1,6 @@
 """The spec: what the user asked for. One model for Python, YAML and flags.
 
-Said nothing, the lab is the guide's: two servers in DHCP failover and one client.
+By default the lab is the guide's: two servers in DHCP failover and one client.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class BridgedNetwork(Model):
     nic: NicName = "enp0s8"
     """The name of NIC 2 in every server."""
     gateway: IPv4Address | None = None
-    """The LAN's router; said nothing, the first address of the subnet."""
+    """The LAN's router; default: the first address of the subnet."""
 
 
 class Networks(Model):
@@ -92,7 +92,7 @@ class Dhcp(Model):
     """What the DHCP servers hand out."""
 
     pool: Annotated[AddressRange, BeforeValidator(_split_range)] | None = None
-    """Said nothing: the 100th to the 200th address of the internal subnet, or its upper half."""
+    """Default: the 100th to the 200th address of the internal subnet, or its upper half."""
     default_lease_s: int = Field(default=600, ge=60, le=31_536_000)
     """Lease time in seconds for a client that asks for none."""
     max_lease_s: int = Field(default=7200, ge=60, le=31_536_000)
@@ -121,9 +121,9 @@ class Server(Model):
     name: HostName
     """Its host name."""
     internal: IPv4Interface | None = None
-    """Address on the internal network; said nothing, .1, .2 of the subnet."""
+    """Address on the internal network; default: .1, .2 of the subnet."""
     bridged: IPv4Interface | None = None
-    """Address on the bridged network; said nothing, the 11th, 12th address of the subnet."""
+    """Address on the bridged network; default: the 11th, 12th address of the subnet."""
 
 
 class Client(Model):
@@ -158,7 +158,7 @@ class LabSpec(Model):
     suite: Literal["bookworm", "trixie"] = "bookworm"
     """The Debian release of the machines."""
     mirror: Annotated[str, StringConstraints(pattern=r"^(https?|file)://\S+$")] | None = None
-    """Debian mirror for the image; said nothing, the host's own."""
+    """Debian mirror for the image; default: the host's own."""
     networks: Networks = Networks()
     """The two networks."""
     dhcp: Dhcp = Dhcp()

@@ -40,9 +40,9 @@ class Vagrant(Model):
     box: Annotated[str, StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)?$")] = "built"
     """Packed here from VirtualBox's disk, or the name of a Debian box of yours."""
     box_version: str | None = None
-    """Of a box of yours; said nothing, the newest."""
+    """Of a box of yours; default: the newest."""
     box_url: str | None = None
-    """Where a box of yours is; said nothing, Vagrant's own catalogue."""
+    """Where a box of yours is; default: Vagrant's own catalogue."""
 
 
 MemberName = Annotated[str, StringConstraints(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -66,7 +66,7 @@ class Incus(Model):
     remote: str = "local"
     """The server: local, the path of a UNIX socket, or one that `labbuilder remote add` added."""
     project: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] | None = None
-    """The Incus project; said nothing, the lab makes one of its own."""
+    """The Incus project; default: the lab makes one of its own."""
     pool: str = "default"
     """The storage pool of the machines' disks."""
     bridged: str = "simulated"
@@ -82,9 +82,9 @@ class Incus(Model):
     machines: dict[HostName, Literal["container", "vm"]] = {}  # noqa: RUF012  pydantic copies it
     """Machine to what it is, where it differs."""
     memory_mib: Annotated[int, Field(ge=64, le=1048576)] | None = None
-    """Limit of a machine's memory; said nothing, none."""
+    """Limit of a machine's memory; default: none."""
     cpus: Annotated[int, Field(ge=1, le=512)] | None = None
-    """Limit of a machine's processors; said nothing, none."""
+    """Limit of a machine's processors; default: none."""
 
     @property
     def limits(self) -> dict[str, str]:

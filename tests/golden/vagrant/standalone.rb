@@ -20,7 +20,7 @@ MACHINES = {
 }
 SLOTS = { internal: 1, bridged: 2, management: 3 } # which of VirtualBox's adapters each card is
 INTERNAL = "labbuilder-aula-5eed1e55"
-BRIDGE = ENV["LAB_BRIDGE"] # your interface that has the LAN; said nothing, the only one there is, else Vagrant asks
+BRIDGE = ENV["LAB_BRIDGE"] # your interface that has the LAN; default: the only one there is, else Vagrant asks
 HARDWARE = [
   "--memory", "512", "--cpus", "1", "--rtc-use-utc", "on", "--graphicscontroller", "vmsvga",
   "--vram", "16", "--audio-enabled", "off", "--usb-ohci", "off", "--boot1", "disk",
