@@ -3,6 +3,7 @@
     LabError                    1   the root of the tree; also "a check failed"
     ├── VerificationError       1   the lab runs but is not proven
     ├── SpecError               2   every wrong value of a spec, each with its place
+    ├── LintError               2   a configuration that was given to the lint can't be read
     ├── HostError               3   this host can't (``labbuilder doctor`` would say so)
     │   └── ProviderUnavailableError
     ├── CommandError            4   a command on the host failed

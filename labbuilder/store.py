@@ -106,7 +106,7 @@ class Home:
 
 
 @contextmanager
-def locked(lab: LabDir, *, timeout_s: float = 0.0) -> Iterator[None]:
+def locked(lab: LabDir) -> Iterator[None]:
     """Hold the lab's lock while the block runs: one command at a time changes a lab.
 
     Raises:
@@ -115,7 +115,7 @@ def locked(lab: LabDir, *, timeout_s: float = 0.0) -> Iterator[None]:
     try:
         lab.lock.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(lab.lock)
-        lock.acquire(timeout=timeout_s)
+        lock.acquire(blocking=False)
     except Timeout as error:
         raise HostError(
             brief=f"another labbuilder is working on the lab {lab.name}",

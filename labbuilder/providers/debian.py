@@ -14,7 +14,6 @@ from labbuilder.providers.images import no_room
 from labbuilder.run import run_streaming
 
 DEBIAN = "http://deb.debian.org"
-ROLLING = ("sid", "unstable")  # they have no updates beside them
 _SOURCES = Path("/etc/apt")
 
 
@@ -78,7 +77,7 @@ def archives(recipe: ImageRecipe, apt: Path = _SOURCES) -> tuple[str, ...]:
     """
     main = recipe.mirror or host_mirror(recipe.suite, apt=apt)
     lines = [f"deb {main} {recipe.suite} main"]
-    if recipe.mirror is None and recipe.suite not in ROLLING:
+    if recipe.mirror is None:
         security = host_mirror(f"{recipe.suite}-security", "debian-security", apt)
         lines += [f"deb {main} {recipe.suite}-updates main", f"deb {security} {recipe.suite}-security main"]
     return tuple(lines)

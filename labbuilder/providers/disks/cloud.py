@@ -71,7 +71,7 @@ def cloud_image(images: str, suite: str) -> CloudImage:
     return CloudImage(images, suite, _ARCHITECTURES[machine])
 
 
-def fetch(image: CloudImage, folder: Path, note: Callable[[float], None], *, retry_s: float = 2.0) -> Path:
+def fetch(image: CloudImage, folder: Path, note: Callable[[float], None]) -> Path:
     """The image's archive in the folder, whole and with the published sum.
 
     Raises:
@@ -82,8 +82,8 @@ def fetch(image: CloudImage, folder: Path, note: Callable[[float], None], *, ret
     archive = folder / image.name
     folder.mkdir(parents=True, exist_ok=True)
     with client() as web:
-        published = sha512_of(web, f"{image.folder}/{_SUMS}", image.name, retry_s=retry_s)
-        download(web, f"{image.folder}/{image.name}", archive, sha512=published, note=note, retry_s=retry_s)
+        published = sha512_of(web, f"{image.folder}/{_SUMS}", image.name)
+        download(web, f"{image.folder}/{image.name}", archive, sha512=published, note=note)
     return archive
 
 

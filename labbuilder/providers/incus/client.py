@@ -18,7 +18,7 @@ from labbuilder.providers.incus.words import refusal
 
 _CONNECT_S = 10.0
 _ANSWER_S = 60.0  # Incus waits for its members before it answers some questions
-_ROUND_S = 30  # so long one question about an operation may stay open
+_ROUND_S, _ROUNDS = 30, 20  # so long one question about an operation may stay open, and so many are asked
 _FORBIDDEN = 403
 _NOT_FOUND = 404
 _UPGRADED = 101
@@ -92,20 +92,19 @@ class Api:
             if operation:
                 self.wait(operation, f"DELETE {path}")
 
-    def wait(self, operation: str, asked: str, *, within_s: float = 600.0) -> dict[str, Any]:
+    def wait(self, operation: str, asked: str) -> dict[str, Any]:
         """Wait until an operation has ended; its own metadata.
 
         Raises:
             MachineError, HostError: It failed.
         """
-        rounds = max(1, round(within_s / _ROUND_S))
-        for _ in range(rounds):
-            found = self.get(f"{operation}/wait", timeout=str(min(_ROUND_S, int(within_s) or 1)))
+        for _ in range(_ROUNDS):
+            found = self.get(f"{operation}/wait", timeout=str(_ROUND_S))
             if found["status_code"] >= 400:  # noqa: PLR2004  as in HTTP
                 raise refusal(found["err"] or found["status"], found["status_code"], asked)
             if found["status_code"] >= 200:  # noqa: PLR2004  ended
                 return dict(found["metadata"] or {})
-        raise refusal(f"it did not end within {within_s:g} s", 408, asked)
+        raise refusal(f"it did not end within {_ROUNDS * _ROUND_S} s", 408, asked)
 
     def upload_image(self, metadata: bytes, root: BinaryIO, name: str) -> None:
         """Upload an image in two parts, under an alias."""
