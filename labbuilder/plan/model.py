@@ -55,7 +55,7 @@ class Service:
     apply: str
     files: tuple[RenderedFile, ...] = ()
     validate: tuple[tuple[str, str], ...] = ()
-    settle_s: float = 10.0
+    settle_s: float = 30.0
     nudge: str | None = None
     after: tuple[str, ...] = ()
     own: tuple[RenderedFile, ...] = ()

@@ -52,7 +52,7 @@ def client_services(spec: LabSpec, name: str) -> tuple[Service, ...]:
         holds=f"ip -4 -o addr show dev {nic} | grep -q dynamic && ip route show default | grep -q {nic} && "
         "systemctl -q is-enabled networking",
         apply=f"{ENABLE} networking; {_bring_up(nic)}",
-        settle_s=30.0,
+        settle_s=60.0,  # dhclient asks for 30 s, and then again
         after=answering,
     )
     return _identity(values), network
@@ -160,6 +160,5 @@ def _dns(values: dict[str, Any]) -> Service:
         holds="systemctl -q is-active named && systemctl -q is-enabled named && "
         f"dig +short +time=1 +tries=1 @{values['me']} {values['domain']} SOA | grep -q .",
         apply=f"{ENABLE} named; systemctl restart named",
-        settle_s=30.0,
         after=(f"{values['machine']}:dhcp",),  # clients wait for DHCP, and BIND is slow to start
     )

@@ -12,11 +12,7 @@ STAMPS = "/var/lib/labbuilder"
 NEW = ".labbuilder-new"  # beside the file: AppArmor lets dhcpd read /etc/dhcp and nothing else
 MARK = "@labbuilder"
 _POLL_S = 0.02
-# A second after the first look, by the clock: on a busy machine fifty looks took five seconds.
-_NUDGE = (
-    "read now _ </proc/uptime; "
-    '[ "$nudged" ] || [ $((${now%.*}${now#*.} - ${begun%.*}${begun#*.})) -lt 100 ] || { nudged=1; {nudge}; }; '
-)
+_NUDGE = '[ "$nudged" ] || [ $waited -lt 100 ] || { nudged=1; {nudge}; }; '
 
 
 def stamp(service: Service) -> str:
@@ -42,10 +38,11 @@ def service_script(service: Service, new: Sequence[RenderedFile]) -> str:
     nudge = _NUDGE.replace("{nudge}", service.nudge) if service.nudge else ""
     lines += [
         f"echo {MARK} await {service.name}",
+        # By the clock, in hundredths of a second: on a busy machine fifty looks took five seconds.
         (
-            f"nudged=; read begun _ </proc/uptime; n=0; until ( {service.holds}\n) >/dev/null 2>&1; do "
-            f"n=$((n+1)); {nudge}"
-            f"[ $n -lt {round(service.settle_s / _POLL_S)} ] || exit 4; sleep {_POLL_S}; done"
+            f"nudged=; read begun _ </proc/uptime; until ( {service.holds}\n) >/dev/null 2>&1; do "
+            "read now _ </proc/uptime; waited=$((${now%.*}${now#*.} - ${begun%.*}${begun#*.})); "
+            f"{nudge}[ $waited -lt {round(service.settle_s * 100)} ] || exit 4; sleep {_POLL_S}; done"
         ),
         f"echo {stamp(service)} >{STAMPS}/{service.name}",
         f"echo {MARK} done {service.name}",
