@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import tarfile
 import threading
 from collections.abc import Callable, Sequence
@@ -123,8 +124,7 @@ def _bring(machine: MachinePlan, shell: Shell, board: _Board) -> tuple[Change, .
             if service not in left:
                 board.announce(f"{machine.name}:{service.name}")
         if seen.files:
-            shell.put(_bundle(machine, seen), _BUNDLE)
-            shell.run(f"tar -xf {_BUNDLE} -C / && rm {_BUNDLE}")
+            _unpack(machine, seen, shell)
         changes = []
         while left:
             batch = board.wait_for_some(machine.name, left)
@@ -141,6 +141,19 @@ def _bring(machine: MachinePlan, shell: Shell, board: _Board) -> tuple[Change, .
             ]
         step.detail = ", ".join(change.service for change in changes) or "unchanged"
         return tuple(changes)
+
+
+def _unpack(machine: MachinePlan, seen: Observation, shell: Shell) -> None:
+    """Put all new files beside their places; nothing is left when one can't be written whole."""
+    shell.put(_bundle(machine, seen), _BUNDLE)
+    new = shlex.join([_BUNDLE, *(path + NEW for path in sorted(seen.files))])
+    done = shell.run(f"tar -xf {_BUNDLE} -C / && rm {_BUNDLE} || {{ rm -f {new}; false; }}")
+    if not done.ok:
+        raise MachineError(
+            brief=f"{machine.name} could not take its new files",
+            details=_last_lines(done.stderr),
+            resolution="make room in the machine (df shows where), then labbuilder up again; the old files still stand",
+        )
 
 
 def _bundle(machine: MachinePlan, seen: Observation) -> bytes:
@@ -182,7 +195,7 @@ def _differing(service: Service, seen: Observation) -> list[RenderedFile]:
 
 
 def _failure(machine: MachinePlan, service: Service, kind: str, result: Result) -> LabError:
-    said = "\n".join(result.stderr.strip().splitlines()[-12:])
+    said = _last_lines(result.stderr)
     look = f"labbuilder logs {machine.name} shows more; labbuilder up goes on from here"
     if kind == "refused":
         return RejectedConfigError(
@@ -190,13 +203,17 @@ def _failure(machine: MachinePlan, service: Service, kind: str, result: Result) 
             details=f"{said}\n{_quoted_line(service, said)}".rstrip(),
             resolution="correct the spec (or the template); the old file is still in place",
         )
-    if kind == "await":
+    if kind == "late":
         return WaitError(
             brief=f"{machine.name}: not in effect within {service.settle_s:g} s: {service.title}",
             details=f"Asked: {service.holds}\n{said}".rstrip(),
             resolution=look,
         )
     return MachineError(brief=f"{machine.name}: {service.title} failed", details=said, resolution=look)
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-12:])
 
 
 def _quoted_line(service: Service, said: str) -> str:

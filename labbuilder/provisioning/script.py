@@ -42,7 +42,8 @@ def service_script(service: Service, new: Sequence[RenderedFile]) -> str:
         (
             f"nudged=; read begun _ </proc/uptime; until ( {service.holds}\n) >/dev/null 2>&1; do "
             "read now _ </proc/uptime; waited=$((${now%.*}${now#*.} - ${begun%.*}${begun#*.})); "
-            f"{nudge}[ $waited -lt {round(service.settle_s * 100)} ] || exit 4; sleep {_POLL_S}; done"
+            f"{nudge}[ $waited -lt {round(service.settle_s * 100)} ] || "
+            f"{{ echo {MARK} late {service.name}; exit 4; }}; sleep {_POLL_S}; done"
         ),
         f"echo {stamp(service)} >{STAMPS}/{service.name}",
         f"echo {MARK} done {service.name}",
