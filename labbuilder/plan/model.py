@@ -47,6 +47,7 @@ class Service:
         nudge: Run once when ``holds`` is still failing a second after ``apply``.
         after: "machine:service" pairs that must be in effect before this one is applied.
         own: Files that the machine makes by itself, as who configures by hand must; `up` writes none of them.
+        given: What other machines give it, in words: when that is another, it is applied again.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Service:
     nudge: str | None = None
     after: tuple[str, ...] = ()
     own: tuple[RenderedFile, ...] = ()
+    given: str = ""
 
 
 @dataclass(frozen=True)

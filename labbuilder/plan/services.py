@@ -54,8 +54,16 @@ def client_services(spec: LabSpec, name: str) -> tuple[Service, ...]:
         apply=f"{ENABLE} networking; {_bring_up(nic)}",
         settle_s=60.0,  # dhclient asks for 30 s, and then again
         after=answering,
+        given=_leased(spec),
     )
     return _identity(values), network
+
+
+def _leased(spec: LabSpec) -> str:
+    """All that a lease says: who has one keeps it until it ends, however the servers are configured meanwhile."""
+    dhcp, servers = spec.dhcp, [spec.internal_address(i) for i in range(len(spec.servers))]
+    times = (dhcp.default_lease_s, dhcp.max_lease_s, dhcp.failover.mclt_s)
+    return " ".join(str(it) for it in (spec.networks.internal.subnet, spec.pool, *times, spec.dns.domain, *servers))
 
 
 def _values(spec: LabSpec, machine: str) -> dict[str, Any]:

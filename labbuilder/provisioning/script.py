@@ -17,7 +17,8 @@ _NUDGE = '[ "$nudged" ] || [ $waited -lt 100 ] || { nudged=1; {nudge}; }; '
 
 def stamp(service: Service) -> str:
     """What the machine notes when the service was applied: a kill between file and restart shows."""
-    return hashlib.sha256("".join(f"{f.path}{f.mode:o}{f.sha256}" for f in service.files).encode()).hexdigest()[:16]
+    files = "".join(f"{f.path}{f.mode:o}{f.sha256}" for f in service.files)
+    return hashlib.sha256((files + service.given).encode()).hexdigest()[:16]
 
 
 def service_script(service: Service, new: Sequence[RenderedFile]) -> str:
