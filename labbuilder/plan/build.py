@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
-
 from labbuilder.plan.image import image_recipe
 from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan, Upstream, Witness, stable_mac
 from labbuilder.plan.services import client_services, server_services
-from labbuilder.spec.models import LabSpec
+from labbuilder.spec.models import WITNESS, LabSpec
 from labbuilder.spec.providers import HYPERVISORS
 
-WITNESS = Witness(IPv4Address("203.0.113.10"), 80)  # TEST-NET-3, RFC 5737: nobody's
+WITNESS_PORT = 80
 WITNESS_NAME = "www.internet.test"
 
 
@@ -44,7 +42,7 @@ def build_plan(spec: LabSpec) -> Plan:
         network=bridged.subnet,
         resolvers=spec.dns.forwarders,
         name=spec.dns.probe if real else WITNESS_NAME,
-        witness=None if real else WITNESS,
+        witness=None if real else Witness(WITNESS, WITNESS_PORT),
     )
     machines, image = (*servers, *clients), image_recipe(spec)
     return Plan(spec.name, spec.provider, machines, image, upstream, spec.virtualbox, spec.vagrant, spec.incus)

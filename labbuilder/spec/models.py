@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     StringConstraints,
@@ -21,20 +22,62 @@ from labbuilder.spec.failover import Failover
 from labbuilder.spec.providers import HYPERVISORS, Incus, Vagrant, VirtualBox
 from labbuilder.store import LAB_NAME
 
-LabName = Annotated[str, StringConstraints(pattern=LAB_NAME)]
-NicName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,14}$")]
-DomainName = Annotated[
-    str,
-    StringConstraints(max_length=200, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$"),
-]
-
 MAX_CLIENTS = 200
+WITNESS = IPv4Address("203.0.113.10")  # where the simulated world is; TEST-NET-3, RFC 5737: nobody's
+
+_RESERVED_NAMES = {
+    "localhost": "every machine's own name",
+    "lo": "every machine's own NIC",
+    "enp0s9": "the NIC of the management",
+    "base-disk": "the disk that VirtualBox's linked clones share",
+}
+_RESERVED_SUBNETS = {
+    IPv4Network("0.0.0.0/8"): "this host",
+    IPv4Network("127.0.0.0/8"): "loopback",
+    IPv4Network("169.254.0.0/16"): "link-local",
+    IPv4Network("224.0.0.0/4"): "multicast",
+    IPv4Network("240.0.0.0/4"): "reserved",
+    IPv4Network(WITNESS): "the host of the simulated world that proves NAT",
+}
+
+
+def _unreserved(name: str) -> str:
+    if name in _RESERVED_NAMES:
+        raise ValueError(f"the name is taken: it is {_RESERVED_NAMES[name]}")
+    return name
+
+
+def _written(value: object) -> object:
+    if isinstance(value, int):
+        raise ValueError("a number is no address; allowed: four numbers with dots between them")  # noqa: TRY004  pydantic
+    return value
+
+
+def _for_a_lab(subnet: IPv4Network) -> IPv4Network:
+    if subnet.prefixlen > 29:  # noqa: PLR2004  two servers, a pool of two, a router
+        raise ValueError("is too small; allowed: a prefix up to /29")
+    for reserved, what in _RESERVED_SUBNETS.items():
+        if subnet.overlaps(reserved):
+            raise ValueError(f"overlaps {reserved}: {what}; take a private one, as 192.168.1.0/24")
+    return subnet
+
+
+LabName = Annotated[str, StringConstraints(pattern=LAB_NAME)]
+NicName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,14}$"), AfterValidator(_unreserved)]
+MachineName = Annotated[HostName, AfterValidator(_unreserved)]
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+DomainName = Annotated[
+    str, StringConstraints(max_length=200, pattern=rf"^({_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]$")
+]
+Address = Annotated[IPv4Address, BeforeValidator(_written)]
+Interface = Annotated[IPv4Interface, BeforeValidator(_written)]
+Subnet = Annotated[IPv4Network, BeforeValidator(_written), AfterValidator(_for_a_lab)]
 
 
 class InternalNetwork(Model):
     """The lab's own network: DHCP is served here and only here."""
 
-    subnet: IPv4Network = IPv4Network("192.168.1.0/24")
+    subnet: Subnet = IPv4Network("192.168.1.0/24")
     """The internal subnet, as ADDRESS/PREFIX."""
     nic: NicName = "enp0s3"
     """The name of NIC 1 in every machine."""
@@ -43,11 +86,11 @@ class InternalNetwork(Model):
 class BridgedNetwork(Model):
     """The LAN outside: simulated on nspawn."""
 
-    subnet: IPv4Network = IPv4Network("172.26.0.0/16")
+    subnet: Subnet = IPv4Network("172.26.0.0/16")
     """The subnet of the LAN, as ADDRESS/PREFIX."""
     nic: NicName = "enp0s8"
     """The name of NIC 2 in every server."""
-    gateway: IPv4Address | None = None
+    gateway: Address | None = None
     """The LAN's router; default: the first address of the subnet."""
 
 
@@ -70,9 +113,9 @@ def _split_range(value: object) -> object:
 class AddressRange(Model):
     """A range of addresses, both ends included; ``192.168.1.100-192.168.1.200`` does too."""
 
-    start: IPv4Address
+    start: Address
     """The first address."""
-    end: IPv4Address
+    end: Address
     """The last address."""
 
     def __contains__(self, address: object) -> bool:
@@ -104,7 +147,7 @@ class Dhcp(Model):
 class Dns(Model):
     """Names: where the servers ask, and what the clients are told."""
 
-    forwarders: Annotated[tuple[IPv4Address, ...], Field(min_length=1, max_length=3)] = (
+    forwarders: Annotated[tuple[Address, ...], Field(min_length=1, max_length=3)] = (
         IPv4Address("8.8.8.8"),
         IPv4Address("8.8.4.4"),
     )
@@ -118,18 +161,18 @@ class Dns(Model):
 class Server(Model):
     """A server; the first is the failover primary."""
 
-    name: HostName
+    name: MachineName
     """Its host name."""
-    internal: IPv4Interface | None = None
+    internal: Interface | None = None
     """Address on the internal network; default: .1, .2 of the subnet."""
-    bridged: IPv4Interface | None = None
-    """Address on the bridged network; default: the 11th, 12th address of the subnet."""
+    bridged: Interface | None = None
+    """Address on the bridged network; default: the 11th, 12th address of the subnet, or its last two."""
 
 
 class Client(Model):
     """A client: configured by DHCP alone."""
 
-    name: HostName
+    name: MachineName
     """Its host name."""
 
 
@@ -205,7 +248,8 @@ class LabSpec(Model):
 
     def bridged_address(self, index: int) -> IPv4Interface:
         """The address of a server on the bridged network."""
-        return _interface(self.servers[index].bridged, self.networks.bridged.subnet, index + 11)
+        subnet = self.networks.bridged.subnet
+        return _interface(self.servers[index].bridged, subnet, index + min(11, subnet.num_addresses - 3))
 
     @property
     def real_lan(self) -> str | None:
@@ -231,12 +275,6 @@ class LabSpec(Model):
 
     def _network_problems(self) -> Iterator[Problem]:
         internal, bridged = self.networks.internal, self.networks.bridged
-        for kind, network in (("internal", internal), ("bridged", bridged)):
-            if network.subnet.prefixlen > 29:  # noqa: PLR2004  two servers, a pool of two, a router
-                yield (
-                    ("networks", kind, "subnet"),
-                    f"{network.subnet} is too small; allowed: a prefix up to /29",
-                )
         if internal.subnet.overlaps(bridged.subnet):
             yield (
                 ("networks", "bridged", "subnet"),
@@ -246,6 +284,12 @@ class LabSpec(Model):
             yield ("networks", "bridged", "nic"), f"{bridged.nic} is the internal NIC's name too"
         if not _usable(self.gateway, bridged.subnet):
             yield ("networks", "bridged", "gateway"), f"{self.gateway} is no host address of {bridged.subnet}"
+        for index, forwarder in enumerate(self.dns.forwarders):
+            if forwarder in internal.subnet:
+                yield (
+                    ("dns", "forwarders", index),
+                    f"{forwarder} is in the internal {internal.subnet}, where no world is",
+                )
         named: set[str] = set()
         places = [("servers", i, m.name) for i, m in enumerate(self.servers)]
         places += [("clients", i, m.name) for i, m in enumerate(self.clients)]
@@ -319,7 +363,7 @@ def _usable(address: IPv4Address, subnet: IPv4Network) -> bool:
 
 def _interface(asked: IPv4Interface | None, subnet: IPv4Network, number: int) -> IPv4Interface:
     if asked is None:
-        return IPv4Interface((subnet.network_address + min(number, subnet.num_addresses - 2), subnet.prefixlen))
+        return IPv4Interface((subnet.network_address + number, subnet.prefixlen))
     if asked.network.prefixlen == 32:  # noqa: PLR2004  said without a prefix
         return IPv4Interface((asked.ip, subnet.prefixlen))
     return asked

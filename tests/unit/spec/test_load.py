@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 
 from labbuilder.errors import SpecError
 from labbuilder.lab import Lab
+from labbuilder.providers.disks.seed import MANAGEMENT_NIC
+from labbuilder.providers.virtualbox import provider as virtualbox
+from labbuilder.spec import models
 from labbuilder.spec.load import dump_spec, json_schema, parse_spec
 from labbuilder.spec.models import LabSpec
 
@@ -86,6 +90,36 @@ WRONG = {
         "dhcp:\n  pool: 192.168.1.100-192.168.1.100\n",
         "lab.yaml:2: dhcp.pool: 192.168.1.100-192.168.1.100 has 1 address; needed: 2, one a server",
     ),
+    **{
+        f"{kind} {subnet}": (
+            f"networks:\n  {kind}: {{subnet: {subnet}}}\n",
+            f"lab.yaml:2: networks.{kind}.subnet: '{subnet}': {told}",
+        )
+        for kind in ("internal", "bridged")
+        for subnet, told in {
+            "203.0.113.0/24": "overlaps 203.0.113.10/32: the host of the simulated world that proves NAT",
+            "127.0.0.0/24": "overlaps 127.0.0.0/8: loopback",
+            "239.1.0.0/24": "overlaps 224.0.0.0/4: multicast",
+            "169.254.0.0/16": "overlaps 169.254.0.0/16: link-local",
+            "0.0.0.0/32": "is too small; allowed: a prefix up to /29",
+        }.items()
+    },
+    **{
+        f"{name} as {where}": (text.format(name), f"lab.yaml:2: {where}: '{name}': the name is taken: it is {why}")
+        for where, name, text, why in [
+            ("clients[0].name", "localhost", "clients:\n- {}\n", "every machine's own name"),
+            ("servers[0].name", "base-disk", "servers:\n- {}\n", "the disk that VirtualBox's linked clones share"),
+            ("networks.internal.nic", "enp0s9", "networks:\n  internal: {{nic: {}}}\n", "the NIC of the management"),
+            ("networks.bridged.nic", "lo", "networks:\n  bridged: {{nic: {}}}\n", "every machine's own NIC"),
+        ]
+    },
+    "forwarder inside": (
+        "dns:\n  forwarders:\n  - 8.8.8.8\n  - 192.168.1.7\n",
+        "lab.yaml:4: dns.forwarders[1]: 192.168.1.7 is in the internal 192.168.1.0/24, where no world is",
+    ),
+    "forwarder as a number": ("dns: {forwarders: [8]}\n", "lab.yaml:1: dns.forwarders[0]: 8: a number is no address"),
+    "subnet as a number": ("networks: {bridged: {subnet: 8}}\n", "networks.bridged.subnet: 8: a number is no address"),
+    "long label": (f"dns: {{domain: a.{'b' * 64}}}\n", f"lab.yaml:1: dns.domain: 'a.{'b' * 64}': string should match"),
     "silence before the heartbeat": (
         "dhcp:\n  failover: {engine: kea, heartbeat_s: 3, max_response_delay_s: 3}\n",
         (
@@ -115,6 +149,8 @@ def test_a_wrong_value_is_named_with_its_place(text: str, told: str) -> None:
         "dhcp: {failover: {engine: kea}}\nservers: 1",
         "dhcp: {failover: {heartbeat_s: 60}}",
         "dhcp: {failover: {split: 0}}",
+        "networks: {internal: {subnet: 192.0.2.0/24}, bridged: {subnet: 198.51.100.0/29}}",  # RFC 5737: for documents
+        f"dns: {{domain: a.{'b' * 63}}}",
     ],
 )
 def test_what_does_no_harm_is_taken(text: str) -> None:
@@ -199,6 +235,17 @@ def test_nothing_said_is_the_guides_lab() -> None:
     assert [str(guide.internal_address(i)) for i in (0, 1)] == ["192.168.1.1/24", "192.168.1.2/24"]
     assert [str(guide.bridged_address(i)) for i in (0, 1)] == ["172.26.0.11/16", "172.26.0.12/16"]
     assert str(guide.pool) == "192.168.1.100-192.168.1.200"
+
+
+def test_what_providers_name_themselves_is_reserved() -> None:
+    """A spec knows no provider, so the names are said twice."""
+    assert {MANAGEMENT_NIC, virtualbox._KEEPER} <= set(models._RESERVED_NAMES)
+
+
+@pytest.mark.parametrize(("prefix", "last"), [(29, [5, 6]), (28, [11, 12]), (16, [11, 12])])
+def test_servers_find_room_in_a_small_lan(prefix: int, last: list[int]) -> None:
+    spec = parse_spec(f"networks: {{bridged: {{subnet: 172.26.0.0/{prefix}}}}}", "x")
+    assert [spec.bridged_address(i).ip for i in (0, 1)] == [IPv4Address("172.26.0.0") + n for n in last]
 
 
 @given(
