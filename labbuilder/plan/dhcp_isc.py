@@ -18,10 +18,12 @@ _OTHER = "kea-dhcp4-server"
 _LIMIT_S = 60.0  # a pair that missed each other retries each 5 s; seen to take 10 s under load
 
 # The key never leaves the machine: omshell runs beside dhcpd.
-_OMAPI = (
-    "[ -s /etc/dhcp/omapi.conf ] || ( umask 077; k=$(head -c 32 /dev/urandom | base64 -w0); "
+_OMAPI = "/etc/dhcp/omapi.conf"
+_HAS_OMAPI = f"grep -qs '^[^#]*omapi-port 7911;' {_OMAPI}"
+_MAKE_OMAPI = (
+    f"{_HAS_OMAPI} || ( umask 077; k=$(head -c 32 /dev/urandom | base64 -w0); "
     'echo "key omapi { algorithm hmac-sha256; secret \\"$k\\"; }; omapi-key omapi; omapi-port 7911;" '
-    ">/etc/dhcp/omapi.conf )"
+    f">{_OMAPI} )"
 )
 
 
@@ -55,15 +57,16 @@ def _files(values: dict[str, Any]) -> tuple[RenderedFile, ...]:
 
 def _dhcp(spec: LabSpec, index: int, values: dict[str, Any]) -> Service:
     cold = values["cold_standby"]
-    listens = "[ -n \"$(ss -Hltn 'sport = :647')\" ]" if values["pair"] else "true"
+    paired = f"[ -n \"$(ss -Hltn 'sport = :647')\" ] && {_HAS_OMAPI}" if values["pair"] else "true"
     primary = f"{spec.servers[0].name}:dhcp"
     return Service(
         name="dhcp",
         title="DHCP server (isc-dhcp-server)",
         files=(*_files(values), *((_fence(values),) if cold else ())),
-        own=(RenderedFile("/etc/dhcp/omapi.conf", render("omapi.conf"), 0o600),) if values["pair"] else (),
-        validate=((CONF, f"{_OMAPI}; dhcpd -4 -t -cf {{new}}"),),
-        holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && {listens} && "
+        own=(RenderedFile(_OMAPI, render("omapi.conf"), 0o600),) if values["pair"] else (),
+        prepare=_MAKE_OMAPI if values["pair"] else "true",
+        validate=((CONF, "dhcpd -4 -t -cf {new}"),),
+        holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && {paired} && "
         f"! systemctl -q is-active {_OTHER}{f' || [ -e {FENCED} ]' if cold else ''}",
         apply=f"{off(_OTHER)}; {ENABLE} {UNIT}; {RELOAD.format(UNIT)}; systemctl restart {UNIT}",
         after=(f"{spec.servers[1].name}:standby",) if cold else (primary,) if index and values["pair"] else (),

@@ -38,6 +38,7 @@ class Service:
         name: Unique in the machine: "network", "dhcp", "nat".
         title: What a reader calls it: "DHCP failover (isc-dhcp-server)".
         files: The files that belong to it, in no particular order.
+        prepare: Makes what is the machine's own, unless it is there, before the new files are tested.
         validate: The daemon's own test of a new file, before it is put in place, as pairs of file path and
             command; "{new}" stands for the path where the new text lies. A failing one puts nothing in place.
         holds: Ends with 0 when the service is in effect *now*. It reads the kernel, systemd or the daemon,
@@ -55,6 +56,7 @@ class Service:
     holds: str
     apply: str
     files: tuple[RenderedFile, ...] = ()
+    prepare: str = "true"
     validate: tuple[tuple[str, str], ...] = ()
     settle_s: float = 30.0
     nudge: str | None = None

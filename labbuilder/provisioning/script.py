@@ -28,7 +28,7 @@ def service_script(service: Service, new: Sequence[RenderedFile]) -> str:
         service: The service.
         new: Those of its files that differ; each lies beside its place, under its name with `NEW`.
     """
-    lines = [f"echo {MARK} begin {service.name}"]
+    lines = [f"echo {MARK} begin {service.name}", service.prepare]
     names = " ".join(shlex.quote(file.path + NEW) for file in new)
     for path, command in service.validate:
         if path in {file.path for file in new}:

@@ -100,6 +100,10 @@ ISC = {
     "MCLT on the secondary": Break(
         "server2", r"sed -i 's/^\tmax-unacked.*/&\n\tmclt 60;/' /etc/dhcp/dhcpd.conf", {"failover.lint"}
     ),
+    "the key of OMAPI": Break(
+        "server1", "rm /etc/dhcp/omapi.conf", {"dhcpd.syntax", "failover.lint", "failover.share"}
+    ),
+    "half the key of OMAPI": Break("server2", "truncate -s 40 /etc/dhcp/omapi.conf", {"dhcpd.syntax"}),
     "the port closed": closed(647),
     "another split": Break(
         "server1",
