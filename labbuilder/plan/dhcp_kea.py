@@ -34,7 +34,7 @@ def pools(spec: LabSpec) -> tuple[tuple[AddressRange, str | None], ...]:
     Load balancing halves it by class: one pool for both was measured to hand out addresses twice.
     """
     whole = spec.pool
-    if len(spec.servers) == 1 or ha_mode(spec) == "hot-standby":
+    if not spec.pool_is_halved:
         return ((whole, None),)
     half = whole.start + len(whole) // 2
     first, second = (server.name for server in spec.servers)

@@ -242,6 +242,13 @@ class LabSpec(Model):
         half = subnet.num_addresses // 2
         return AddressRange(start=subnet.network_address + half, end=subnet.broadcast_address - 1)
 
+    @property
+    def pool_is_halved(self) -> bool:
+        """Each of two servers leases from a half of its own: Kea's load balancing; ISC's peers even the pool out."""
+        failover = self.dhcp.failover
+        shared = failover.engine == "kea" and failover.mode in ("load-balancing", "round-robin")
+        return shared and len(self.servers) > 1
+
     def internal_address(self, index: int) -> IPv4Interface:
         """The address of a server on the internal network."""
         return _interface(self.servers[index].internal, self.networks.internal.subnet, index + 1)
@@ -333,6 +340,9 @@ class LabSpec(Model):
             addresses = "1 address" if len(pool) == 1 else f"{len(pool)} addresses"
             why = "one a client" if needed == len(self.clients) else "one a server"
             yield where, f"{pool} has {addresses}; needed: {needed}, {why}"
+        elif self.pool_is_halved and len(pool) // 2 < (count := len(self.clients)):
+            why = "each of Kea's servers leases one half, and its hash may give one of them all the clients"
+            yield where, f"{pool} has {len(pool)} addresses; needed: {2 * count}, or {count} with hot-standby: {why}"
 
     def _incus_problems(self) -> Iterator[Problem]:
         if self.incus.networks.bridged and self.incus.bridged != "simulated":

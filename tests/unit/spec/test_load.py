@@ -91,6 +91,16 @@ WRONG = {
         "lab.yaml:2: dhcp.pool: 192.168.1.100-192.168.1.100 has 1 address; needed: 2, one a server",
     ),
     **{
+        f"half a pool of Kea, {mode}": (
+            f"clients: 6\ndhcp:\n  pool: 192.168.1.100-192.168.1.110\n  failover: {{engine: kea, mode: {mode}}}\n",
+            (
+                "lab.yaml:3: dhcp.pool: 192.168.1.100-192.168.1.110 has 11 addresses; needed: 12, or 6 with "
+                "hot-standby: each of Kea's servers leases one half, and its hash may give one of them all the clients"
+            ),
+        )
+        for mode in ("load-balancing", "round-robin")
+    },
+    **{
         f"{kind} {subnet}": (
             f"networks:\n  {kind}: {{subnet: {subnet}}}\n",
             f"lab.yaml:2: networks.{kind}.subnet: '{subnet}': {told}",
@@ -148,6 +158,11 @@ def test_a_wrong_value_is_named_with_its_place(text: str, told: str) -> None:
         "dhcp: {pool: 192.168.1.100-192.168.1.100}\nservers: 1",
         "dhcp: {failover: {engine: kea}}\nservers: 1",
         "dhcp: {failover: {heartbeat_s: 60}}",
+        "dhcp: {pool: 192.168.1.100-192.168.1.101, failover: {engine: kea}}",
+        "clients: 6\ndhcp: {pool: 192.168.1.100-192.168.1.111, failover: {engine: kea}}",
+        "clients: 6\ndhcp: {pool: 192.168.1.100-192.168.1.105, failover: {engine: kea, mode: hot-standby}}",
+        "clients: 6\nservers: 1\ndhcp: {pool: 192.168.1.100-192.168.1.105, failover: {engine: kea}}",
+        "clients: 6\ndhcp: {pool: 192.168.1.100-192.168.1.105}",  # ISC's peers even it out; seen with just enough
         "dhcp: {failover: {split: 0}}",
         "networks: {internal: {subnet: 192.0.2.0/24}, bridged: {subnet: 198.51.100.0/29}}",  # RFC 5737: for documents
         f"dns: {{domain: a.{'b' * 63}}}",
