@@ -16,6 +16,10 @@ HA_PORT = 8000
 _OTHER = "isc-dhcp-server"
 _LIMIT_S = 60.0
 
+# ld.so(8) reads $LIB as the machine's own lib/x86_64-linux-gnu or the like, and Kea 2.2 looks nowhere by itself.
+# Kea 2.6 does, and takes no other path.
+_HOOKS = {"bookworm": "/usr/$LIB/kea/hooks/", "trixie": ""}
+
 # A partner-down that was forced on a living pair ends by command alone, and not while the partner starts.
 _END_MAINTENANCE = (
     f'n=0; while [ $n -lt 100 ]; do case "$({FAILOVER_STATES["kea"]})" in partner-in-m*) ;; *) break ;; esac; '
@@ -50,6 +54,7 @@ def kea_services(spec: LabSpec, values: dict[str, Any]) -> tuple[Service, ...]:
         "second_role": "secondary" if mode == "load-balancing" else "standby",
         "auto_failover": "false" if failover.mode == "manual" else "true",
         "pools": pools(spec),
+        "hooks": _HOOKS[spec.suite],
     }
     listens = f"[ -n \"$(ss -Hltn 'sport = :{HA_PORT}')\" ]" if pair else "true"
     dropin = "/etc/systemd/system/kea-dhcp4-server.service.d/labbuilder.conf"

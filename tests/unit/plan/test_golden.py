@@ -50,3 +50,12 @@ def test_the_same_spec_gives_the_same_plan(case: Path) -> None:
     assert first.digest == second.digest
     macs = [nic.mac for machine in first.machines for nic in machine.nics]
     assert len(set(macs)) == len(macs)
+
+
+@pytest.mark.parametrize(("suite", "folder"), [("bookworm", "/usr/$LIB/kea/hooks/"), ("trixie", "")])
+def test_no_file_names_a_processor(suite: str, folder: str) -> None:
+    """Machines are amd64 or arm64, as the host is; each Kea finds its hooks on both."""
+    lab = Lab().add_server().add_server().set(suite=suite).failover(engine="kea")
+    texts = [file.text for machine in lab.plan().machines for file in machine.files]
+    assert not [text for text in texts if "x86_64" in text or "aarch64" in text]
+    assert sum(f'"library": "{folder}libdhcp_ha.so"' in text for text in texts) == 2
