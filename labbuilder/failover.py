@@ -12,17 +12,15 @@ from typing import Any
 
 from labbuilder import progress
 from labbuilder.errors import MachineError, SpecError, TransportError
-from labbuilder.plan.dhcp_isc import FENCED, TAKEN_OVER
+from labbuilder.plan.dhcp_isc import FENCED, LEASES, TAKEN_OVER
 from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
 from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
 from labbuilder.plan.dhcp_kea import ha_mode
 from labbuilder.plan.probes import FAILOVER_STATES, KEA, omapi
+from labbuilder.plan.systemd import DISABLE_NOW, ENABLE_NOW
 from labbuilder.session import Session
 from labbuilder.wait import wait_until
 
-_LEASES = "/var/lib/dhcp/dhcpd.leases"
-_ON = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q enable --now"
-_OFF = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q disable --now"
 _PARTNER_DOWN = 4  # local-state of dhcpd's failover-state object
 _NOT_ACTIVE = 3  # what is-active itself says of a unit that does not run
 _SETTLE_S = 20.0
@@ -159,10 +157,10 @@ def _start_standby(session: Session) -> None:
     primary, second = (server.name for server in session.plan.servers)
     try:
         if session.provider.is_awake(primary):
-            session.sure(primary, f"touch {FENCED}; {_OFF} {ISC_UNIT}; systemctl stop lab-leases.path")
+            session.sure(primary, f"touch {FENCED}; {DISABLE_NOW} {ISC_UNIT}; systemctl stop lab-leases.path")
     except TransportError:
         session.drop(primary)  # it asks its partner before it serves again
-    session.sure(second, f"touch {TAKEN_OVER}; systemctl stop lab-leases.socket; {_ON} {ISC_UNIT}")
+    session.sure(second, f"touch {TAKEN_OVER}; systemctl stop lab-leases.socket; {ENABLE_NOW} {ISC_UNIT}")
 
 
 def _serve_alone(session: Session, *, partner_lives: bool) -> None:
@@ -218,7 +216,7 @@ def giveback(session: Session) -> PeerStatus:
             session.shell(primary).run("true")  # the primary must be there before the second falls silent
             if session.shell(second).run(f"test -e {TAKEN_OVER}").ok:
                 _take_leases_back(session)
-            session.sure(primary, f"rm -f {FENCED}; {_ON} {ISC_UNIT}; systemctl start lab-leases.path")
+            session.sure(primary, f"rm -f {FENCED}; {ENABLE_NOW} {ISC_UNIT}; systemctl start lab-leases.path")
     return peer(session, 0)
 
 
@@ -229,11 +227,11 @@ def _take_leases_back(session: Session) -> None:
     """
     primary, second = (server.name for server in session.plan.servers)
     if peer(session, 1).serving or not peer(session, 0).serving:
-        session.sure(second, f"{_OFF} {ISC_UNIT}")
-        leases = base64.b64decode(session.sure(second, f"base64 -w0 {_LEASES}"))
-        session.shell(primary).put(leases, f"{_LEASES}.new")
-        readable = f"dhcpd -4 -T -q -cf /etc/dhcp/dhcpd.conf -lf {_LEASES}.new"
-        session.sure(primary, f"test -s {_LEASES}.new\n{readable}\n{_OFF} {ISC_UNIT}\nmv {_LEASES}.new {_LEASES}")
+        session.sure(second, f"{DISABLE_NOW} {ISC_UNIT}")
+        leases = base64.b64decode(session.sure(second, f"base64 -w0 {LEASES}"))
+        session.shell(primary).put(leases, f"{LEASES}.new")
+        readable = f"dhcpd -4 -T -q -cf /etc/dhcp/dhcpd.conf -lf {LEASES}.new"
+        session.sure(primary, f"test -s {LEASES}.new\n{readable}\n{DISABLE_NOW} {ISC_UNIT}\nmv {LEASES}.new {LEASES}")
     session.sure(second, f"rm -f {TAKEN_OVER}; systemctl start lab-leases.socket")
 
 

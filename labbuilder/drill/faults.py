@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from labbuilder.errors import SpecError
 from labbuilder.failover import unit
-from labbuilder.plan.dhcp_kea import HA_PORT
 from labbuilder.providers.base import MachineState
 from labbuilder.session import Session
 from labbuilder.spec.models import LabSpec
+from labbuilder.verify.pair import FAILOVER_PORT
 
 Act = Callable[[Session], None]
 _LEASES = {"isc": "/var/lib/dhcp", "kea": "/var/lib/kea"}
@@ -114,7 +114,7 @@ def _plug_link(session: Session) -> None:
 
 
 def _rules(session: Session) -> tuple[str, ...]:
-    port = 647 if session.spec.dhcp.failover.engine == "isc" else HA_PORT
+    port = FAILOVER_PORT[session.spec.dhcp.failover.engine]
     return tuple(
         f"{chain} -p tcp --{end} {port} -m comment --comment lab-drill -j DROP"
         for chain in ("INPUT", "OUTPUT")

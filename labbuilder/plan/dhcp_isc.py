@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from labbuilder.plan.model import RenderedFile, Service
-from labbuilder.plan.probes import FAILOVER_STATES
+from labbuilder.plan.probes import FAILOVER_STATES, OMAPI_CONF, OMAPI_PORT
 from labbuilder.plan.systemd import ENABLE, RELOAD, off
 from labbuilder.render import render
 from labbuilder.spec.models import LabSpec
 
 UNIT = "isc-dhcp-server"
 CONF = "/etc/dhcp/dhcpd.conf"
+LEASES = PurePosixPath("/var/lib/dhcp/dhcpd.leases")
+FAILOVER_PORT = 647  # IANA's
+COPY_PORT = 6470  # on the cold standby: the primary's leases arrive
 TAKEN_OVER = "/var/lib/lab-taken-over"  # on the cold standby: the operator lets it serve
 FENCED = "/run/lab-fenced"  # on its primary: it came back and found the standby serving
 _OTHER = "kea-dhcp4-server"
 _LIMIT_S = 60.0  # a pair that missed each other retries each 5 s; seen to take 10 s under load
 
 # The key never leaves the machine: omshell runs beside dhcpd.
-_OMAPI = "/etc/dhcp/omapi.conf"
-_HAS_OMAPI = f"grep -qs '^[^#]*omapi-port 7911;' {_OMAPI}"
+_HAS_OMAPI = f"grep -qs '^[^#]*omapi-port {OMAPI_PORT};' {OMAPI_CONF}"
 _MAKE_OMAPI = (
     f"{_HAS_OMAPI} || ( umask 077; k=$(head -c 32 /dev/urandom | base64 -w0); "
-    'echo "key omapi { algorithm hmac-sha256; secret \\"$k\\"; }; omapi-key omapi; omapi-port 7911;" '
-    f">{_OMAPI} )"
+    'echo "key omapi { algorithm hmac-sha256; secret \\"$k\\"; }; omapi-key omapi; '
+    f'omapi-port {OMAPI_PORT};" >{OMAPI_CONF} )'
 )
 
 
@@ -36,6 +39,9 @@ def isc_services(spec: LabSpec, index: int, values: dict[str, Any]) -> tuple[Ser
         "cold_standby": cold,
         "failover": spec.dhcp.failover,
         "role": ("primary", "secondary")[index],
+        "port": FAILOVER_PORT,
+        "copy_port": COPY_PORT,
+        "leases": LEASES,
     }
     if cold:
         return _standby(spec, index, values)
@@ -44,7 +50,7 @@ def isc_services(spec: LabSpec, index: int, values: dict[str, Any]) -> tuple[Ser
 
 def dhcpd_unit() -> RenderedFile:
     """The native unit of isc-dhcp-server; the image has it too, so that its first start needs no reload of systemd."""
-    return RenderedFile("/etc/systemd/system/isc-dhcp-server.service", render("isc-dhcp-server.service"))
+    return RenderedFile("/etc/systemd/system/isc-dhcp-server.service", render("isc-dhcp-server.service", leases=LEASES))
 
 
 def _files(values: dict[str, Any]) -> tuple[RenderedFile, ...]:
@@ -57,13 +63,13 @@ def _files(values: dict[str, Any]) -> tuple[RenderedFile, ...]:
 
 def _dhcp(spec: LabSpec, index: int, values: dict[str, Any]) -> Service:
     cold = values["cold_standby"]
-    paired = f"[ -n \"$(ss -Hltn 'sport = :647')\" ] && {_HAS_OMAPI}" if values["pair"] else "true"
+    paired = f"[ -n \"$(ss -Hltn 'sport = :{FAILOVER_PORT}')\" ] && {_HAS_OMAPI}" if values["pair"] else "true"
     primary = f"{spec.servers[0].name}:dhcp"
     return Service(
         name="dhcp",
         title="DHCP server (isc-dhcp-server)",
         files=(*_files(values), *((_fence(values),) if cold else ())),
-        own=(RenderedFile(_OMAPI, render("omapi.conf"), 0o600),) if values["pair"] else (),
+        own=(RenderedFile(OMAPI_CONF, render("omapi.conf"), 0o600),) if values["pair"] else (),
         prepare=_MAKE_OMAPI if values["pair"] else "true",
         validate=((CONF, "dhcpd -4 -t -cf {new}"),),
         holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && {paired} && "

@@ -54,6 +54,7 @@ def kea_services(spec: LabSpec, values: dict[str, Any]) -> tuple[Service, ...]:
         "second_role": "secondary" if mode == "load-balancing" else "standby",
         "auto_failover": "false" if failover.mode == "manual" else "true",
         "pools": pools(spec),
+        "port": HA_PORT,
         "hooks": _HOOKS[spec.suite],
     }
     listens = f"[ -n \"$(ss -Hltn 'sport = :{HA_PORT}')\" ]" if pair else "true"

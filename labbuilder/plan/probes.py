@@ -15,6 +15,9 @@ _ISC_STATES = (
     'END {print me "/" peer}\''
 )
 
+OMAPI_CONF = "/etc/dhcp/omapi.conf"
+OMAPI_PORT = 7911
+
 KEA = "nc -N -w 5 -U /run/kea/kea4-ctrl-socket"
 _KEA_STATES = (
     f'echo \'{{"command": "status-get"}}\' | {KEA} | '
@@ -41,8 +44,8 @@ def omapi(*told: str) -> str:
     """Shell that opens dhcpd's failover-state object, prints it, and tells it more; its exit status says nothing."""
     more = "".join(f"{line}\\n" for line in told)
     return (
-        'k=$(sed -n \'s/.*secret "\\([^"]*\\)".*/\\1/p\' /etc/dhcp/omapi.conf); '
-        "printf 'server 127.0.0.1\\nport 7911\\nkey-algorithm hmac-sha256\\nkey omapi %s\\nconnect\\n"
+        f'k=$(sed -n \'s/.*secret "\\([^"]*\\)".*/\\1/p\' {OMAPI_CONF}); '
+        f"printf 'server 127.0.0.1\\nport {OMAPI_PORT}\\nkey-algorithm hmac-sha256\\nkey omapi %s\\nconnect\\n"
         f'new failover-state\\nset name = "lab"\\nopen\\n{more}\' "$k" | omshell'
     )
 

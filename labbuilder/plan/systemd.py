@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 # Debian's init scripts of the same names would be switched on too, by Perl, which takes a tenth of a second for each.
-ENABLE = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q enable --no-reload"
+_SYSTEMCTL = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q"
+ENABLE = f"{_SYSTEMCTL} enable --no-reload"
+ENABLE_NOW = f"{_SYSTEMCTL} enable --now"
+DISABLE_NOW = f"{_SYSTEMCTL} disable --now"
 RELOAD = '[ "$(systemctl show -P NeedDaemonReload {})" = no ] || systemctl daemon-reload'
 
 
@@ -11,6 +14,6 @@ def off(*units: str) -> str:
     """Shell that stops units now and at boot; quick where they are off already."""
     return "; ".join(
         f"! systemctl -q is-active {unit} || systemctl stop {unit}; "
-        f"! systemctl -q is-enabled {unit} 2>/dev/null || SYSTEMCTL_SKIP_SYSV=1 systemctl -q disable {unit}"
+        f"! systemctl -q is-enabled {unit} 2>/dev/null || {_SYSTEMCTL} disable {unit}"
         for unit in units
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from labbuilder.errors import LintError
 from labbuilder.plan.dhcp_isc import CONF as ISC_CONF
+from labbuilder.plan.dhcp_isc import FAILOVER_PORT as ISC_PORT
 from labbuilder.plan.dhcp_kea import CONF as KEA_CONF
 from labbuilder.plan.dhcp_kea import HA_PORT, ha_mode
 from labbuilder.plan.probes import KEA, OMAPI_STATE
@@ -21,7 +22,7 @@ from labbuilder.verify.model import Check, Judgement
 if TYPE_CHECKING:
     from labbuilder.lint import Config
 
-FAILOVER_PORT = {"isc": 647, "kea": HA_PORT}
+FAILOVER_PORT = {"isc": ISC_PORT, "kea": HA_PORT}
 PROBE_PORTS = range(61001, 65536)  # over what Linux gives out by itself (ip_local_port_range ends at 60999)
 _SKEW_S = 5.0  # dhcpd refuses a partner that is 60 s off, Kea warns at 30 s and stops at 60: seen long before
 _DAY_S = 86400

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
+from types import ModuleType
 
 import pytest
 
 from labbuilder.lab import Lab
-from labbuilder.plan import build_plan
+from labbuilder.plan import build_plan, dhcp_isc, dhcp_kea
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 CASES = sorted(GOLDEN.glob("*/lab.yaml"))
@@ -59,3 +61,24 @@ def test_no_file_names_a_processor(suite: str, folder: str) -> None:
     texts = [file.text for machine in lab.plan().machines for file in machine.files]
     assert not [text for text in texts if "x86_64" in text or "aarch64" in text]
     assert sum(f'"library": "{folder}libdhcp_ha.so"' in text for text in texts) == 2
+
+
+@pytest.mark.parametrize(
+    ("engine", "module", "name", "value"),
+    [
+        ("isc", dhcp_isc, "FAILOVER_PORT", 647),
+        ("isc", dhcp_isc, "COPY_PORT", 6470),
+        ("isc", dhcp_isc, "LEASES", PurePosixPath("/var/lib/dhcp/dhcpd.leases")),
+        ("kea", dhcp_kea, "HA_PORT", 8000),
+    ],
+)
+def test_what_several_files_say_is_known_in_one_place(
+    monkeypatch: pytest.MonkeyPatch, engine: str, module: ModuleType, name: str, value: object
+) -> None:
+    """Another value there, and it is another one in every file and command."""
+    assert getattr(module, name) == value
+    monkeypatch.setattr(module, name, PurePosixPath("/else/where") if name == "LEASES" else 1111)
+    for mode in ("load-balancing", "manual"):
+        lab = Lab().add_server().add_server().add_client().failover(engine=engine, mode=mode)
+        said = repr([machine.services for machine in lab.plan().machines])
+        assert not re.search(rf"\b{value}\b", said)
