@@ -12,7 +12,7 @@ from typing import Any
 
 from labbuilder import progress
 from labbuilder.errors import MachineError, SpecError, TransportError
-from labbuilder.plan.dhcp_isc import FENCED, LEASES, TAKEN_OVER
+from labbuilder.plan.dhcp_isc import CONF, FENCED, LEASES, TAKEN_OVER
 from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
 from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
 from labbuilder.plan.dhcp_kea import ha_mode
@@ -230,7 +230,7 @@ def _take_leases_back(session: Session) -> None:
         session.sure(second, f"{DISABLE_NOW} {ISC_UNIT}")
         leases = base64.b64decode(session.sure(second, f"base64 -w0 {LEASES}"))
         session.shell(primary).put(leases, f"{LEASES}.new")
-        readable = f"dhcpd -4 -T -q -cf /etc/dhcp/dhcpd.conf -lf {LEASES}.new"
+        readable = f"dhcpd -4 -T -q -cf {CONF} -lf {LEASES}.new"
         session.sure(primary, f"test -s {LEASES}.new\n{readable}\n{DISABLE_NOW} {ISC_UNIT}\nmv {LEASES}.new {LEASES}")
     session.sure(second, f"rm -f {TAKEN_OVER}; systemctl start lab-leases.socket")
 
