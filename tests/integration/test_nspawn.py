@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from labbuilder.errors import SpecError
+from labbuilder.errors import MachineError, SpecError
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.nspawn import cgroups
 from labbuilder.providers.nspawn.provider import NspawnProvider
 from labbuilder.run import run
 from labbuilder.store import Home
+from labbuilder.transport import connect_unix
 
 pytestmark = pytest.mark.needs_root
 
@@ -131,3 +134,64 @@ def test_a_machine_starts_while_the_namespace_of_its_last_boot_is_still_there(ho
             provider.start("server1")
             provider.wait_ready("server1")
             lab.up()
+
+
+def provider_of(lab: Lab) -> NspawnProvider:
+    provider = lab.session().provider
+    assert isinstance(provider, NspawnProvider)
+    return provider
+
+
+def states(lab: Lab) -> dict[str, MachineState]:
+    return {machine.name: machine.state for machine in lab.status()}
+
+
+ALL_RUN = dict.fromkeys(("client1", "server1", "server2"), MachineState.RUNNING)
+
+
+@pytest.mark.parametrize("request_", [b'{"do": "sta', b"\xff\n", b"42\n", b"{}\n", b'{"do": "boot"}\n'])
+def test_a_request_that_is_half_or_garbage_is_answered_and_the_lab_lives_on(lab: Lab, request_: bytes) -> None:
+    with connect_unix(provider_of(lab).lab.path / "control.sock", timeout_s=5.0) as connection:
+        connection.sendall(request_)
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as answer:
+            assert b'"error"' in answer.readline()
+    assert states(lab) == ALL_RUN
+
+
+def test_a_machine_that_says_no_text_is_passed_over(lab: Lab) -> None:
+    folder = os.open(provider_of(lab).lab.machine("server1") / "run", os.O_PATH)
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as said:
+        said.sendto(b"\xff", f"/proc/self/fd/{folder}/notify")
+    os.close(folder)
+    assert states(lab) == ALL_RUN
+
+
+def test_a_machine_that_cant_be_wired_ends_alone(lab: Lab) -> None:
+    provider = provider_of(lab)
+    hardware = provider.lab.machine("server1") / "nics.json"
+    whole = hardware.read_text()
+    provider.kill("server1")
+    hardware.write_text(whole.replace("enp0s8", "no/name"))
+    try:
+        provider.start("server1")
+        with pytest.raises(MachineError, match="server1 went off while it was waited for"):
+            provider.wait_ready("server1")
+    finally:
+        hardware.write_text(whole)
+    assert states(lab) == ALL_RUN | {"server1": MachineState.STOPPED}
+    assert "no/name" in (provider.lab.path / "supervisor.log").read_text()
+    lab.up()
+
+
+def test_a_machine_that_cant_be_powered_on_again_ends_alone(lab: Lab) -> None:
+    provider = provider_of(lab)
+    run_ = provider.lab.machine("server1") / "run"
+    away = run_.rename(run_.with_name("away"))
+    try:
+        with pytest.raises(MachineError, match="server1 went off while it was waited for"):
+            provider.reboot("server1")
+    finally:
+        away.rename(run_)
+    assert states(lab) == ALL_RUN | {"server1": MachineState.STOPPED}
+    lab.up()

@@ -12,6 +12,7 @@ import hashlib
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,23 @@ class Boot:
     gate: int = -1
 
     def power_on(self, image: Path, groups: tuple[Path, ...], mark: str) -> None:
-        """Start systemd-nspawn; its messages arrive on ``notify``."""
+        """Start systemd-nspawn; its messages arrive on ``notify``. A machine that can't be started ends."""
         self.leader, self.booted, self.exit_code, self.stopping = 0, False, None, False
         self.boots += 1
-        self._fresh_sockets()
+        with self._ended_by_failure():
+            self._fresh_sockets()
+            self._fork(image, groups, mark)
+
+    @contextlib.contextmanager
+    def _ended_by_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            for pid in filter(None, (self.leader, self.pid)):
+                _send(pid, signal.SIGKILL)
+            raise
+
+    def _fork(self, image: Path, groups: tuple[Path, ...], mark: str) -> None:
         unshared, say_unshared = os.pipe()
         mapped, say_mapped = os.pipe()
         self.pid = os.fork()
@@ -71,12 +85,14 @@ class Boot:
                     console.write(f"labbuilder could not start the machine: {error}\n".encode())
             os._exit(9)
         os.close(say_unshared)
-        if os.read(unshared, 1):
-            for kind in ("uid_map", "gid_map"):
-                Path(f"/proc/{self.pid}/{kind}").write_text(f"0 {UID_SHIFT} {UID_COUNT}\n", encoding="ascii")
-            os.write(say_mapped, b"m")
-        for end in (unshared, mapped, say_mapped):
-            os.close(end)
+        try:
+            if os.read(unshared, 1):
+                for kind in ("uid_map", "gid_map"):
+                    Path(f"/proc/{self.pid}/{kind}").write_text(f"0 {UID_SHIFT} {UID_COUNT}\n", encoding="ascii")
+                os.write(say_mapped, b"m")
+        finally:
+            for end in (unshared, mapped, say_mapped):
+                os.close(end)
 
     def _fresh_sockets(self) -> None:
         run = self.folder / "run"
@@ -89,11 +105,14 @@ class Boot:
             os.chown(run / name, UID_SHIFT, UID_SHIFT)
 
     def read_notify(self) -> None:
-        """Take in what systemd-nspawn said: the leader's PID, then that it has booted."""
+        """Take in what systemd-nspawn said: the leader's PID, then that it has booted.
+
+        A machine that can't be wired ends. It can write here too, so what is no text is passed over.
+        """
         assert self.notify is not None  # noqa: S101
-        with contextlib.suppress(BlockingIOError):
+        with self._ended_by_failure(), contextlib.suppress(BlockingIOError):
             while True:
-                self._note(self.notify.recv(4096).decode())
+                self._note(self.notify.recv(4096).decode(errors="replace"))
 
     def _note(self, message: str) -> None:
         for line in message.splitlines():
@@ -123,13 +142,13 @@ class Boot:
             self.stopping = True
             if self.leader:
                 wires.pull(self.index, self.nics)
-            os.kill(self.leader or self.pid, signal.SIGKILL)
+            _send(self.leader or self.pid, signal.SIGKILL)
 
     def tell_init(self, number: int, *, stopping: bool) -> None:
         """Send systemd one of its signals (systemd(1), "SIGNALS")."""
         if self.leader:
             self.stopping = stopping
-            os.kill(self.leader, number)
+            _send(self.leader, number)
 
     def as_dict(self) -> dict[str, Any]:
         """What the supervisor says of it."""
@@ -141,6 +160,11 @@ class Boot:
             "exit_code": self.exit_code,
             "cut": sorted(self.cut),
         }
+
+
+def _send(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        os.kill(pid, number)
 
 
 def _become(boot: Boot, image: Path, groups: tuple[Path, ...], mark: str, say_unshared: int, mapped: int) -> None:

@@ -7,6 +7,7 @@ with that command: one that came up late would take the lab's socket away from t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -14,7 +15,8 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,15 @@ from labbuilder.providers.nspawn.ids import UID_SHIFT
 SOCKET_NAME = "control.sock"
 SIGRTMIN_POWEROFF = signal.SIGRTMIN + 4
 SIGRTMIN_REBOOT = signal.SIGRTMIN + 5
+
+
+@contextlib.contextmanager
+def _outlived() -> Iterator[None]:
+    """What fails in here is told in the lab's log, and the lab lives on."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001  all machines would end with this process
+        traceback.print_exc()
 
 
 class Supervisor:
@@ -51,23 +62,19 @@ class Supervisor:
         self.selector.register(wake, selectors.EVENT_READ, lambda: self.reap(wake))
         while True:
             for key, _ in self.selector.select():
-                key.data()
+                with _outlived():
+                    key.data()
 
     def accept(self, listener: socket.socket) -> None:
         """Read one request, carry it out, answer."""
         connection, _ = listener.accept()
         with connection:
             connection.settimeout(2.0)
-            try:
-                line = connection.makefile("rb").readline()
-                if not line:
-                    return  # someone only looked who listens here
-                answer = self.carry_out(json.loads(line))
-                connection.sendall(json.dumps(answer).encode() + b"\n")
-            except OSError as error:
-                print(f"a request was not answered: {error}", file=sys.stderr, flush=True)
+            line = connection.makefile("rb").readline()
+            if line:  # else someone only looked who listens here
+                connection.sendall(json.dumps(self.carry_out(line)).encode() + b"\n")
 
-    def carry_out(self, request: dict[str, Any]) -> dict[str, Any]:
+    def carry_out(self, line: bytes) -> dict[str, Any]:
         """Do what a request asks; a failure is an answer too."""
         deeds: dict[str, Callable[..., dict[str, Any]]] = {
             "networks": self.networks,
@@ -79,6 +86,7 @@ class Supervisor:
             "status": self.status,
         }
         try:
+            request = json.loads(line)
             return deeds[request.pop("do")](**request)
         except LabError as error:
             return {"error": error.brief, "details": error.details}
@@ -158,12 +166,16 @@ class Supervisor:
                 print(f"the simulated upstream ended with {code}", file=sys.stderr, flush=True)
             for machine in self.machines.values():
                 if machine.pid == pid:
-                    if machine.notify is not None:
-                        machine.read_notify()
-                        self.selector.unregister(machine.notify)
-                    machine.ended(code)
-                    if code == launch.EXIT_REBOOT and not machine.stopping:
-                        self._power_on(machine)
+                    with _outlived():
+                        self._take_in(machine, code)
+
+    def _take_in(self, machine: launch.Boot, code: int) -> None:
+        assert machine.notify is not None  # noqa: S101
+        with contextlib.suppress(KeyError):  # its start failed before it was listened to
+            self.selector.unregister(machine.notify)
+        machine.ended(code)
+        if code == launch.EXIT_REBOOT and not machine.stopping:
+            self._power_on(machine)
 
 
 def _own_view(lab: Path, image: Path) -> Path:
