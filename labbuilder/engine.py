@@ -33,7 +33,7 @@ class Outcome:
     """What `up` did.
 
     Attributes:
-        started: Machines that were powered on.
+        started: Machines that were powered on, or let go on.
         removed: Machines that the spec no longer has, or whose hardware changed.
         changes: What was configured in them.
     """
@@ -192,15 +192,19 @@ def _outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:
 
 
 def power_on(session: Session) -> tuple[str, ...]:
-    """Image, networks, then every machine that is not running; returns the names of those."""
+    """Image, networks, then every machine that is off or paused; returns the names of those."""
     plan, provider, journal = session.plan, session.provider, session.journal
     if not provider.has_image(plan):
         with journal.effect("image", recipe=plan.image.digest):
             provider.ensure_image(plan)
-    running = {m.name for m in provider.status() if m.state is not MachineState.STOPPED}
-    off = [machine for machine in plan.machines if machine.name not in running]
+    seen = {machine.name: machine.state for machine in provider.status()}
+    paused = tuple(name for name, state in seen.items() if state is MachineState.PAUSED)
+    for name in paused:  # by a drill or a snapshot that was killed: no command of ours leaves one so
+        with journal.effect("resume", name), progress.step("resume", name):
+            provider.resume(name)
+    off = [m for m in plan.machines if seen.get(m.name, MachineState.STOPPED) is MachineState.STOPPED]
     if not off:
-        return ()
+        return paused
 
     each = for_each if isinstance(provider, ManyAtOnce) else one_by_one
 
@@ -217,7 +221,7 @@ def power_on(session: Session) -> tuple[str, ...]:
         each(off, create)
         networks.result()
     each(off, start)
-    return tuple(machine.name for machine in off)
+    return (*paused, *(machine.name for machine in off))
 
 
 def _provision(session: Session) -> tuple[Change, ...]:

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 import pytest
 
 from labbuilder.errors import HostError, MachineError, SpecError, VerificationError
-from labbuilder.journal import Journal
+from labbuilder.journal import Journal, Record
 from labbuilder.lab import Lab
+from labbuilder.providers.base import MachineState
 from labbuilder.store import Home
 from labbuilder.wait import wait_until
 
@@ -67,6 +68,15 @@ def test_up_undoes_a_drill_that_was_killed(drilled: Lab, home: Home) -> None:
     assert not begun(drilled, home)
     assert not any(machine.cut_links for machine in drilled.status())
     assert drilled.run("client1", "ip netns list").stdout == ""
+
+
+def test_up_lets_a_primary_go_on_whose_drill_was_killed_while_it_was_paused(drilled: Lab, home: Home) -> None:
+    session = drilled.session()
+    session.journal.append(Record("fault", "begun", data={"name": "pause-primary"}))
+    session.provider.pause("server1")
+    drilled.up()
+    assert not begun(drilled, home)
+    assert {machine.state for machine in drilled.status()} == {MachineState.RUNNING}
 
 
 def test_a_second_drill_is_refused_while_one_runs(drilled: Lab, home: Home) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from labbuilder.errors import CommandError, SpecError
 from labbuilder.lab import Lab
+from labbuilder.providers.base import MachineState
 from labbuilder.providers.nspawn.provider import NspawnProvider
 from labbuilder.store import Home
 
@@ -58,3 +61,24 @@ def test_a_snapshot_of_another_spec_is_not_gone_back_to(home: Home) -> None:
             lab.restore("small")
         lab.verify().raise_for_failures()
         assert Path(lab.session().lab.snapshots / "small" / "lab.yaml").exists()
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from labbuilder.lab import Lab
+pathlib.Path.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # a copy is there, and not yet in place
+getattr(Lab("guide"), sys.argv[1])(sys.argv[2])
+"""
+
+
+def killed(deed: str, snapshot: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED, deed, snapshot], capture_output=True, text=True, check=False)
+    assert ended.returncode == -9, ended.stderr
+
+
+def test_up_lets_the_machines_go_on_that_a_killed_save_left_paused(lab: Lab) -> None:
+    killed("save", "halfway")
+    assert {machine.state for machine in lab.status()} == {MachineState.PAUSED}
+    lab.up()
+    assert {machine.state for machine in lab.status()} == {MachineState.RUNNING}
+    assert lab.snapshots() == ()
