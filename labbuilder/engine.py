@@ -197,6 +197,9 @@ def power_on(session: Session) -> tuple[str, ...]:
     if not provider.has_image(plan):
         with journal.effect("image", recipe=plan.image.digest):
             provider.ensure_image(plan)
+    for cut_off in journal.unfinished():
+        if cut_off.effect == "restore":
+            go_back(session, cut_off.data["name"])
     seen = {machine.name: machine.state for machine in provider.status()}
     paused = tuple(name for name, state in seen.items() if state is MachineState.PAUSED)
     for name in paused:  # by a drill or a snapshot that was killed: no command of ours leaves one so
@@ -222,6 +225,13 @@ def power_on(session: Session) -> tuple[str, ...]:
         networks.result()
     each(off, start)
     return (*paused, *(machine.name for machine in off))
+
+
+def go_back(session: Session, snapshot: str) -> None:
+    """Switch every machine off and bring its disk to the state that was kept; cut off, `power_on` does it again."""
+    with session.journal.effect("restore", name=snapshot), progress.step("restore"):
+        for_each((machine.name for machine in session.plan.machines), session.provider.kill)
+        session.provider.restore_snapshot(snapshot)
 
 
 def _provision(session: Session) -> tuple[Change, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labbuilder import engine, progress
-from labbuilder.errors import SpecError
+from labbuilder.errors import MachineError, SpecError
 from labbuilder.parallel import for_each
 from labbuilder.providers.base import MachineState
 from labbuilder.session import Session
@@ -38,7 +38,7 @@ def save(home: Home, lab: str, name: str) -> Snapshot:
 
     Raises:
         SpecError: The name is not allowed, or taken.
-        MachineError: A machine could not be kept; nothing of the snapshot is left.
+        MachineError: A machine could not be kept; nothing of the snapshot is left. Or a `restore` was cut off.
     """
     if not _NAME.fullmatch(name):
         raise SpecError(
@@ -46,6 +46,7 @@ def save(home: Home, lab: str, name: str) -> Snapshot:
             resolution="use lower-case letters, digits, dots, hyphens and underscores, at most 41",
         )
     with _opened(home, lab) as session:
+        _refuse_halfway(session)
         folder = _folder(session, name)
         if (folder / _SPEC).exists():
             raise SpecError(
@@ -79,14 +80,10 @@ def restore(home: Home, lab: str, name: str) -> None:
                 brief=f"the lab {lab} had another spec when the snapshot {name} was taken",
                 resolution=f"labbuilder up --reconfigure {folder / _SPEC} goes back to that, without the state",
             )
-        provider, names = session.provider, [machine.name for machine in session.plan.machines]
-        with session.journal.effect("restore", name=name):
-            with progress.step("restore"):
-                for_each(names, provider.kill)
-                provider.restore_snapshot(name)
-            engine.power_on(session)
-            booting = [machine.name for machine in provider.status() if machine.state is not MachineState.RUNNING]
-            for_each(booting, lambda machine: _await(session, machine))
+        engine.go_back(session, name)
+        engine.power_on(session)
+        booting = [machine.name for machine in session.provider.status() if machine.state is not MachineState.RUNNING]
+        for_each(booting, lambda machine: _await(session, machine))
 
 
 def _await(session: Session, machine: str) -> None:
@@ -99,8 +96,10 @@ def delete(home: Home, lab: str, name: str) -> None:
 
     Raises:
         SpecError: There is no such snapshot.
+        MachineError: A `restore` was cut off.
     """
     with _opened(home, lab) as session:
+        _refuse_halfway(session)
         folder = _known(session, name)
         with session.journal.effect("snapshot-delete", name=name), progress.step("delete"):
             (folder / _SPEC).unlink()
@@ -119,6 +118,14 @@ def snapshots(home: Home, lab: str) -> tuple[Snapshot, ...]:
 def _opened(home: Home, lab: str) -> Iterator[Session]:
     with locked(home.lab(lab)), Session.open(home, lab) as session:
         yield session
+
+
+def _refuse_halfway(session: Session) -> None:
+    if any(record.effect == "restore" for record in session.journal.unfinished()):
+        raise MachineError(
+            brief=f"the lab {session.lab.name} is halfway back to a snapshot",
+            resolution="labbuilder up goes on to it; labbuilder snapshot restore NAME goes to another",
+        )
 
 
 def _folder(session: Session, name: str) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labbuilder.errors import CommandError, SpecError
+from labbuilder.errors import CommandError, MachineError, SpecError
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.nspawn.provider import NspawnProvider
@@ -82,3 +82,20 @@ def test_up_lets_the_machines_go_on_that_a_killed_save_left_paused(lab: Lab) -> 
     lab.up()
     assert {machine.state for machine in lab.status()} == {MachineState.RUNNING}
     assert lab.snapshots() == ()
+
+
+def test_up_goes_on_with_a_restore_that_was_killed_and_does_it_once(lab: Lab) -> None:
+    lab.save("good")
+    later = "test -e /root/later"
+    for machine in lab.plan().machines:
+        lab.run(machine.name, "touch /root/later")
+    killed("restore", "good")
+    for change, name in ((lab.save, "mixed"), (lab.forget, "good")):
+        with pytest.raises(MachineError, match="halfway back"):
+            change(name)
+    lab.up()
+    assert not any(lab.run(machine.name, later).ok for machine in lab.plan().machines)
+    lab.run("client1", "touch /root/later")
+    lab.up()
+    assert lab.run("client1", later).ok
+    lab.forget("good")
