@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import threading
@@ -15,11 +16,12 @@ import pytest
 from labbuilder.errors import MachineError, SpecError
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
-from labbuilder.providers.nspawn import cgroups
+from labbuilder.providers.nspawn import cgroups, control
 from labbuilder.providers.nspawn.provider import NspawnProvider
 from labbuilder.run import run
 from labbuilder.store import Home
 from labbuilder.transport import connect_unix
+from labbuilder.wait import wait_until
 
 pytestmark = pytest.mark.needs_root
 
@@ -195,3 +197,19 @@ def test_a_machine_that_cant_be_powered_on_again_ends_alone(lab: Lab) -> None:
         away.rename(run_)
     assert states(lab) == ALL_RUN | {"server1": MachineState.STOPPED}
     lab.up()
+
+
+def test_up_starts_a_world_again_that_has_died(lab: Lab) -> None:
+    provider, plan = provider_of(lab), lab.session().plan
+    control_socket = provider.lab.path / "control.sock"
+    supervisor = control.supervisor_pid(control_socket)
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    (world,) = [pid for pid in children if "supervisor" in Path(f"/proc/{pid}/cmdline").read_text()]
+    with Path(f"/proc/{world}/ns/net").open("rb"):  # the kernel takes it apart when it likes
+        os.kill(int(world), signal.SIGKILL)
+        wait_until("it is dead", lambda: not control.ask(control_socket, {"do": "status"})["world"], within_s=5.0)
+        lab.up()
+    provider.ensure_networks(plan)
+    lab.verify().raise_for_failures()
+    assert control.supervisor_pid(control_socket) == supervisor
+    assert states(lab) == ALL_RUN

@@ -16,7 +16,7 @@ from typing import Any
 from labbuilder.errors import MachineError, WaitError
 from labbuilder.keys import LabKeys, ensure_keys
 from labbuilder.parallel import for_each
-from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
+from labbuilder.plan.model import MachinePlan, NetworkKind, Plan, stable_mac
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.nspawn import cgroups, control, host
@@ -89,6 +89,7 @@ class NspawnProvider:
         self._ask(
             do="networks",
             world={
+                "mac": stable_mac(f"{self.mark}/world"),  # machines remember it, so the next one has it too
                 "gateway": f"{world.gateway}/{world.network.prefixlen}",
                 "resolvers": [str(address) for address in world.resolvers],
                 "witness": str(witness.address),

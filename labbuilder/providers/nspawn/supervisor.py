@@ -94,9 +94,9 @@ class Supervisor:
             return {"error": f"{type(error).__name__}: {error}", "details": None}
 
     def networks(self, world: dict[str, Any]) -> dict[str, Any]:
-        """Bring up the bridges and the world behind them, once."""
+        """Bring up the bridges, and the world behind them unless it lives."""
+        wires.make_bridges()
         if not self.world:
-            wires.make_bridges()
             self.world = upstream.start(world)
         return self.status()
 

@@ -6,8 +6,10 @@ It has no route back to the internal network, so only what a server has translat
 from __future__ import annotations
 
 import os
+import signal
 import socketserver
 import threading
+import traceback
 from typing import Any
 
 from dnslib import QTYPE, RCODE, RR, A
@@ -52,33 +54,40 @@ def start(world: dict[str, Any]) -> int:
     """Fork the world off, plug it into the bridged LAN and return its PID once it answers.
 
     Args:
-        world: gateway (with prefix length), resolvers, witness, witness_port, witness_name.
+        world: mac, gateway (with prefix length), resolvers, witness, witness_port, witness_name.
     """
     ready, say_ready = os.pipe()
     may_go, say_go = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            linux.prctl(linux.PR_SET_PDEATHSIG, 9)
+            linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
             linux.unshare(linux.CLONE_NEWNET)
             os.write(say_ready, b"n")
             os.read(may_go, 1)
             _serve(world, say_ready)
+        except BaseException:  # noqa: BLE001  nothing may return into the supervisor's loop
+            traceback.print_exc()
         finally:
             os._exit(1)
-    os.read(ready, 1)
-    wires.ip_batch(
-        f"link add up.{wires.BRIDGES['bridged']} up master {wires.BRIDGES['bridged']} "
-        f"type veth peer name lan0 netns {pid}"
-    )
-    os.write(say_go, b"g")
     os.close(say_ready)
-    answered = os.read(ready, 1)
-    for end in (ready, may_go, say_go):
-        os.close(end)
-    if not answered:
-        raise OSError("the simulated upstream did not start")
+    try:
+        _await(pid, world["mac"], ready, say_go)
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        for end in (ready, may_go, say_go):
+            os.close(end)
     return pid
+
+
+def _await(pid: int, mac: str, ready: int, say_go: int) -> None:
+    if os.read(ready, 1):
+        wires.plug_world(pid, mac)
+        os.write(say_go, b"g")
+    if not os.read(ready, 1):
+        raise OSError("the simulated upstream did not start")
 
 
 def _serve(world: dict[str, Any], say_ready: int) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 from labbuilder.run import run
 
 BRIDGES = {"internal": "br-int", "bridged": "br-lan"}
+WORLD_END = f"up.{BRIDGES['bridged']}"
 _DAY = 8_640_000  # in hundredths of a second
 
 
@@ -14,9 +17,21 @@ def ip_batch(*lines: str) -> None:
 
 
 def make_bridges() -> None:
-    """Bring up both bridges; no forwarding delay, since nothing can loop; what they learned is kept for a day."""
-    made = (f"link add {b} up type bridge forward_delay 0 ageing_time {_DAY}" for b in BRIDGES.values())
+    """Bring up the bridges that are missing.
+
+    No forwarding delay, since nothing can loop; what they learned is kept for a day.
+    """
+    there = {name for _, name in socket.if_nameindex()}
+    missing = (bridge for bridge in BRIDGES.values() if bridge not in there)
+    made = (f"link add {bridge} up type bridge forward_delay 0 ageing_time {_DAY}" for bridge in missing)
     ip_batch("link set lo up", *made)
+
+
+def plug_world(pid: int, mac: str) -> None:
+    """Connect the world in the network namespace of ``pid``, in place of one that has died."""
+    _delete(WORLD_END)
+    bridge = BRIDGES["bridged"]
+    ip_batch(f"link add {WORLD_END} up master {bridge} type veth peer name lan0 address {mac} netns {pid}")
 
 
 def host_end(index: int, network: str) -> str:
@@ -50,5 +65,9 @@ def pull(index: int, nics: list[dict[str, str]]) -> None:
 
     Down is not enough: connections that nobody closes keep the dead machine's network namespace for minutes.
     """
-    lines = "".join(f"link del {host_end(index, nic['network'])}\n" for nic in nics)
-    run("ip", "-force", "-batch", "-", stdin=lines, ok=(0, 1))
+    _delete(*(host_end(index, nic["network"]) for nic in nics))
+
+
+def _delete(*links: str) -> None:
+    """Those that are there: a namespace that the kernel just takes apart takes its wires with it."""
+    run("ip", "-force", "-batch", "-", stdin="".join(f"link del {link}\n" for link in links), ok=(0, 1))
