@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import shlex
+import signal
 import subprocess
-import threading
+import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from labbuilder.errors import CommandError, HostError
 from labbuilder.progress import logger
 
+_TIDYING_S = 15.0  # mmdebstrap removes a whole root tree
 FailedProcess = subprocess.CalledProcessError  # raised by libraries that spawn a program themselves
 
 
@@ -60,7 +65,7 @@ def run(
         folder: Where it runs; default: here.
 
     Raises:
-        HostError: The program is not installed.
+        HostError: The program is not installed, or can't be run.
         CommandError: Another exit status, or the limit passed.
     """
     words = tuple(str(word) for word in argv)
@@ -78,81 +83,126 @@ def run(
             cwd=folder,
             check=False,
         )
-    except FileNotFoundError as error:
-        raise HostError(
-            brief=f"{words[0]} is not installed",
-            details=f"Command: {shlex.join(words)}",
-            resolution="labbuilder doctor names the packages that are missing",
-        ) from error
+    except OSError as error:
+        raise _not_run(words, error, folder) from error
     except subprocess.TimeoutExpired as error:
-        raise CommandError(
-            brief=f"{words[0]} did not end within {timeout_s:g} s",
-            details=f"Command: {shlex.join(words)}",
-        ) from error
+        raise CommandError(brief=_too_long(words, timeout_s), details=f"Command: {shlex.join(words)}") from error
     if done.returncode not in ok:
         raise CommandError.from_output(words, done.returncode, done.stderr or done.stdout)
     return Result(words, done.returncode, done.stdout, done.stderr)
 
 
+def _not_run(words: Sequence[str], error: OSError, folder: Path | None = None) -> HostError:
+    command = f"Command: {shlex.join(words)}"
+    if isinstance(error, FileNotFoundError) and (folder is None or folder.is_dir()):
+        doctor = "labbuilder doctor names the packages that are missing"
+        return HostError(f"{words[0]} is not installed", details=command, resolution=doctor)
+    where = f" in {folder}" if folder else ""
+    return HostError(f"{words[0]} can't be run{where}: {os.strerror(error.errno or 0)}", details=command)
+
+
+def _too_long(words: Sequence[str], timeout_s: float) -> str:
+    return f"{words[0]} did not end within {timeout_s:g} s"
+
+
 def run_streaming(argv: Sequence[str | Path], on_line: Callable[[str], None], *, timeout_s: float) -> None:
     """Run a long command and hand over each line it says, on either stream, as it comes.
 
+    When the limit passes or we are interrupted, all that it started ends with it.
+
     Raises:
-        HostError: The program is not installed.
+        HostError: The program is not installed, or can't be run.
         CommandError: It ended with another status than 0, or the limit passed; its last lines are in the details.
     """
     words = [str(word) for word in argv]
     logger.debug("+ %s", shlex.join(words))
     last: deque[str] = deque(maxlen=20)
+    end_s = time.monotonic() + timeout_s
     try:
         child = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
+            start_new_session=True,
             env=host_environment(),
         )
-    except FileNotFoundError as error:
-        raise HostError(
-            brief=f"{words[0]} is not installed",
-            resolution="labbuilder doctor names the packages that are missing",
-        ) from error
+    except OSError as error:
+        raise _not_run(words, error) from error
+    brief = None
     with child:
-        limit = threading.Timer(timeout_s, child.kill)
-        limit.start()
+        assert child.stdout is not None  # noqa: S101
         try:
-            for line in child.stdout or ():
+            for line in _lines(child.stdout, end_s):
                 last.append(line.rstrip())
                 on_line(line)
+            child.wait(max(0.0, end_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            _signal_all(child, signal.SIGKILL)
+            brief = _too_long(words, timeout_s)
+            last.append(brief)
         except BaseException:
-            child.terminate()
+            _end_all(child)  # Ctrl-C on the terminal does not reach its session
             raise
-        finally:
-            limit.cancel()
-    if child.returncode != 0:
-        raise CommandError.from_output(words, child.returncode, "\n".join(last))
+    if brief or child.returncode != 0:
+        raise CommandError.from_output(words, child.returncode, "\n".join(last), brief=brief)
+
+
+def _lines(output: IO[bytes], end_s: float) -> Iterator[str]:
+    """The lines as they come, until all who may write have closed it.
+
+    Raises:
+        subprocess.TimeoutExpired: That moment of monotonic time has passed.
+    """
+    rest, more = b"", b"first"
+    while more:
+        left_s = end_s - time.monotonic()
+        if left_s <= 0 or not select.select([output], [], [], left_s)[0]:
+            raise subprocess.TimeoutExpired((), end_s)
+        more = os.read(output.fileno(), 65536)
+        *lines, rest = (rest + more).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def _signal_all(child: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # gone, or in a user namespace of their own
+        os.killpg(child.pid, number)
+
+
+def _end_all(child: subprocess.Popen[bytes]) -> None:
+    """SIGTERM lets it tidy up; SIGKILL ends what is left of it and of what it started."""
+    try:
+        _signal_all(child, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_TIDYING_S)
+    finally:
+        _signal_all(child, signal.SIGKILL)
 
 
 def start_daemon(argv: Sequence[str | Path], *, log: Path) -> None:
     """Run a program that puts itself in the background, in a session of its own; return when it has.
 
     Raises:
+        HostError: The program is not installed, or can't be run.
         CommandError: It ended with another status; the log's last lines are in the details.
     """
     words = [str(word) for word in argv]
     logger.debug("+ %s", shlex.join(words))
     with open(log, "ab") as output:
-        code = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            env=host_environment(),
-            check=False,
-        ).returncode
+        try:
+            code = subprocess.run(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env=host_environment(),
+                check=False,
+            ).returncode
+        except OSError as error:
+            raise _not_run(words, error) from error
     if code != 0:
         said = log.read_text(encoding="utf-8", errors="replace")
         raise CommandError.from_output(words, code, said, brief=f"{Path(words[0]).name} did not start")
