@@ -74,7 +74,7 @@ def test_the_status_is_told_while_groups_come_and_go(lab: Lab) -> None:
     """A booting systemd makes and removes control groups all the time: one may be gone before it is read."""
     provider = lab.session().provider
     assert isinstance(provider, NspawnProvider)
-    churned = cgroups.lab_groups(provider.mark)[0] / "server1/churn"
+    churned = cgroups.machine_group(cgroups.lab_groups(provider.mark)[0], "server1") / "churn"
     over = threading.Event()
 
     def churn() -> None:
@@ -213,3 +213,14 @@ def test_up_starts_a_world_again_that_has_died(lab: Lab) -> None:
     lab.verify().raise_for_failures()
     assert control.supervisor_pid(control_socket) == supervisor
     assert states(lab) == ALL_RUN
+
+
+@pytest.mark.parametrize("name", ["supervisor", "tasks"])
+def test_a_machine_may_have_the_name_of_something_in_the_lab_or_in_every_control_group(home: Home, name: str) -> None:
+    with Lab("named", home=home).add_server(name) as lab:
+        provider = provider_of(lab)
+        provider.pause(name)
+        assert states(lab) == {name: MachineState.PAUSED}
+        provider.resume(name)
+        provider.destroy(name)
+        assert states(lab) == {}

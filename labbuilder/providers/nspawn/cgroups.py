@@ -15,6 +15,7 @@ from labbuilder.errors import MachineError, WaitError
 from labbuilder.wait import wait_until
 
 ROOT = Path("/sys/fs/cgroup")
+_MACHINE = "machine."  # else one named "supervisor" is in the leaf of ours, or "tasks" on v1's file
 _V1_HIERARCHIES = ("systemd", "freezer", "unified")
 
 
@@ -52,10 +53,15 @@ def enter(mark: str) -> tuple[Path, ...]:
     return groups
 
 
+def machine_group(group: Path, machine: str) -> Path:
+    """The machine's own below one of the lab's."""
+    return group / f"{_MACHINE}{machine}"
+
+
 def join(groups: tuple[Path, ...], machine: str, owner: int) -> None:
     """Move this process into the machine's groups and hand them to the machine's root."""
     for group in groups:
-        own = group / machine
+        own = machine_group(group, machine)
         own.mkdir(exist_ok=True)
         (own / "cgroup.procs").write_text("0", encoding="ascii")
         os.chown(own, owner, owner)
@@ -76,7 +82,7 @@ class _Freezer:
 
 def _freezer(groups: tuple[Path, ...], machine: str) -> _Freezer:
     """V1's freezer, else v2's own."""
-    for group in (group / machine for group in groups):
+    for group in (machine_group(group, machine) for group in groups):
         if (group / "freezer.state").exists():
             state = group / "freezer.state"
             return _Freezer(state, {True: "FROZEN", False: "THAWED"}, state, "FROZEN")
@@ -103,9 +109,9 @@ def is_frozen(mark: str, machine: str) -> bool:
 def thaw(mark: str, machine: str = "*") -> None:
     """Let the machine go on, or all of the lab: what stands still in v1's freezer can't even be killed."""
     for group in lab_groups(mark):
-        for found in group.glob(f"{machine}/"):
+        for found in group.glob(f"{_MACHINE}{machine}/"):
             with contextlib.suppress(MachineError, OSError):
-                freeze((group,), found.name, frozen=False)
+                freeze((group,), found.name.removeprefix(_MACHINE), frozen=False)
 
 
 def _remove_once(group: Path) -> bool:
@@ -139,7 +145,7 @@ def remove_lab(mark: str) -> None:
 
 def host_pids(mark: str, machine: str) -> tuple[int, ...]:
     """The host's process numbers of everything that runs in the machine."""
-    group = lab_groups(mark)[0] / machine
+    group = machine_group(lab_groups(mark)[0], machine)
     found = []
     for folder, _, _ in os.walk(group):  # unlike a glob, it passes over a group that is just removed
         with contextlib.suppress(OSError):

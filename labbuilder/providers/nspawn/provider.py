@@ -294,7 +294,7 @@ class NspawnProvider:
             self.kill(name)
             self._ask(do="forget", name=name)
         for group in cgroups.lab_groups(self.mark):
-            cgroups.remove(group / name)
+            cgroups.remove(cgroups.machine_group(group, name))
         remove_tree(self.lab.machine(name))
 
     def destroy_all(self) -> None:
