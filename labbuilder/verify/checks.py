@@ -8,7 +8,17 @@ from labbuilder.plan.model import MachinePlan, Plan
 from labbuilder.plan.probes import NAT_RULES, nat_rule
 from labbuilder.spec.models import LabSpec
 from labbuilder.verify.dhcp import dhcp_checks
-from labbuilder.verify.judges import Judge, answered, between, in_pool, resolved, says, says_one_of, translated
+from labbuilder.verify.judges import (
+    Judge,
+    answered,
+    between,
+    distinct,
+    in_pool,
+    resolved,
+    says,
+    says_one_of,
+    translated,
+)
 from labbuilder.verify.model import Check
 
 _DIG = "dig +short +time=3 +tries=2"  # a lost datagram is not a broken lab
@@ -23,7 +33,22 @@ def checks_for(plan: Plan, spec: LabSpec) -> tuple[Check, ...]:
         found += _server_checks(plan, spec, server, index)
     for client in plan.clients:
         found += _client_checks(plan, spec, client)
+    if len(plan.machines) > 1:
+        found.append(_distinct_addresses(plan))
     return tuple(found)
+
+
+def _addresses(nic: str) -> str:
+    return f"ip -4 -o address show dev {nic} up | awk '{{print $4}}'"
+
+
+def _distinct_addresses(plan: Plan) -> Check:
+    """What a pair whose peers don't agree does first: it gives two clients one address."""
+    machines = (*plan.servers, *plan.clients)
+    asked = [(machine.name, _addresses(machine.nic("internal").name)) for machine in machines]
+    (first, command), *others = asked
+    title = "no two machines have one address on the internal network"
+    return Check("addresses", first, title, command, distinct([name for name, _ in asked]), tuple(others))
 
 
 def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -> Iterator[Check]:
@@ -32,8 +57,8 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
 
     internal, bridged = server.nic("internal"), server.nic("bridged")
     for nic in (internal, bridged):
-        address = f"ip -4 -o address show dev {nic.name} up | awk '{{print $4}}'"
-        yield check(f"address.{nic.network}", f"{nic.name} has its address", address, says(str(nic.address)))
+        title = f"{nic.name} has its address"
+        yield check(f"address.{nic.network}", title, _addresses(nic.name), says(str(nic.address)))
     yield check("route", "default route", _ROUTE, says(f"{spec.gateway} {bridged.name}"))
     yield check("resolv.conf", "/etc/resolv.conf", _NAMESERVERS, says(" ".join(str(a) for a in spec.dns.forwarders)))
     yield from dhcp_checks(spec, server, index)

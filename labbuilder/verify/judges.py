@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface
 
 from labbuilder.plan.model import Upstream
@@ -82,6 +83,21 @@ def in_pool(spec: LabSpec) -> Judge:
             return Judgement(False, expected, observed)
         right = address.ip in spec.pool and address.network == spec.networks.internal.subnet
         return Judgement(result.ok and right, expected, observed)
+
+    return judge
+
+
+def distinct(names: Sequence[str]) -> Judge:
+    """No address was told by two of the machines; their names are in the order of the probes."""
+
+    def judge(*said: Result) -> Judgement:
+        holders: dict[str, set[str]] = defaultdict(set)
+        for name, result in zip(names, said, strict=True):
+            for address in result.stdout.split():
+                holders[address.partition("/")[0]].add(name)
+        shared = [f"{address}: {', '.join(sorted(who))}" for address, who in holders.items() if len(who) > 1]
+        expected = "each address once"
+        return Judgement(not shared, expected, "; ".join(shared) or expected)
 
     return judge
 

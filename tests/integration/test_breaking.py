@@ -68,6 +68,9 @@ COMMON = {
     "client's server": Break(
         "client1", f"sed -i 's/identifier .*;/identifier 192.168.1.9;/' {LEASES}", {"lease.server"}, AGAIN
     ),
+    "a server's address": Break(
+        "client1", "ip addr add 192.168.1.2/24 dev enp0s3", {"addresses"}, "ip addr del 192.168.1.2/24 dev enp0s3"
+    ),
     "client at boot": Break("client1", "systemctl -q disable networking", {"networking.enabled"}),
     "the world": Break(
         "server1", "iptables -I OUTPUT -d 8.8.8.8 -j DROP", {"names.upstream"}, "iptables -D OUTPUT -d 8.8.8.8 -j DROP"
@@ -159,14 +162,14 @@ def not_broken(lab: Lab, *breaks: dict[str, Break]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def kea(home: Home) -> Iterator[Lab]:
-    lab = Lab("kea", home=home).add_server().add_server().add_client().failover(engine="kea")
+    lab = Lab("kea", home=home).add_server().add_server().add_clients(2).failover(engine="kea")
     with lab.up():
         yield lab
 
 
 @pytest.fixture(scope="module")
 def manual(home: Home) -> Iterator[Lab]:
-    with Lab("manual", home=home).add_server().add_server().add_client().failover(mode="manual").up() as lab:
+    with Lab("manual", home=home).add_server().add_server().add_clients(2).failover(mode="manual").up() as lab:
         yield lab
 
 
@@ -183,6 +186,18 @@ def test_what_is_broken_of_kea_is_seen_and_up_mends_it(kea: Lab, broken: Break) 
 @pytest.mark.parametrize("broken", MANUAL.values(), ids=MANUAL)
 def test_what_is_broken_of_a_cold_standby_is_seen_and_up_mends_it(manual: Lab, broken: Break) -> None:
     broken_and_mended(manual, broken)
+
+
+@pytest.mark.parametrize("engine", ["kea", "manual"])
+def test_two_clients_with_one_address_are_seen(engine: str, request: pytest.FixtureRequest) -> None:
+    """Each has a lease that is right for itself."""
+    lab: Lab = request.getfixturevalue(engine)
+    address = lab.run("client1", "ip -4 -o address show dev enp0s3 | awk '{print $4}'").stdout.strip()
+    assert lab.run("client2", f"ip address add {address} dev enp0s3").ok
+    (seen,) = lab.verify().failures
+    assert (seen.check, seen.observed) == ("addresses", f"{address.partition('/')[0]}: client1, client2")
+    assert lab.run("client2", f"ip address del {address} dev enp0s3").ok
+    lab.verify().raise_for_failures()
 
 
 def test_every_check_is_broken_by_some_test(lab: Lab, kea: Lab, manual: Lab) -> None:
