@@ -38,16 +38,17 @@ def _shown(result: Result) -> str:
     return " ".join((result.stdout or result.stderr).split())
 
 
-def resolved(world: Upstream, own: str = "") -> Judge:
-    """The lab's own address first, where one was asked for; then the witness's, or any where there is none."""
+def resolved(world: Upstream, *own: str) -> Judge:
+    """The lab's own addresses first, where some were asked for; then the witness's, or any where there is none."""
     known = str(world.witness.address) if world.witness else None
 
     def judge(result: Result) -> Judgement:
         observed = _shown(result)
-        expected = f"{own} {known or 'and an address'}".strip()
-        rest = observed.removeprefix(own).split()
+        expected = " ".join((*own, known or "and an address"))
+        words = observed.split()
+        first, rest = words[: len(own)], words[len(own) :]
         right = rest == [known] if known else bool(rest) and _is_address(rest[-1])
-        return Judgement(result.ok and observed.startswith(own) and right, expected, observed)
+        return Judgement(result.ok and first == [*own] and right, expected, observed)
 
     return judge
 

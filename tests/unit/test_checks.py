@@ -61,6 +61,7 @@ def test_a_name_of_the_world_resolves_to_some_address(*, said: str, code: int, r
         ("192.168.1.1\n", False),
         ("151.101.130.132\n", False),
         ("192.168.1.2\n151.101.130.132\n", False),
+        ("192.168.1.15\n151.101.130.132\n", False),  # begins as the right one does
     ],
 )
 def test_a_server_resolves_the_labs_name_and_the_worlds(*, said: str, right: bool) -> None:
