@@ -73,9 +73,21 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
     rule = nat_rule(bridged.name)
     yield check("nat.live", "NAT rule is live", NAT_RULES, says(rule))
     yield check("nat.kept", "NAT rule in /etc/iptables/rules.v4", "grep ^-A /etc/iptables/rules.v4", says(rule))
+    yield check("names.zone", "its zone names every server of the lab", *_zone(spec, index))
     world = plan.upstream
     asked = f"{_DIG} @{world.resolvers[0]} {world.name}"
     yield check("names.upstream", "names resolve by the forwarder", asked, resolved(world))
+
+
+def _zone(spec: LabSpec, index: int) -> tuple[str, Judge]:
+    """Asked by the server itself: each client asks for one name, and thirty would ask for all."""
+    domain = f"{spec.dns.domain}."
+    names = [f"{server.name}.{domain}" for server in spec.servers]
+    records = [f"{domain} NS {name}" for name in names]
+    records += [f"{name} A {spec.internal_address(i).ip}" for i, name in enumerate(names)]
+    asked = " ".join((f"{domain} NS", *(f"{name} A" for name in names)))
+    ask = f"dig +noall +answer +time=3 +tries=2 @{spec.internal_address(index).ip} {asked}"
+    return f"{ask} | awk '{{print $1, $4, $5}}' | LC_ALL=C sort", says(" ".join(sorted(records)))
 
 
 def _client_checks(plan: Plan, spec: LabSpec, client: MachinePlan) -> Iterator[Check]:

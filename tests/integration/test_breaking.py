@@ -19,6 +19,7 @@ AGAIN = "ifdown --force enp0s3; ifup enp0s3"  # what dhclient wrote, it writes a
 
 LIES = r"""printf '#!/bin/sh\n/usr/bin/ping "$@" | awk "/^TS:/ {print; getline; print \$1 + 7000; next} 1"\n' """
 CLOSED = "iptables -{{}} INPUT -p tcp --dport {port} -j DROP"
+ZONE = "sed -i '{}' /etc/bind/db.lab; systemctl restart named"
 CONF = "sed -i '{}' /etc/kea/kea-dhcp4.conf"
 
 
@@ -57,6 +58,10 @@ COMMON = {
     "networking at boot": Break("server1", "systemctl -q disable networking", {"networking.enabled"}),
     "named stopped": Break("server1", "systemctl stop named", {"named.active", "names.server1"}),
     "named disabled": Break("server1", "systemctl -q disable named", {"named.enabled"}),
+    "the second server's name": Break(
+        "server1", ZONE.format(r"s/^server2\tIN\tA.*/server2\tIN\tA\t192.168.1.99/"), {"names.zone"}
+    ),
+    "a name server less": Break("server1", ZONE.format(r"/NS\tserver2/d"), {"names.zone"}),
     "client's address": Break(
         "client1", "ip addr flush dev enp0s3", {"lease.address", "lease.gateway", "lease.live", "nat"}, AGAIN
     ),
