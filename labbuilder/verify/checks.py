@@ -23,6 +23,11 @@ from labbuilder.verify.model import Check
 
 _DIG = "dig +short +time=3 +tries=2"  # a lost datagram is not a broken lab
 _ROUTE = "ip route show default | awk '{print $3, $5}'"
+# The last word of all files, in the order of the boot; the kernel's switch has two names.
+_FORWARDING_KEPT = (
+    "systemd-analyze cat-config sysctl.d | sed -nE 's,^[[:space:]]*-?net[./]ipv4[./]"
+    "(ip_forward|conf[./](all|[*])[./]forwarding)[[:space:]]*=[[:space:]]*,,p' | tail -n 1"
+)
 _NAMESERVERS = "awk '/^nameserver/ {print $2}' /etc/resolv.conf"
 
 
@@ -68,8 +73,7 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
         yield check(f"{unit}.enabled", f"{unit} is enabled", f"systemctl is-enabled {unit}", says("enabled"))
     kernel = "cat /proc/sys/net/ipv4/ip_forward"
     yield check("forwarding.kernel", "net.ipv4.ip_forward is 1", kernel, says("1"))
-    kept = "sed -n 's/^net.ipv4.ip_forward *= *//p' /etc/sysctl.d/90-labbuilder.conf"
-    yield check("forwarding.kept", "forwarding is kept in sysctl.d", kept, says("1"))
+    yield check("forwarding.kept", "forwarding is kept in sysctl.d", _FORWARDING_KEPT, says("1"))
     rule = nat_rule(bridged.name)
     yield check("nat.live", "NAT rule is live", NAT_RULES, says(rule))
     yield check("nat.kept", "NAT rule in /etc/iptables/rules.v4", "grep ^-A /etc/iptables/rules.v4", says(rule))

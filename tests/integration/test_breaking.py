@@ -20,6 +20,7 @@ AGAIN = "ifdown --force enp0s3; ifup enp0s3"  # what dhclient wrote, it writes a
 LIES = r"""printf '#!/bin/sh\n/usr/bin/ping "$@" | awk "/^TS:/ {print; getline; print \$1 + 7000; next} 1"\n' """
 CLOSED = "iptables -{{}} INPUT -p tcp --dport {port} -j DROP"
 ZONE = "sed -i '{}' /etc/bind/db.lab; systemctl restart named"
+LATER = "/etc/sysctl.d/99-own.conf"
 CONF = "sed -i '{}' /etc/kea/kea-dhcp4.conf"
 
 
@@ -52,6 +53,12 @@ COMMON = {
     "resolv.conf": Break("server2", "sed -i s/8.8.4.4/8.8.4.5/ /etc/resolv.conf", {"resolv.conf"}),
     "forwarding": Break("server1", "sysctl -qw net.ipv4.ip_forward=0", {"forwarding.kernel"}),
     "forwarding kept": Break("server1", "sed -i s/=1/=0/ /etc/sysctl.d/90-labbuilder.conf", {"forwarding.kept"}),
+    "forwarding taken back": Break(
+        "server1", f"echo net.ipv4.ip_forward = 0 >{LATER}", {"forwarding.kept"}, f"rm {LATER}"
+    ),
+    "forwarding by its other name": Break(
+        "server2", f"echo net/ipv4/conf/all/forwarding=0 >{LATER}", {"forwarding.kept"}, f"rm {LATER}"
+    ),
     "NAT twice": Break("server1", "iptables -t nat -A POSTROUTING -o enp0s8 -j MASQUERADE", {"nat.live"}),
     "NAT kept": Break("server1", "sed -i /MASQ/d /etc/iptables/rules.v4", {"nat.kept"}),
     "NAT not at boot": Break("server1", "systemctl -q disable netfilter-persistent", {"netfilter-persistent.enabled"}),
