@@ -28,6 +28,9 @@ _FORWARDING_KEPT = (
     "systemd-analyze cat-config sysctl.d | sed -nE 's,^[[:space:]]*-?net[./]ipv4[./]"
     "(ip_forward|conf[./](all|[*])[./]forwarding)[[:space:]]*=[[:space:]]*,,p' | tail -n 1"
 )
+# iptables-restore's own test takes the rule in any table, and awk takes a file without COMMIT.
+_RULES = "/etc/iptables/rules.v4"
+_NAT_KEPT = f"iptables-restore --test {_RULES} && awk '/^[*]/ {{table = $1}} /^-A/ {{print table, $0}}' {_RULES}"
 _NAMESERVERS = "awk '/^nameserver/ {print $2}' /etc/resolv.conf"
 
 
@@ -76,7 +79,7 @@ def _server_checks(plan: Plan, spec: LabSpec, server: MachinePlan, index: int) -
     yield check("forwarding.kept", "forwarding is kept in sysctl.d", _FORWARDING_KEPT, says("1"))
     rule = nat_rule(bridged.name)
     yield check("nat.live", "NAT rule is live", NAT_RULES, says(rule))
-    yield check("nat.kept", "NAT rule in /etc/iptables/rules.v4", "grep ^-A /etc/iptables/rules.v4", says(rule))
+    yield check("nat.kept", "NAT rule in /etc/iptables/rules.v4", _NAT_KEPT, says(f"*nat {rule}"))
     yield check("names.zone", "its zone names every server of the lab", *_zone(spec, index))
     world = plan.upstream
     asked = f"{_DIG} @{world.resolvers[0]} {world.name}"
