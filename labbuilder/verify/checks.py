@@ -132,7 +132,7 @@ def _client_checks(plan: Plan, spec: LabSpec, client: MachinePlan) -> Iterator[C
         "lease.time",
         "lease time in seconds",
         option("dhcp-lease-time"),
-        between(shortest, spec.dhcp.max_lease_s),
+        between(shortest, spec.dhcp.default_lease_s),  # dhclient.conf asks for no other
     )
     yield check("networking.enabled", "networking is enabled", "systemctl is-enabled networking", says("enabled"))
     world = plan.upstream

@@ -80,6 +80,9 @@ COMMON = {
     "client's lease time": Break(
         "client1", f"sed -i 's/lease-time .*;/lease-time 5;/' {LEASES}", {"lease.time"}, AGAIN
     ),
+    "client's lease too long": Break(
+        "client1", f"sed -i 's/lease-time .*;/lease-time 3600;/' {LEASES}", {"lease.time"}, AGAIN
+    ),
     "client's server": Break(
         "client1", f"sed -i 's/identifier .*;/identifier 192.168.1.9;/' {LEASES}", {"lease.server"}, AGAIN
     ),
