@@ -13,6 +13,7 @@ from labbuilder.plan.model import MachinePlan
 from labbuilder.plan.probes import FAILOVER_STATES
 from labbuilder.spec.models import LabSpec
 from labbuilder.verify.judges import Judge, says
+from labbuilder.verify.kea import running_check
 from labbuilder.verify.model import Check
 from labbuilder.verify.pair import FAILOVER_PORT, PROBE_PORTS, pair_checks, running_checks
 
@@ -39,6 +40,8 @@ def dhcp_checks(spec: LabSpec, server: MachinePlan, index: int) -> Iterator[Chec
         yield check(f"{unit}.active", f"{unit} is active", living, says(f"active {program}"))
         yield check(f"{unit}.enabled", f"{unit} is enabled", f"systemctl is-enabled {unit}", says("enabled"))
         yield check("dhcp.listens", "DHCP is served on port 67", "ss -Hlun 'sport = :67' | wc -l", says("1"))
+        if failover.engine == "kea":
+            yield running_check(server.name)
     if pair and failover.cold_standby:
         yield from _standby(check, index)
     elif pair:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from labbuilder.errors import LintError
 from labbuilder.plan.dhcp_isc import CONF as ISC_CONF
@@ -16,11 +14,9 @@ from labbuilder.plan.probes import KEA, OMAPI_STATE
 from labbuilder.run import Result
 from labbuilder.spec.failover import BUCKETS, Failover
 from labbuilder.spec.models import LabSpec
+from labbuilder.verify.files import config_of, files_beside
 from labbuilder.verify.judges import Judge, says
 from labbuilder.verify.model import Check, Judgement
-
-if TYPE_CHECKING:
-    from labbuilder.lint import Config
 
 FAILOVER_PORT = {"isc": ISC_PORT, "kea": HA_PORT}
 PROBE_PORTS = range(61001, 65536)  # over what Linux gives out by itself (ip_local_port_range ends at 60999)
@@ -34,7 +30,7 @@ def pair_checks(spec: LabSpec) -> Iterator[Check]:
     first, second = (server.name for server in spec.servers)
     failover = spec.dhcp.failover
     conf = ISC_CONF if failover.engine == "isc" else KEA_CONF
-    files = _files(str(PurePosixPath(conf).parent))
+    files = files_beside(conf)
     title = "the lint finds no error between the two configurations"
     yield Check("failover.lint", first, title, files, _fits(spec, conf), ((second, files),))
     now = "date +%s"
@@ -62,12 +58,6 @@ def running_checks(spec: LabSpec, index: int) -> Iterator[Check]:
         yield Check("failover.share", name, title, asked, _runs_as(spec, index))
 
 
-def _files(folder: str) -> str:
-    """Shell that prints the folder's files, each line but the names indented; keys never leave their machine."""
-    redacted = "s/\\(secret[[:space:]]*\\)[^;]*/\\1redacted/; s/^/ /"
-    return f'find -L {folder} -type f | while read -r f; do echo "$f"; sed \'{redacted}\' "$f"; done'
-
-
 def _fits(spec: LabSpec, conf: str) -> Judge:
     names = [server.name for server in spec.servers]
 
@@ -77,7 +67,7 @@ def _fits(spec: LabSpec, conf: str) -> Judge:
 
         wanted = "no error"
         try:
-            a, b = (_config(name, conf, result.stdout) for name, result in zip(names, said, strict=True))
+            a, b = (config_of(name, conf, result.stdout) for name, result in zip(names, said, strict=True))
             cold = spec.dhcp.failover.cold_standby
             found = lint_pair(a, b, clients=len(spec.clients), cold_standby=cold)
         except LintError as error:
@@ -87,24 +77,6 @@ def _fits(spec: LabSpec, conf: str) -> Judge:
         return Judgement(not errors, wanted, "\n".join(told) or wanted)
 
     return judge
-
-
-def _config(machine: str, conf: str, printed: str) -> Config:
-    """A machine's configuration, from what `_files` printed."""
-    from labbuilder.lint import Config  # noqa: PLC0415
-
-    files: dict[str, str] = {}
-    name = conf
-    for line in printed.splitlines(keepends=True):
-        if line.startswith("/"):
-            name = line.rstrip("\n")
-        files[name] = files.get(name, "") + ("" if line.startswith("/") else line[1:])
-    return Config(
-        f"{machine}:{conf}",
-        files.get(conf, ""),
-        include=lambda path: files[str(PurePosixPath("/", path))],  # systemd starts the daemons in /
-        shown=lambda path: f"{machine}:{path}",
-    )
 
 
 def _agree(limit_s: float) -> Judge:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from labbuilder.lab import Lab
+from labbuilder.plan.probes import KEA as ASK_KEA
 from labbuilder.store import Home
 from labbuilder.verify.pair import PROBE_PORTS
 
@@ -44,6 +45,19 @@ def probed(peer: str, port: int) -> str:
     probe = f"(sleep 5 | nc -p {PROBE_PORTS.start} {peer} {port} >/dev/null 2>&1 &)"
     seen = f"ss -Htn state established 'sport = :{PROBE_PORTS.start}' | grep -q ."
     return f'{probe}; timeout 5 sh -c "until {seen}; do sleep 0.01; done"'
+
+
+def stale(edit: str) -> Break:
+    """Kea runs a bad file, and the file is mended on disk alone."""
+    file, kept, answers = (
+        "/etc/kea/kea-dhcp4.conf",
+        "/root/kept.conf",
+        f'echo \'{{"command": "status-get"}}\' | {ASK_KEA}',
+    )
+    restart = f"systemctl restart kea-dhcp4-server; until {answers} | grep -q arguments; do sleep 0.05; done"
+    return Break(
+        "server1", f"cp {file} {kept}; {CONF.format(edit)}; {restart}; mv {kept} {file}", {"kea.running"}, restart
+    )
 
 
 COMMON = {
@@ -147,6 +161,11 @@ KEA = {
     ),
     "pool": Break("server2", CONF.format("s/192.168.1.200/192.168.1.199/"), {"failover.pool", "failover.lint"}),
     "the port closed": closed(8000),
+    "stale lease times": stale('s/"valid-lifetime": .*/"valid-lifetime": 300,/'),
+    "stale names": stale('s/"data": "lab.test"/"data": "else.test"/'),
+    "stale reservations": stale(
+        's/"authoritative"/"reservations": [{"hw-address": "02:00:00:00:00:99", "hostname": "own"}], &/'
+    ),
     "no failover by itself": Break(
         "server1",
         CONF.format('s/"auto-failover": true/"auto-failover": false/') + "; systemctl restart kea-dhcp4-server",

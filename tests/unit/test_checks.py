@@ -92,6 +92,37 @@ def test_a_kea_that_says_something_else_fails_and_is_quoted(said: str) -> None:
     assert (seen.passed, seen.observed) == (False, said)
 
 
+@pytest.mark.parametrize(
+    ("conf", "told", "seen"),
+    [
+        ('{"Dhcp4": {"authoritative": true}} // so', '{"arguments": {"Dhcp4": {"authoritative": true}}}', ""),
+        (
+            '{"Dhcp4": {"renew-timer": 300}}',
+            '{"arguments": {"Dhcp4": {}}}',
+            "/Dhcp4/renew-timer: the file says 300, Kea",
+        ),
+        (
+            '{"Dhcp4": {"subnet4": [{}]}}',
+            '{"arguments": {"Dhcp4": {"subnet4": []}}}',
+            "/Dhcp4/subnet4: the file says 1 ",
+        ),
+        (
+            '{"Dhcp4": {}}',
+            '{"arguments": {"Dhcp4": {"subnet4": [{}]}}}',
+            "/Dhcp4/subnet4: the file has none, Kea runs ",
+        ),
+        ('{"Dhcp4": {}}', '{"result": 1}', '{"result": 1}'),
+        ('{"Dhcp4": {}}', "nc: no such socket", "nc: no such socket"),
+        ('{"Dhcp4": ', "{}", "server1:/etc/kea/kea-dhcp4.conf"),
+    ],
+)
+def test_what_kea_runs_is_compared_with_its_file(conf: str, told: str, seen: str) -> None:
+    file = f"/etc/kea/kea-dhcp4.conf\n {conf}\n"
+    found = judgement("kea.running", "server1", file, told, lab=Lab("kea").add_server().failover(engine="kea"))
+    assert found.passed is not bool(seen)
+    assert seen in found.observed
+
+
 def printed(text: str, **others: str) -> str:
     """What the probe prints of a folder of configurations."""
     files = {"/etc/dhcp/dhcpd.conf": text} | {f"/etc/dhcp/{name}.conf": other for name, other in others.items()}

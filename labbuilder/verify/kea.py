@@ -1,0 +1,71 @@
+"""Kea as it runs, against its file: who mends a file and restarts nothing has mended nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from labbuilder.errors import LintError
+from labbuilder.plan.dhcp_kea import CONF
+from labbuilder.plan.probes import KEA
+from labbuilder.run import Result
+from labbuilder.verify.files import config_of, files_beside
+from labbuilder.verify.judges import Judge
+from labbuilder.verify.model import Check, Judgement
+
+if TYPE_CHECKING:
+    from labbuilder.lint.kea import Value
+
+# Not told back, or in words that change with Kea's version; none of them decides what a client gets.
+_UNTOLD = {"dhcp-socket-type", "control-socket", "loggers"}
+_DEFAULTS = {"host-reservation-identifiers"}  # the one list that Kea has where the file has none
+_SHOWN = 300
+
+
+def running_check(machine: str) -> Check:
+    """Kea runs all that its file says, and has no list of anything that the file has not."""
+    asked = f'echo \'{{"command": "config-get"}}\' | {KEA}'
+    title = "Kea runs the configuration of its file"
+    return Check("kea.running", machine, title, files_beside(CONF), _same(machine), ((machine, asked),))
+
+
+def _same(machine: str) -> Judge:
+    def judge(files: Result, told: Result) -> Judgement:
+        # Who verifies no Kea needs no parser: 0.04 s.
+        from labbuilder.lint.kea import parse  # noqa: PLC0415
+
+        wanted = "what the file says"
+        try:
+            file, _ = parse(config_of(machine, CONF, files.stdout))
+            runs = json.loads(told.stdout)["arguments"]
+        except LintError as error:
+            return Judgement(False, wanted, "\n".join(filter(None, (error.brief, error.details))))
+        except (ValueError, KeyError, TypeError):
+            return Judgement(False, wanted, (told.stdout + told.stderr)[:_SHOWN])
+        found = [*_differences(file, runs)]
+        return Judgement(not found, wanted, "\n".join(found) or wanted)
+
+    return judge
+
+
+def _differences(file: Value, runs: Any, where: str = "") -> Iterator[str]:
+    data = file.data
+    if isinstance(data, Mapping):
+        told = runs if isinstance(runs, dict) else {}
+        for name, value in data.items():
+            if name not in _UNTOLD:
+                yield from _differences(value, told.get(name), f"{where}/{name}")
+        for name in told.keys() - data.keys() - _UNTOLD - _DEFAULTS:
+            if told[name] and isinstance(told[name], list):
+                yield f"{where}/{name}: the file has none, Kea runs {_shown(told[name])}"
+    elif isinstance(data, tuple) and isinstance(runs, list) and len(data) == len(runs):
+        for number, (value, entry) in enumerate(zip(data, runs, strict=True)):
+            yield from _differences(value, entry, f"{where}/{number}")
+    elif not isinstance(data, str) or "".join(data.split()) != "".join(_shown(runs).split()):
+        said = data if isinstance(data, str) else f"{len(data)} entries"
+        yield f"{where}: the file says {said}, Kea runs {_shown(runs)}"
+
+
+def _shown(runs: Any) -> str:
+    return runs if isinstance(runs, str) else json.dumps(runs)[:_SHOWN]
