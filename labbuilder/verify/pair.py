@@ -49,9 +49,10 @@ def running_checks(spec: LabSpec, index: int) -> Iterator[Check]:
     title = f"no firewall closes TCP {port} to the partner"
     yield Check("failover.open", name, title, opened, says("succeeded"))
     if failover.engine == "isc":
-        hba = f"{OMAPI_STATE} | sed -n 's/^load-balance-hba = //p'"
-        title = "dhcpd shares the clients out as the spec says (load-balance-hba)"
-        yield Check("failover.share", name, title, hba, says(_hash_buckets(failover)))
+        state = _dhcpd_state(failover)
+        asked = f"{OMAPI_STATE} | sed -nE 's/^({'|'.join(state)}) = /\\1 /p' | LC_ALL=C sort"
+        title = "dhcpd shares the clients out (load-balance-hba) and waits as the spec says"
+        yield Check("failover.share", name, title, asked, says(" ".join(f"{key} {state[key]}" for key in state)))
     else:
         asked = "; ".join(f'echo \'{{"command": "{word}"}}\' | {KEA}' for word in ("status-get", "config-get"))
         title = "Kea runs in the mode of the spec, and serves its share"
@@ -92,6 +93,18 @@ def _agree(limit_s: float) -> Judge:
         return Judgement(abs(ahead_s) < limit_s, expected, f"{abs(ahead_s):g} s apart")
 
     return judge
+
+
+def _dhcpd_state(failover: Failover) -> dict[str, str]:
+    """The failover peer as OMAPI shows it: of the running dhcpd, which may have read another file."""
+    numbers = {
+        "load-balance-max-secs": failover.load_balance_max_s,
+        "max-response-delay": failover.silence_s,
+        "mclt": failover.mclt_s,
+    }
+    return {"load-balance-hba": _hash_buckets(failover)} | {
+        name: number.to_bytes(4).hex(":") for name, number in numbers.items()
+    }
 
 
 def _hash_buckets(failover: Failover) -> str:

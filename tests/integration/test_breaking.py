@@ -9,7 +9,10 @@ from typing import NamedTuple
 import pytest
 
 from labbuilder.lab import Lab
+from labbuilder.plan.dhcp_isc import CONF as DHCPD_CONF
+from labbuilder.plan.dhcp_kea import CONF as KEA_CONF
 from labbuilder.plan.probes import KEA as ASK_KEA
+from labbuilder.plan.probes import OMAPI_STATE
 from labbuilder.store import Home
 from labbuilder.verify.pair import PROBE_PORTS
 
@@ -47,17 +50,15 @@ def probed(peer: str, port: int) -> str:
     return f'{probe}; timeout 5 sh -c "until {seen}; do sleep 0.01; done"'
 
 
-def stale(edit: str) -> Break:
-    """Kea runs a bad file, and the file is mended on disk alone."""
-    file, kept, answers = (
-        "/etc/kea/kea-dhcp4.conf",
-        "/root/kept.conf",
-        f'echo \'{{"command": "status-get"}}\' | {ASK_KEA}',
-    )
-    restart = f"systemctl restart kea-dhcp4-server; until {answers} | grep -q arguments; do sleep 0.05; done"
-    return Break(
-        "server1", f"cp {file} {kept}; {CONF.format(edit)}; {restart}; mv {kept} {file}", {"kea.running"}, restart
-    )
+def stale(file: str, edit: str, check: str) -> Break:
+    """The daemon runs a bad file, and the file is mended on disk alone."""
+    if file == DHCPD_CONF:
+        unit, answers = "isc-dhcp-server", f"{OMAPI_STATE} | grep -q mclt"
+    else:
+        unit, answers = "kea-dhcp4-server", f'echo \'{{"command": "status-get"}}\' | {ASK_KEA} | grep -q arguments'
+    restart = f"systemctl restart {unit}; until {answers}; do sleep 0.05; done"
+    bad = f"cp {file} /root/kept; sed -i '{edit}' {file}; {restart}; mv /root/kept {file}"
+    return Break("server1", bad, {check}, restart)
 
 
 COMMON = {
@@ -140,6 +141,7 @@ ISC = {
     ),
     "half the key of OMAPI": Break("server2", "truncate -s 40 /etc/dhcp/omapi.conf", {"dhcpd.syntax"}),
     "the port closed": closed(647),
+    "stale MCLT": stale(DHCPD_CONF, "s/mclt 60/mclt 90/", "failover.share"),
     "another split": Break(
         "server1",
         "sed -i 's/split 128/split 64/' /etc/dhcp/dhcpd.conf; systemctl restart isc-dhcp-server",
@@ -161,10 +163,12 @@ KEA = {
     ),
     "pool": Break("server2", CONF.format("s/192.168.1.200/192.168.1.199/"), {"failover.pool", "failover.lint"}),
     "the port closed": closed(8000),
-    "stale lease times": stale('s/"valid-lifetime": .*/"valid-lifetime": 300,/'),
-    "stale names": stale('s/"data": "lab.test"/"data": "else.test"/'),
+    "stale lease times": stale(KEA_CONF, 's/"valid-lifetime": .*/"valid-lifetime": 300,/', "kea.running"),
+    "stale names": stale(KEA_CONF, 's/"data": "lab.test"/"data": "else.test"/', "kea.running"),
     "stale reservations": stale(
-        's/"authoritative"/"reservations": [{"hw-address": "02:00:00:00:00:99", "hostname": "own"}], &/'
+        KEA_CONF,
+        's/"authoritative"/"reservations": [{"hw-address": "02:00:00:00:00:99", "hostname": "own"}], &/',
+        "kea.running",
     ),
     "no failover by itself": Break(
         "server1",
