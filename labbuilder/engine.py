@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from labbuilder import progress, transport
 from labbuilder.errors import ResidueError, SpecError
@@ -146,7 +147,7 @@ def _agree_with_what_runs(spec: LabSpec, home: Home, lab: LabDir, *, reconfigure
     if not lab.spec.exists():
         return ()
     before = load_spec(lab.spec)
-    if before == spec:
+    if before == spec or build_plan(before) == build_plan(spec):  # said in other words
         return ()
     if not reconfigure:
         raise SpecError(
@@ -160,8 +161,21 @@ def _agree_with_what_runs(spec: LabSpec, home: Home, lab: LabDir, *, reconfigure
 
 
 def _spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
-    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    return [f"{key}: {old[key]} is there, {new[key]} is asked for" for key in new if old[key] != new[key]]
+    old, new = (_flat(spec.model_dump(mode="json")) for spec in (before, after))
+    places = [*old, *(place for place in new if place not in old)]
+    said = [(place, old.get(place, "nothing"), new.get(place, "nothing")) for place in places]
+    return [f"{place}: {there} is there, {asked} is asked for" for place, there, asked in said if there != asked]
+
+
+def _flat(values: Any, place: str = "") -> dict[str, str]:
+    """Each value by its place, as errors name it: dhcp.failover.mode, servers[0].name."""
+    if isinstance(values, dict):
+        parts = [(f"{place}.{key}" if place else key, value) for key, value in values.items()]
+    elif isinstance(values, list):
+        parts = [(f"{place}[{number}]", value) for number, value in enumerate(values)]
+    else:
+        return {place: "nothing" if values is None else str(values)}
+    return {where: text for part, value in parts for where, text in _flat(value, part).items()}
 
 
 def _remove_outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:

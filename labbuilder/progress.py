@@ -83,6 +83,7 @@ def step(name: str, machine: str | None = None) -> Iterator[Step]:
         yield running
     except BaseException as error:
         brief = getattr(error, "brief", None) or type(error).__name__
+        brief = "interrupted" if isinstance(error, KeyboardInterrupt) else brief
         emit(Event("failed", name, machine, running.seconds, detail=brief))
         raise
     emit(Event("done", name, machine, running.seconds, detail=running.detail))

@@ -16,6 +16,7 @@ from labbuilder.cli.shared import (
     FilesArgument,
     JsonOption,
     LabOption,
+    NameOption,
     ProjectOption,
     RemoteOption,
     app,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 )
 def up(
     files: FilesArgument = None,
-    name: Annotated[str | None, typer.Option(help="Another name for the lab.")] = None,
+    name: NameOption = None,
     provider: Annotated[str | None, typer.Option(help="auto, nspawn, virtualbox, vagrant or incus.")] = None,
     mode: Annotated[str | None, typer.Option(help="load-balancing, hot-standby, round-robin or manual.")] = None,
     engine: Annotated[str | None, typer.Option(help="isc (isc-dhcp-server) or kea.")] = None,
@@ -59,7 +60,7 @@ def up(
     """Bring the lab up, or on from wherever it is, and prove it; or several labs side by side."""
     settings["json"] = as_json
     flags: dict[str, Any] = {"name": name, "provider": provider, "clients": clients, "servers": servers}
-    labs = [described(file) for file in files] if files else [described(None)]
+    labs = [described(file) for file in files] if files else [described(None, name)]
     for lab in labs:
         lab.set(**_said(flags))
         lab.failover(**_said({"mode": mode, "engine": engine, "timers": timers}))
@@ -90,9 +91,16 @@ def _up_one(lab: Lab, ways: dict[str, bool], *, as_json: bool) -> None:
         output.print_json({"lab": lab.name, "unchanged": outcome.unchanged, **asdict(outcome)})
         return
     proven = "proven" if ways["verify"] else "not verified"
-    said = "nothing changed" if outcome.unchanged else f"{len(outcome.changes)} services configured"
+    count = len(outcome.changes)
+    said = "nothing changed" if outcome.unchanged else f"{count} {'service' if count == 1 else 'services'} configured"
     print(f"The lab {lab.name} is up and {proven}: {said}, {time.monotonic() - begun:.2f} s.")
-    print("Look around:  labbuilder status | labbuilder ssh client1 | labbuilder verify | labbuilder down")
+    which = f" --lab {lab.name}" if len(lab_names()) > 1 else ""
+    node = lab.spec.clients[0].name if lab.spec.clients else lab.spec.servers[0].name
+    print(
+        "Look around:",
+        *(f"  labbuilder {word}{which}" for word in ("status", f"ssh {node}", "verify", "down")),
+        sep="\n",
+    )
 
 
 @app.command(epilog=example("labbuilder status", "labbuilder status --lab aula --json"))
@@ -102,14 +110,17 @@ def status(lab: LabOption = None, as_json: JsonOption = False) -> None:
     found = existing(lab)
     machines = found.status()
     if as_json:
-        output.print_json({"lab": found.name, "machines": [asdict(machine) for machine in machines]})
+        failover = found.spec.dhcp.failover
+        facts = {"lab": found.name, "provider": found.spec.provider, "mode": failover.mode, "engine": failover.engine}
+        output.print_json({**facts, "machines": [asdict(machine) for machine in machines]})
         return
     plan = found.plan()
+    print(_headline(found))
     members = any(machine.member for machine in machines)
     rows = [
         (
             m.name,
-            m.state.value,
+            m.state.value + "".join(f", {network} unplugged" for network in m.cut_links),
             *([m.member] if members else []),
             str(m.boots or ""),
             " ".join(f"{n.name}={n.address or 'dhcp'}" for n in plan.machine(m.name).nics),
@@ -118,6 +129,13 @@ def status(lab: LabOption = None, as_json: JsonOption = False) -> None:
     ]
     head = ("machine", "state", *(["member"] if members else []), "boots", "addresses")
     print(output.table(head, rows))
+
+
+def _headline(lab: Lab) -> str:
+    """What the lab is, in a line."""
+    spec, failover = lab.spec, lab.spec.dhcp.failover
+    pair = f"{failover.mode} on {failover.engine}" if len(spec.servers) > 1 else f"one server on {failover.engine}"
+    return f"{lab.name}: {spec.provider}, {pair}"
 
 
 @app.command(epilog=example("labbuilder verify", "labbuilder verify --reboot", "labbuilder verify --all --json"))
@@ -137,11 +155,11 @@ def verify(
     raise typer.Exit(0 if found.passed else 1)
 
 
-@app.command(epilog=example("labbuilder plan", "labbuilder plan lab.yaml --json"))
-def plan(file: FileArgument = None, as_json: JsonOption = False) -> None:
+@app.command(epilog=example("labbuilder plan", "labbuilder plan lab.yaml --json", "labbuilder plan --lab b"))
+def plan(file: FileArgument = None, name: NameOption = None, as_json: JsonOption = False) -> None:
     """Show what `up` would do, against what runs."""
     settings["json"] = as_json
-    found = described(file).difference()
+    found = described(file, name).set(**_said({"name": name})).difference()
     if as_json:
         output.print_json(asdict(found))
         return
@@ -193,7 +211,18 @@ def down(
 def list_(as_json: JsonOption = False) -> None:
     """List the labs that were brought up."""
     names = lab_names()
-    output.print_json(names) if as_json else print("\n".join(names) or "There are no labs. labbuilder up makes one.")
+    if as_json:
+        output.print_json(names)
+        return
+    print("\n".join(_told(name) for name in names) or "There are no labs. labbuilder up makes one.")
+
+
+def _told(name: str) -> str:
+    """A lab in a line, also one of which there is no more than its name."""
+    try:
+        return _headline(existing(name))
+    except LabError:
+        return f"{name}: begun and not made; labbuilder down --lab {name} removes it"
 
 
 @app.command(epilog=example("labbuilder doctor", "labbuilder doctor --provider virtualbox"))

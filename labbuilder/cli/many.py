@@ -6,8 +6,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from labbuilder import progress
 from labbuilder.cli import output
-from labbuilder.cli.shared import interruptible
+from labbuilder.cli.shared import interruptible, settings
 from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
@@ -36,9 +37,12 @@ def bring_up(labs: list[Lab], ways: dict[str, bool], *, at_once: int, as_json: b
             brief=f"two labs are called {', '.join(twice)}", resolution="give each spec a `name:` of its own"
         )
     begun = time.monotonic()
-    with interruptible(*names):
+    with output.progress_on_stderr(verbose=settings["verbose"], only=("up", "image")), interruptible(*names):
         told = for_each(labs, lambda lab: _bring_up(lab, ways), at_once=at_once)
     failed = [one for one in told if "error" in one]
+    for one in failed:
+        print(f"{one['lab']}:", file=sys.stderr)
+        output.print_error(LabError(one["brief"], one["details"], one["resolution"]), as_json=False)
     if as_json:
         output.print_json({"labs": told, "seconds": round(time.monotonic() - begun, 2)})
     else:
@@ -50,13 +54,11 @@ def _bring_up(lab: Lab, ways: dict[str, bool]) -> dict[str, Any]:
     begun = time.monotonic()
     told: dict[str, Any] = {"lab": lab.name}
     try:
-        lab.up(**ways)
-        said = "up and proven" if ways["verify"] else "up"
+        with progress.step("up", lab.name) as step:
+            lab.up(**ways)
+            step.detail = "and proven" if ways["verify"] else ""
     except LabError as error:
         told |= error.as_dict()
-        said = str(error)
     finally:
         lab.close()
-    told["seconds"] = round(time.monotonic() - begun, 2)
-    print(f"{told['seconds']:6.2f} s  {lab.name}: {said}", file=sys.stderr, flush=True)
-    return told
+    return told | {"seconds": round(time.monotonic() - begun, 2)}

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,11 +90,22 @@ def verification_text(found: Verification, *, every: bool) -> str:
 
 
 @contextmanager
-def progress_on_stderr(*, verbose: bool) -> Iterator[None]:
-    """Show each step and its seconds while the block runs: live on a terminal, elsewhere one line a step."""
+def progress_on_stderr(*, verbose: bool, only: Container[str] | None = None) -> Iterator[None]:
+    """Show each step and its seconds while the block runs: live on a terminal, elsewhere one line a step.
+
+    Args:
+        verbose: The commands are logged too.
+        only: The names of the steps that are shown; None: all.
+    """
     live = sys.stderr.isatty() and not verbose  # what is logged would tear a live table
-    with _live_steps() if live else nullcontext(_print_step) as show, progress.listening(show):
-        yield
+    with _live_steps() if live else nullcontext(_print_step) as show:
+
+        def heard(event: progress.Event) -> None:
+            if only is None or event.step in only:
+                show(event)
+
+        with progress.listening(heard):
+            yield
 
 
 _printing = threading.Lock()
@@ -114,19 +125,28 @@ def _print_step(event: progress.Event) -> None:
 def _live_steps() -> Iterator[progress.Listener]:
     """A row for each machine and phase that moves while it runs; the oldest that have ended go up out of the table."""
     from rich.console import Console  # noqa: PLC0415  costs 0.05 s; only terminals pay
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn  # noqa: PLC0415
     from rich.table import Column  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
+    class Seconds(ProgressColumn):
+        """What an ended step took; of one that runs, so far."""
+
+        def render(self, task: Task) -> Text:
+            seconds = task.fields["seconds"]
+            return Text(f"{task.elapsed or 0.0 if seconds is None else seconds:6.2f} s")
+
+    rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)
     columns = (
-        SpinnerColumn(finished_text=" "),
-        TextColumn("{task.fields[seconds]:6.2f} s", markup=False, table_column=Column(min_width=8, no_wrap=True)),
+        SpinnerColumn(finished_text=" ", table_column=Column(min_width=1)),
+        Seconds(table_column=Column(min_width=8, no_wrap=True)),
         TextColumn("{task.fields[machine]:10}", markup=False, table_column=Column(min_width=10, no_wrap=True)),
         TextColumn("{task.description:10}", markup=False, table_column=Column(min_width=10, no_wrap=True)),
         BarColumn(bar_width=20, complete_style="green", finished_style="green", table_column=Column(min_width=6)),
-        TextColumn("{task.fields[detail]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+        TextColumn("{task.fields[detail]}", markup=False, table_column=rest),
     )
     rows: dict[tuple[str, str | None], TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as table:
+    with Progress(*columns, console=Console(stderr=True), expand=True) as table:
 
         def make_room() -> None:
             ended = [task for task in table.tasks if task.finished]
@@ -140,15 +160,14 @@ def _live_steps() -> Iterator[progress.Listener]:
             if event.kind == "started":
                 with _printing:
                     make_room()
-                rows[key] = table.add_task(event.step, total=None, machine=event.machine or "", seconds=0.0, detail="")
+                rows[key] = table.add_task(event.step, total=None, machine=event.machine or "", seconds=None, detail="")
                 return
-            fields: dict[str, Any] = {"seconds": event.seconds}
-            if event.kind == "progress":
-                fields |= {"total": 1.0, "completed": event.fraction}
-            elif event.kind == "done":
-                fields |= {"total": 1.0, "completed": 1.0, "detail": event.detail}
-            else:
-                fields |= {"total": 1.0, "detail": f"failed: {event.detail}"}
+            fields: dict[str, Any] = {"total": 1.0, "completed": 1.0, "seconds": event.seconds, "detail": event.detail}
+            if event.kind == "progress":  # it is whole only when it has ended
+                fields = {"total": 1.0, "completed": min(event.fraction or 0.0, 0.99)}
+                fields |= {"detail": event.detail} if event.detail else {}
+            elif event.kind == "failed":
+                fields["detail"] = f"failed: {event.detail}"
             table.update(rows[key], **fields)
 
         yield show

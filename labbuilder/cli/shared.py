@@ -40,6 +40,7 @@ def _machine_names(context: typer.Context) -> list[str]:
 
 NodeArgument = Annotated[str, typer.Argument(help="A machine of the lab.", autocompletion=_machine_names)]
 LabOption = Annotated[str | None, typer.Option("--lab", help="The lab's name.", autocompletion=lab_names)]
+NameOption = Annotated[str | None, typer.Option("--name", "--lab", help="The lab's name.", autocompletion=lab_names)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 FileArgument = Annotated[Path | None, typer.Argument(help="A spec; default: ./lab.yaml, else the guide's lab.")]
 FilesArgument = Annotated[
@@ -59,8 +60,8 @@ app = typer.Typer(
 
 
 def example(*commands: str) -> str:
-    """The end of a command's help."""
-    return "Examples:  " + "  |  ".join(commands)
+    """The end of a command's help: a line each, which click is told to leave alone."""
+    return "\n".join(("\b", "Examples:", *(f"  {command}" for command in commands)))
 
 
 @contextmanager
@@ -93,13 +94,17 @@ def _what_exists(lab: str) -> tuple[str, ...]:
     )
 
 
-def described(file: Path | None) -> Lab:
-    """The lab of the file, of ./lab.yaml, or the guide's."""
+def described(file: Path | None, name: str | None = None) -> Lab:
+    """The lab of the file or of ./lab.yaml; else as it was made, by that name or the only one; else the guide's."""
     from labbuilder.lab import Lab  # noqa: PLC0415  --help needs no lab
 
     if file is None and Path("lab.yaml").exists():
         file = Path("lab.yaml")
-    return Lab.from_file(file) if file else Lab().add_server().add_server().add_client()
+    if file is not None:
+        return Lab.from_file(file)
+    names = lab_names()
+    there = home().lab(name or (names[0] if len(names) == 1 else "aula")).spec
+    return Lab.from_file(there) if there.exists() else Lab().add_server().add_server().add_client()
 
 
 def existing(name: str | None) -> Lab:

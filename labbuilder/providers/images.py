@@ -115,6 +115,7 @@ class ImageCache:
         with progress.step("image") as step:
             try:
                 part.mkdir()
+                step.advance(0.0, "is built once, for all labs")
                 make(part, step)
                 about["built_at"] = time.strftime("%Y-%m-%d %H:%M:%S")
                 (part / _ABOUT).write_text(json.dumps(about, indent=2), encoding="utf-8")

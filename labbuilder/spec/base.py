@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 Place = tuple[str | int, ...]
 Problem = tuple[Place, str]
-HostName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$")]
+HOST_NAME = r"^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$"
+HostName = Annotated[str, StringConstraints(pattern=HOST_NAME)]
 
 
 class Model(BaseModel):

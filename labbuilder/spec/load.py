@@ -12,12 +12,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from labbuilder.errors import SpecError
-from labbuilder.spec.base import CrossCheckError, Model, Place
+from labbuilder.spec.base import HOST_NAME, CrossCheckError, Model, Place
 from labbuilder.spec.models import LabSpec
+from labbuilder.store import LAB_NAME
 
 _KEYS_NEAR_ENOUGH = 0.6
 _SHORT = reprlib.Repr()  # aliases of aliases make values that no memory holds as text
 _SHORT.maxstring = _SHORT.maxother = 80
+_PATTERNS = dict.fromkeys(
+    (HOST_NAME, LAB_NAME), "allowed: lower-case letters a to z, digits and hyphens, a letter first, at most 31 of them"
+)
 _RESOLUTION = "labbuilder schema prints what is allowed; docs/reference.md explains it"
 
 
@@ -129,6 +133,8 @@ def _problems_of(detail: ErrorDetails) -> list[tuple[Place, str]]:
     if detail["type"] == "missing":
         return [(place, "is missing")]
     text = str(cause) if isinstance(cause, ValueError) else detail["msg"]
+    if detail["type"] == "string_pattern_mismatch":
+        text = _PATTERNS.get(detail["ctx"]["pattern"], text)
     text = text[0].lower() + text[1:]
     return [(place, f"{_SHORT.repr(detail['input'])}: {text}")]
 

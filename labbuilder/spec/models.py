@@ -182,7 +182,7 @@ def _machines(kind: str, most: int) -> BeforeValidator:
     def expand(value: object) -> object:
         if isinstance(value, int) and not isinstance(value, bool):
             if not 0 <= value <= most:
-                raise ValueError(f"{value} {kind}s; allowed: at most {most}")
+                raise ValueError(f"{value} {kind}s; allowed: at least 0, at most {most}")
             return [{"name": f"{kind}{number}"} for number in range(1, value + 1)]
         if isinstance(value, list | tuple):
             return [{"name": item} if isinstance(item, str) else item for item in value]

@@ -70,7 +70,7 @@ def test_every_command_has_help_with_an_example(env: dict[str, str], tmp_path: P
     ("words", "code", "told"),
     [
         (["up", "nowhere.yaml"], 2, "nowhere.yaml can't be read"),
-        (["up", "--name", "../x"], 2, "name: '../x'"),
+        (["up", "--name", "../x"], 2, "'../x' is no name of a lab"),
         (["up", "--servers", "3"], 2, "at most 2"),
         (["up", "--provider", "xen"], 2, "provider: 'xen'"),
         (["up", "--mode", "fastest"], 2, "dhcp.failover.mode: 'fastest': input should be 'load-balancing'"),
