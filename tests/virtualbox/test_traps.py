@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,17 @@ def test_the_base_of_linked_clones_outlives_its_children(virtualbox: dict[str, A
             trial.provider.destroy(machine.name)
         trial.define()  # from the base that is still there
         assert len(trial.provider.status()) == 3
+    finally:
+        trial.provider.destroy_all()
+    assert list(trial.provider.residue()) == []
+
+
+def test_a_machine_may_have_the_name_of_the_base_of_linked_clones(virtualbox: dict[str, Any], tmp_path: Path) -> None:
+    trial = Trial(Home(tmp_path / "home"), virtualbox | {"clones": "linked"})
+    (machine, *_) = trial.plan.machines
+    try:
+        trial.provider.create(trial.plan, replace(machine, name="base-disk"))
+        assert [seen.name for seen in trial.provider.status()] == ["base-disk"]
     finally:
         trial.provider.destroy_all()
     assert list(trial.provider.residue()) == []

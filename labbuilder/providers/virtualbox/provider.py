@@ -31,7 +31,7 @@ _STATES = {"paused": MachineState.PAUSED} | dict.fromkeys({UNREADABLE, *DEAD}, M
 _ALIVE_S = 2.0  # a question to VirtualBox takes time from the machine that boots
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 _BANNER_S = 20.0  # NAT accepts long before the guest does, and each new try costs a slow guest another sshd
-_KEEPER = "base-disk"
+_KEEPER = "base_disk"  # no host name: a machine may be called base-disk
 
 
 class VirtualBoxProvider:
