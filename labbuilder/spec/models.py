@@ -29,7 +29,6 @@ _RESERVED_NAMES = {
     "localhost": "every machine's own name",
     "lo": "every machine's own NIC",
     "enp0s9": "the NIC of the management",
-    "base-disk": "the disk that VirtualBox's linked clones share",
 }
 _RESERVED_SUBNETS = {
     IPv4Network("0.0.0.0/8"): "this host",

@@ -118,7 +118,6 @@ WRONG = {
         f"{name} as {where}": (text.format(name), f"lab.yaml:2: {where}: '{name}': the name is taken: it is {why}")
         for where, name, text, why in [
             ("clients[0].name", "localhost", "clients:\n- {}\n", "every machine's own name"),
-            ("servers[0].name", "base-disk", "servers:\n- {}\n", "the disk that VirtualBox's linked clones share"),
             ("networks.internal.nic", "enp0s9", "networks:\n  internal: {{nic: {}}}\n", "the NIC of the management"),
             ("networks.bridged.nic", "lo", "networks:\n  bridged: {{nic: {}}}\n", "every machine's own NIC"),
         ]
