@@ -1,4 +1,10 @@
-"""The checks: one for each line of the guide. Each reads the kernel, systemd or the daemon, not just a file."""
+"""The checks: one for each line of the guide.
+
+What is true now is asked of the kernel, systemd or the daemon; of a client's lease, dhclient's own record too.
+What the next start goes by is read from its file: dhcpd.nic, kea.nic, failover.mirror, failover.pool, failover.lint,
+nat.kept, forwarding.kept. kea.running proves that Kea runs its file. dhcpd tells no more than failover.share asks; what
+else it runs shows in the clients' leases, when they are renewed.
+"""
 
 from __future__ import annotations
 
