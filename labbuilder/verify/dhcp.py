@@ -10,12 +10,14 @@ from labbuilder.plan.dhcp_kea import CONF as KEA_CONF
 from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
 from labbuilder.plan.dhcp_kea import ha_mode, pools
 from labbuilder.plan.model import MachinePlan
-from labbuilder.plan.probes import FAILOVER_STATES
+from labbuilder.plan.probes import ACTIVE_LEASES, FAILOVER_STATES
 from labbuilder.spec.models import LabSpec
-from labbuilder.verify.judges import Judge, says
+from labbuilder.verify.judges import Judge, same_lines, says
 from labbuilder.verify.kea import running_check
 from labbuilder.verify.model import Check
 from labbuilder.verify.pair import FAILOVER_PORT, PROBE_PORTS, pair_checks, running_checks
+
+_COPIED_WITHIN_S = 3.0  # measured: 0.1 s after a lease has changed
 
 _Maker = Callable[[str, str, str, Judge], Check]
 
@@ -44,6 +46,8 @@ def dhcp_checks(spec: LabSpec, server: MachinePlan, index: int) -> Iterator[Chec
             yield running_check(server.name)
     if pair and failover.cold_standby:
         yield from _standby(check, index)
+        if index == 0:
+            yield _copied(spec)
     elif pair:
         yield from _pair(check, spec, index)
         yield from running_checks(spec, index)
@@ -90,6 +94,13 @@ def _standby(check: _Maker, index: int) -> Iterator[Check]:
     state = f"systemctl is-active {unit}; systemctl is-enabled {unit}"
     title = ("changed leases are sent to the second server", "the first server's leases are awaited")[index]
     yield check("standby.copy", title, state, says("active enabled"))
+
+
+def _copied(spec: LabSpec) -> Check:
+    first, second = (server.name for server in spec.servers)
+    title = "the second server has the leases of the first"
+    others = ((second, ACTIVE_LEASES),)
+    return Check("standby.leases", first, title, ACTIVE_LEASES, same_lines(second), others, settle_s=_COPIED_WITHIN_S)
 
 
 def _pool(check: _Maker, spec: LabSpec) -> Iterator[Check]:

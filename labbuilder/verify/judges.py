@@ -103,6 +103,19 @@ def distinct(names: Sequence[str]) -> Judge:
     return judge
 
 
+def same_lines(other: str) -> Judge:
+    """Both machines told the same lines, in any order."""
+
+    def judge(mine: Result, theirs: Result) -> Judgement:
+        here, there = set(mine.stdout.splitlines()), set(theirs.stdout.splitlines())
+        differing = [f"{other} lacks {line}" for line in sorted(here - there)]
+        differing += [f"{other} alone has {line}" for line in sorted(there - here)]
+        expected = "the same on both"
+        return Judgement(mine.ok and theirs.ok and not differing, expected, "\n".join(differing) or expected)
+
+    return judge
+
+
 def between(shortest: int, longest: int) -> Judge:
     """A whole number in these bounds."""
 

@@ -37,6 +37,7 @@ class Check:
         command: The probe, a line of shell run as root in the machine; it changes nothing.
         judge: Reads what the probe said, then what the others said.
         others: Probes of other machines, as pairs of machine and command: what is true of a pair.
+        settle_s: Asked again for so many seconds: what follows a change elsewhere a moment later.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Check:
     command: str
     judge: Callable[..., Judgement]
     others: tuple[tuple[str, str], ...] = ()
+    settle_s: float = 0.0
 
     @property
     def probes(self) -> tuple[tuple[str, str], ...]:

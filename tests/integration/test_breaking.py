@@ -19,6 +19,7 @@ from labbuilder.verify.pair import PROBE_PORTS
 pytestmark = pytest.mark.needs_root
 
 LEASES = "/var/lib/dhcp/dhclient.enp0s3.leases"
+COPIED = "/var/lib/dhcp/dhcpd.leases"
 AGAIN = "ifdown --force enp0s3; ifup enp0s3"  # what dhclient wrote, it writes again
 
 LIES = r"""printf '#!/bin/sh\n/usr/bin/ping "$@" | awk "/^TS:/ {print; getline; print \$1 + 7000; next} 1"\n' """
@@ -180,6 +181,7 @@ KEA = {
 MANUAL = {
     "both serve": Break("server2", "systemctl start isc-dhcp-server", {"standby.off"}),
     "no copies": Break("server1", "systemctl stop lab-leases.path", {"standby.copy"}),
+    "no leases": Break("server2", f"mv {COPIED} {COPIED}.kept", {"standby.leases"}, f"mv {COPIED}.kept {COPIED}"),
     "pool": Break("server2", "sed -i s/192.168.1.200/192.168.1.199/ /etc/dhcp/dhcpd.conf", {"failover.lint"}),
 }
 
@@ -210,7 +212,7 @@ def kea(home: Home) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def manual(home: Home) -> Iterator[Lab]:
-    with Lab("manual", home=home).add_server().add_server().add_clients(2).failover(mode="manual").up() as lab:
+    with Lab("manual", home=home).add_server().add_server().add_client().failover(mode="manual").up() as lab:
         yield lab
 
 
@@ -229,16 +231,47 @@ def test_what_is_broken_of_a_cold_standby_is_seen_and_up_mends_it(manual: Lab, b
     broken_and_mended(manual, broken)
 
 
-@pytest.mark.parametrize("engine", ["kea", "manual"])
-def test_two_clients_with_one_address_are_seen(engine: str, request: pytest.FixtureRequest) -> None:
+@pytest.fixture
+def two_clients(home: Home, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The lab of Kea has them."""
+    if request.param == "kea":
+        yield request.getfixturevalue("kea")
+    else:
+        with Lab("two", home=home).add_server().add_server().add_clients(2).up() as lab:
+            yield lab
+
+
+@pytest.mark.parametrize("two_clients", ["isc", "kea"], indirect=True)
+def test_two_clients_with_one_address_are_seen(two_clients: Lab) -> None:
     """Each has a lease that is right for itself."""
-    lab: Lab = request.getfixturevalue(engine)
+    lab = two_clients
     address = lab.run("client1", "ip -4 -o address show dev enp0s3 | awk '{print $4}'").stdout.strip()
     assert lab.run("client2", f"ip address add {address} dev enp0s3").ok
     (seen,) = lab.verify().failures
     assert (seen.check, seen.observed) == ("addresses", f"{address.partition('/')[0]}: client1, client2")
     assert lab.run("client2", f"ip address del {address} dev enp0s3").ok
     lab.verify().raise_for_failures()
+
+
+@pytest.mark.parametrize("refused", ["port", "text"])
+def test_leases_that_no_longer_reach_the_standby_are_seen(manual: Lab, refused: str) -> None:
+    """Either nothing comes to the second server, or what comes its dhcpd can't read."""
+    own = "/usr/local/sbin/dhcpd"
+    closed, opened = {
+        "port": (CLOSED.format(port=6470).format("I"), CLOSED.format(port=6470).format("D")),
+        "text": (
+            f"printf '#!/bin/sh\\n[ $2 != -T ] && exec /usr/sbin/dhcpd \"$@\"\\n' >{own}; chmod +x {own}",
+            f"rm {own}",
+        ),
+    }[refused]
+    assert manual.run("server2", closed).ok
+    manual.run("client1", AGAIN)
+    (seen,) = manual.verify().failures
+    assert seen.check == "standby.leases"
+    assert "server2 lacks 192.168.1." in seen.observed
+    assert manual.run("server2", opened).ok
+    manual.run("client1", AGAIN)
+    manual.verify().raise_for_failures()
 
 
 def test_every_check_is_broken_by_some_test(lab: Lab, kea: Lab, manual: Lab) -> None:

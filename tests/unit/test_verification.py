@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import pytest
 
 from labbuilder.cli.output import verification_text
 from labbuilder.errors import VerificationError
-from labbuilder.verify import Outcome, Verdict, Verification
+from labbuilder.run import Result
+from labbuilder.transport import Shell
+from labbuilder.verify import Check, Outcome, Verdict, Verification, run_checks
+from labbuilder.verify.judges import says
 
 
 def outcome(machine: str, check: str, verdict: Verdict, observed: str = "") -> Outcome:
@@ -31,3 +37,29 @@ def test_an_unreachable_machine_is_told_once_and_still_fails() -> None:
 
 def test_no_outcome_at_all_is_no_success() -> None:
     assert not Verification("aula", (), 0.0).passed
+
+
+class Late:
+    """A machine that says yes to "late" from the second round on, and always no to "never"."""
+
+    rounds = 0
+
+    def run_many(self, commands: Sequence[str], *, timeout_s: float) -> tuple[Result, ...]:
+        del timeout_s
+        self.rounds += 1
+        return tuple(Result((c,), 0, "yes" if c == "late" and self.rounds > 1 else "no") for c in commands)
+
+
+@pytest.mark.parametrize(
+    ("settling", "rounds", "passed"),
+    [({"late": 9.0}, 2, True), ({}, 1, False), ({"late": 9.0, "never": 0.0}, 1, False)],
+)
+def test_only_what_follows_a_change_a_moment_later_is_asked_again(
+    *, settling: dict[str, float], rounds: int, passed: bool
+) -> None:
+    checks = [
+        Check(name, "m", name, name, says("yes"), settle_s=limit) for name, limit in (settling or {"late": 0.0}).items()
+    ]
+    machine = Late()
+    assert run_checks(checks, lambda _: cast(Shell, machine), lab="aula").passed is passed
+    assert machine.rounds == rounds
