@@ -375,7 +375,8 @@ def take_down(home: Home, name: str) -> bool:
 
 def _remembered(home: Home, lab: LabDir, kind: str, mark: str) -> Provider:
     """The provider of a lab of which there may be no more than its first record."""
-    settings = load_spec(lab.spec).incus if lab.spec.exists() else Incus()
+    known = kind == "incus" and lab.spec.exists()  # a spec that is refused by now is no obstacle for the others
+    settings = load_spec(lab.spec).incus if known else Incus()
     return open_provider(kind, home, lab, mark, settings)
 
 

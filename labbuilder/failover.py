@@ -216,7 +216,8 @@ def giveback(session: Session) -> PeerStatus:
             session.shell(primary).run("true")  # the primary must be there before the second falls silent
             if session.shell(second).run(f"test -e {TAKEN_OVER}").ok:
                 _take_leases_back(session)
-            session.sure(primary, f"rm -f {FENCED}; {ENABLE_NOW} {ISC_UNIT}; systemctl start lab-leases.path")
+            session.sure(primary, f"rm -f {FENCED}; systemctl start lab-leases.path; {ENABLE_NOW} {ISC_UNIT}")
+            session.sure(primary, "systemctl --no-block start lab-leases.service")  # what changed while nobody copied
     return peer(session, 0)
 
 
