@@ -70,7 +70,8 @@ newcomer() { # NUMBER
     rm "$d/busy/$1"
 }
 
-tcpdump -q -i "$nic" -U -w "$d/capture.pcap" 'udp and (port 67 or port 68)' 2> "$d/tcpdump.log" &
+# Without --immediate-mode the kernel keeps the last second back; with it a slot of the buffer is as long as -s says.
+tcpdump -q -i "$nic" --immediate-mode -s 2048 -B 8192 -U -w "$d/capture.pcap" 'udp and (port 67 or port 68)' 2> "$d/tcpdump.log" &
 until [ -s "$d/capture.pcap" ]; do sleep 0.02; done
 machines n "$d/newcomers" &
 making=$!

@@ -73,3 +73,9 @@ def test_the_share_of_each_server_is_counted(drilled: Lab) -> None:
         found = shares(session, clients=60)
     assert sum(found.answers.values()) == 60
     assert min(found.answers.values()) > 10  # of 30; a thousandth of all seeds has fewer
+
+
+def test_the_last_second_before_the_capture_ends_is_captured_too(drilled: Lab) -> None:
+    with drilled.locked_session() as session:
+        found = [shares(session, clients=3) for _ in range(4)]
+    assert [sum(each.answers.values()) for each in found] == [3] * 4
