@@ -73,8 +73,8 @@ class Outage:
     """How long clients of one kind got no answer.
 
     Attributes:
-        asked: Wishes from the fault until the repair.
-        answered: Those of them that got an ACK.
+        asked: Wishes from the fault until the repair, but for those whose answer was not late then.
+        answered: Those of them that got an ACK before the repair.
         seconds: From the last ACK before the fault to the first one after it; None: none until the repair.
         longest_wait_s: Of the clients that asked between fault and repair and were served, the one that waited longest.
         resolution_s: The longest gap between two ACKs before the fault: a shorter outage can't be told from none.

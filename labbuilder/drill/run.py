@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -152,6 +151,7 @@ class _Run:
     zero_s: float = 0.0
     broken_at_s: float = 0.0
     repaired_at_s: float = 0.0
+    ended_at_s: float = 0.0
     events: list[Event] = field(default_factory=list)
     _clients: Traffic | None = None
     _states: dict[str, str] = field(default_factory=dict)
@@ -159,7 +159,7 @@ class _Run:
     @property
     def until_s(self) -> float:
         """Where the repair is part of what is measured, clients are counted to the end."""
-        return math.inf if self.fault.mended_early else self.repaired_at_s
+        return self.ended_at_s if self.fault.mended_early else self.repaired_at_s
 
     @property
     def _manual(self) -> bool:
@@ -198,7 +198,7 @@ class _Run:
             step.detail = self.fault.title
             self._note("fault", self.fault.title)
             self.fault.break_it(self.session)
-            self.broken_at_s = clients.now_s - self.zero_s + _CLOCKS_S
+            self.broken_at_s = self._now_s + _CLOCKS_S
             if self.fault.dark:
                 self._seen(self.session.plan.servers[0].name, "unwatched")
             if self.fault.after_takeover and self._manual:
@@ -208,7 +208,7 @@ class _Run:
         with progress.step("measure"):
             self._measure()
         self._note("repair", "the fault is mended")
-        self.repaired_at_s = clients.now_s - self.zero_s
+        self.repaired_at_s = self._now_s
         if self.crowd:
             clients.disperse()
 
@@ -244,6 +244,7 @@ class _Run:
             self._look(both=True)
             self._note("normal", "both servers are as they should be")
             self._look_for(_AFTER_S, both=True)
+        self.ended_at_s = self._now_s
 
     def _not_well(self) -> MachineError:
         return MachineError(
@@ -272,9 +273,13 @@ class _Run:
             self._states[machine] = state
             self._note("state", state, machine)
 
+    @property
+    def _now_s(self) -> float:
+        assert self._clients is not None  # noqa: S101  it is asked for while there are clients
+        return self._clients.now_s - self.zero_s
+
     def _note(self, what: str, text: str, machine: str | None = None) -> None:
-        assert self._clients is not None  # noqa: S101  events are noted while there are clients
-        at_s = self._clients.now_s - self.zero_s if self.zero_s else -BASELINE_S
+        at_s = self._now_s if self.zero_s else -BASELINE_S
         self.events.append(Event(round(at_s, 3), what, text, machine))
 
 

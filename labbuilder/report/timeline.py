@@ -84,13 +84,18 @@ class ServerLane:
 
 @dataclass(frozen=True)
 class Wait:
-    """One client's wait, from its first message to the ACK; without ``server`` none came."""
+    """One client's wait, from its first message to the ACK; without ``server`` none came.
+
+    Attributes:
+        open: The capture ended before.
+    """
 
     exchange: Exchange
     x: float
     end: float
     y: float
     server: int | None
+    open: bool
 
 
 @dataclass(frozen=True)
@@ -214,21 +219,29 @@ def _wait_lane(
     rows: list[float] = []
     placed = []
     for exchange in found:
-        start, stop = x(exchange.asked_at_s), x(_end_of(exchange, result.exchanges, end))
+        stop_s = _end_of(exchange, result.exchanges, end)
+        start, stop = x(exchange.asked_at_s), x(stop_s)
         row = next((n for n, taken in enumerate(rows) if taken < start), len(rows))
         rows[row : row + 1] = [stop + 7]
-        placed.append((exchange, start, stop, row))
+        placed.append((exchange, start, stop, row, stop_s == end))
     pitch = min(8.0, _WAITS / max(len(rows), 1))
     height = max(pitch * len(rows), 24.0)
     waits = tuple(
-        Wait(e, start, stop, round(y + pitch * (row + 0.5), 2), names.index(e.server) if e.server in names else None)
-        for e, start, stop, row in placed
+        Wait(
+            exchange=e,
+            x=start,
+            end=stop,
+            y=round(y + pitch * (row + 0.5), 2),
+            server=names.index(e.server) if e.server in names else None,
+            open=is_open,
+        )
+        for e, start, stop, row, is_open in placed
     )
     return WaitLane(kinds, y, height, round(min(3.2, max(1.6, pitch * 0.45)), 2), waits)
 
 
 def _end_of(exchange: Exchange, every: Sequence[Exchange], end: float) -> float:
-    """Of an unanswered wish, the moment when its client asked in another way."""
+    """Of an unanswered wish, the moment when its client asked in another way, else the picture's end."""
     if exchange.answered_at_s is not None:
         return exchange.answered_at_s
     later = (e.asked_at_s for e in every if e.client == exchange.client and e.asked_at_s > exchange.asked_at_s)

@@ -97,11 +97,12 @@ class Words:
             told.append(self("summary_wait", wait=wait, **counts))
         return " ".join(told)
 
-    def exchange(self, exchange: Exchange) -> str:
-        """One client's wish and its answer."""
+    def exchange(self, exchange: Exchange, *, is_open: bool) -> str:
+        """One client's wish and its answer; open: it still waited when the capture ended."""
         kind, asked = self(f"kind_{exchange.kind}"), self.moment(exchange.asked_at_s)
         if exchange.answered_at_s is None:
-            return self("exchange_unanswered", kind=kind, client=exchange.client, asked=asked)
+            key = "exchange_open" if is_open else "exchange_unanswered"
+            return self(key, kind=kind, client=exchange.client, asked=asked)
         waited = self.seconds(exchange.answered_at_s - exchange.asked_at_s)
         return self("exchange", kind=kind, client=exchange.client, asked=asked, server=exchange.server, waited=waited)
 

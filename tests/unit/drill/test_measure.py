@@ -84,6 +84,16 @@ def test_an_answer_after_the_repair_ends_no_outage() -> None:
     assert felt([*dora(-1.0), say(1.0, "DISCOVER"), *dora(5.0, B)], until_s=4.0).seconds is None
 
 
+def test_who_waited_at_the_repair_no_longer_than_before_the_fault_is_not_counted() -> None:
+    seen = felt([*dora(-1.0), *dora(2.0), *dora(3.98, B)], until_s=4.0)
+    assert (seen.asked, seen.answered) == (1, 1)
+
+
+def test_who_waited_at_the_repair_longer_than_before_the_fault_was_not_served() -> None:
+    seen = felt([*dora(-1.0), *dora(2.0), *dora(3.9, B)[:1], *dora(4.1, B)[1:]], until_s=4.0)
+    assert (seen.asked, seen.answered) == (2, 1)
+
+
 def test_the_longest_wait_is_that_of_a_client_that_asked_during_the_fault_and_was_served() -> None:
     messages = [*dora(-0.2), say(1.0, "DISCOVER", B), *dora(2.0), *dora(5.0, B)[1:]]
     assert felt(messages).longest_wait_s == pytest.approx(4.03)

@@ -134,6 +134,17 @@ def test_the_timeline_has_every_ack_and_every_wish(name: str) -> None:
         assert (wait.server is None) == (wait.exchange.answered_at_s is None)
 
 
+def test_who_still_waits_when_the_capture_ends_has_no_cross() -> None:
+    result = recorded()
+    last = max(message.at_s for message in result.messages)
+    new = next(e for e in result.exchanges if e.kind is Kind.NEW)
+    late = replace(new, client="06:ff", asked_at_s=last, answered_at_s=None, server=None)
+    page, before = (report.html([r]) for r in (replace(result, exchanges=(*result.exchanges, late)), result))
+    assert page.count('class="cross"') == before.count('class="cross"')
+    assert "06:ff: asked at" in page
+    assert "still waiting when the capture ended" in page
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_wait_and_no_label_covers_another(name: str) -> None:
     picture = timeline(recorded(name), Words("es").flag)
