@@ -44,6 +44,7 @@ ReportOption = Annotated[
     )
 )
 def drill(
+    context: typer.Context,
     names: NamesArgument = None,
     every: Annotated[bool, typer.Option("--all", help="All drills.")] = False,
     matrix: Annotated[bool, typer.Option("--matrix", help="In each mode on each engine.")] = False,
@@ -59,10 +60,13 @@ def drill(
 ) -> None:
     """Break the lab on purpose, measure what its clients felt, repair it, prove it. Without a name: list the drills."""
     if not (names or every or matrix):
+        _refuse_options_of_no_drill(context)
         _list_drills(as_json=as_json)
         return
     if every and names:
         raise SpecError(brief="--all and names of drills don't go together", resolution="leave one of them out")
+    if limit is not None and not limit > 0:  # nan too
+        raise SpecError(brief=f"--limit must be more than 0 seconds, not {limit:g}", resolution="use --limit 4, say")
     from labbuilder.drill.faults import known  # noqa: PLC0415
 
     _refuse_unknown(report or [], language)
@@ -81,6 +85,25 @@ def drill(
                 tell()  # what was measured before is not lost
             raise
     raise typer.Exit(tell())
+
+
+def _refuse_options_of_no_drill(context: typer.Context) -> None:
+    """Who gives some wants a drill, not the list."""
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in (None, "as_json") and _typed(context, option.name)
+    ]
+    if given:
+        raise SpecError(
+            brief=f"{', '.join(given)}: of which drill?",
+            resolution="name it, or say --all or --matrix; labbuilder drill alone lists them",
+        )
+
+
+def _typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _list_drills(*, as_json: bool) -> None:

@@ -176,6 +176,11 @@ def imported_with(module: str, *heavy: str) -> list[str]:
         (("drill", "--matrix", "--mode", "manual"), "--matrix takes every mode and engine"),
         (("drill", "crash-primary", "--report", "report.pdf"), "no report is written as '.pdf'"),
         (("drill", "crash-primary", "--language", "fr"), "no report is written in 'fr'"),
+        (("drill", "crash-primary", "--limit", "-1"), "--limit must be more than 0 seconds"),
+        (("drill", "--all", "--limit", "0"), "--limit must be more than 0 seconds"),
+        (("drill", "--all", "--limit", "nan"), "--limit must be more than 0 seconds"),
+        (("drill", "--mode", "hot-standby"), "--mode: of which drill?"),
+        (("drill", "--seed", "1", "--limit", "0"), "--seed, --limit: of which drill?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
