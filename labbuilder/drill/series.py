@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import get_args
 
 from labbuilder import engine, progress
@@ -45,9 +46,9 @@ def in_lab(home: Home, lab: str, names: Sequence[str], *, seed: int) -> Iterator
         LabError: As `drill`: the first that can't be carried out ends it, since the lab may be broken.
     """
     with locked(home.lab(lab)), Session.open(home, lab) as session:
-        for name in names:
-            if len(names) > 1 and not fits(session.spec, name):
-                continue
+        here = _fitting(session.spec, names)
+        for number, name in enumerate(here, 1):
+            _say_which(name, number, len(here))
             yield drill(session, name, seed=seed)
 
 
@@ -59,22 +60,42 @@ def beside(home: Home, spec: LabSpec, ways: Sequence[Way], names: Sequence[str],
     Raises:
         SpecError: On a real LAN another lab has the addresses, as ``spec``'s own may.
     """
-    for mode, engine_name in ways:
-        name_of_own = f"{spec.name[:6].rstrip('-')}-{engine_name}-{mode}-{secrets.token_hex(2)}"  # nobody else's
-        own = with_failover(spec, {"mode": mode, "engine": engine_name}, name=name_of_own)
+    labs = [_own_lab(spec, mode, engine_name) for mode, engine_name in ways]
+    total, numbers = sum(len(_fitting(own, names)) for own in labs), count(1)
+    for own in labs:
         engine.refuse_taken_addresses(own, home)
         try:
-            for name in names:
-                if len(names) == 1 or fits(own, name):
-                    yield _in_own_lab(home, own, name, seed=seed)
+            for name in _fitting(own, names):
+                _say_which(_in_full(own, name), next(numbers), total)
+                yield _in_own_lab(home, own, name, seed=seed)
         finally:
             engine.take_down(home, own.name)
+
+
+def _own_lab(spec: LabSpec, mode: Mode, engine_name: Engine) -> LabSpec:
+    name = f"{spec.name[:6].rstrip('-')}-{engine_name}-{mode}-{secrets.token_hex(2)}"  # nobody else's
+    return with_failover(spec, {"mode": mode, "engine": engine_name}, name=name)
+
+
+def _fitting(spec: LabSpec, names: Sequence[str]) -> list[str]:
+    return [name for name in names if len(names) == 1 or fits(spec, name)]
+
+
+def _in_full(spec: LabSpec, name: str) -> str:
+    return f"{spec.dhcp.failover.engine} {spec.dhcp.failover.mode} {name}"
+
+
+def _say_which(name: str, number: int, total: int) -> None:
+    """A row of its own: those that follow have the same names in every drill."""
+    if total > 1:
+        with progress.step(f"drill {number} of {total}") as step:
+            step.detail = name
 
 
 def _in_own_lab(home: Home, spec: LabSpec, name: str, *, seed: int) -> Outcome:
     failover = spec.dhcp.failover
     try:
-        with progress.step(f"{failover.engine} {failover.mode} {name}") as step:
+        with progress.step(_in_full(spec, name)) as step:
             with engine.brought_up(spec, home) as (session, _):
                 result = drill(session, name, seed=seed)
             step.detail = "none of the new clients was served" if result.outage is None else f"{result.outage:.2f} s"

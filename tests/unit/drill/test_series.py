@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
-from labbuilder.drill import FAULTS
+from labbuilder import progress
+from labbuilder.drill import FAULTS, series
 from labbuilder.drill.faults import fits, known
 from labbuilder.drill.run import window_s
 from labbuilder.drill.series import MATRIX, with_failover
-from labbuilder.errors import SpecError
+from labbuilder.errors import LabError, SpecError
+from labbuilder.session import Session
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.load import spec_from_values
+from labbuilder.spec.models import LabSpec
+from labbuilder.store import Home
 
 
 def test_the_matrix_is_every_mode_on_each_engine() -> None:
@@ -47,6 +55,34 @@ def test_no_name_means_all_drills_and_a_wrong_one_is_refused_before_anything_run
     assert known([]) == tuple(FAULTS)
     with pytest.raises(SpecError, match="there is no drill 'nosuch'"):
         known(["crash-primary", "nosuch"])
+
+
+def not_measured(home: Home, spec: LabSpec, name: str, *, seed: int) -> series.NotMeasured:
+    del home, seed
+    return series.NotMeasured(name, spec.dhcp.failover.mode, spec.dhcp.failover.engine, LabError(brief="no machine"))
+
+
+def test_a_series_says_which_drill_runs_and_how_many_there_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    spec = spec_from_values(name="aula")
+    monkeypatch.setattr(series, "locked", lambda _: nullcontext())
+    monkeypatch.setattr(series, "drill", lambda session, name, *, seed: (session, name, seed))
+    monkeypatch.setattr(Session, "open", lambda *_: nullcontext(SimpleNamespace(spec=spec)))
+    rows: list[tuple[str, str]] = []
+    with progress.listening(lambda event: rows.append((event.step, event.detail)) if event.kind == "done" else None):
+        list(series.in_lab(Home(tmp_path), "aula", known([]), seed=1))
+        assert rows[2] == ("drill 3 of 11", "power-cut")
+        rows.clear()
+        list(series.in_lab(Home(tmp_path), "aula", ["power-cut"], seed=1))
+        assert rows == []
+
+
+def test_a_matrix_says_which_drill_runs_and_how_many_there_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(series, "_in_own_lab", not_measured)
+    rows: list[tuple[str, str]] = []
+    with progress.listening(lambda event: rows.append((event.step, event.detail)) if event.kind == "done" else None):
+        list(series.beside(Home(tmp_path), spec_from_values(name="aula"), MATRIX, known([]), seed=1))
+    assert len(rows) == 87  # a cold standby has no connection to block
+    assert rows[86] == ("drill 87 of 87", "kea manual pool-exhausted")
 
 
 @pytest.mark.parametrize(
