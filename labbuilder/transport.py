@@ -95,18 +95,19 @@ def banner_ready(endpoint: Endpoint, *, within_s: float = 5.0) -> bool:
         return False
 
 
-def openssh_argv(endpoint: Endpoint, known_hosts: Path, command: Sequence[str]) -> list[str]:
+def openssh_argv(endpoint: Endpoint, command: Sequence[str]) -> list[str]:
     """The words with which OpenSSH reaches the machine, for who wants a terminal.
 
     Args:
         endpoint: Where the machine is.
-        known_hosts: A file that is written: the machine's key alone.
         command: What to run there; nothing opens a shell.
     """
-    known_hosts.write_text(f"{endpoint.machine} {endpoint.host_key}\n", encoding="ascii")
+    key = (
+        f"KnownHostsCommand=/bin/echo {endpoint.machine} {endpoint.host_key}"  # no file: others write theirs meanwhile
+    )
     # fmt: off
     words = [
-        "ssh", "-F", "none", "-i", str(endpoint.identity), "-o", f'UserKnownHostsFile="{known_hosts}"',
+        "ssh", "-F", "none", "-i", str(endpoint.identity), "-o", key, "-o", "UserKnownHostsFile=none",
         "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", f"HostKeyAlias={endpoint.machine}",
     ]
     # fmt: on

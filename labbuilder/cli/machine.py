@@ -24,7 +24,7 @@ def ssh(
     found = existing(lab).session()
     found.shell(node).close()  # says in our words what is wrong, if anything is
     end = found.provider.endpoint(node)
-    os.execvp("ssh", openssh_argv(end, end.identity.with_name("known_hosts"), command or []))
+    os.execvp("ssh", openssh_argv(end, command or []))
 
 
 @app.command(
