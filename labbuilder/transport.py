@@ -10,7 +10,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +20,15 @@ from labbuilder.run import Result
 if TYPE_CHECKING:
     import fabric
 
+# Nothing is ever sent: the input ends when the connection does, and then all of the script's session is ended.
+# In base64, so that a `pkill -f` in the script does not find this shell by its own words.
+_ATTACHED = """exec 3<&0
+setsid -- "$SHELL" -c "$(echo {} | base64 -d)" </dev/null 3<&- & script=$!
+exec 2>/dev/null  # bash tells of what was killed
+{{ read -r _ <&3; kill -- -$script; sleep 2; kill -KILL -- -$script; }} >/dev/null & watcher=$!
+wait $script; code=$?
+kill $watcher
+exit $code"""
 SLOW_GUEST_S = 60.0  # a virtual machine that has just booted took up to 15 s to start one sshd
 
 
@@ -140,22 +149,32 @@ class Shell:
         self.endpoint = endpoint
         self._connection = _connect(endpoint)
 
-    def run(self, script: str, *, timeout_s: float = 60.0, on_line: Callable[[str], None] | None = None) -> Result:
+    def run(
+        self,
+        script: str,
+        *,
+        timeout_s: float | None = 60.0,
+        on_line: Callable[[str], None] | None = None,
+        on_error_line: Callable[[str], None] | None = None,
+    ) -> Result:
         """Run a shell script as root in the machine.
 
         Args:
             script: What the machine's own shell is to run.
-            timeout_s: Limit in seconds.
+            timeout_s: Limit in seconds; None: as long as it takes.
             on_line: Called with each whole line of standard output as it comes.
+            on_error_line: The same, of standard error.
 
         Raises:
             TransportError: The connection broke, or the limit passed.
         """
-        lines = None if on_line is None else _Lines(on_line)
+        streams = {
+            name: _Lines(called)
+            for name, called in (("out_stream", on_line), ("err_stream", on_error_line))
+            if called is not None
+        }
         try:
-            done = self._connection.run(
-                script, hide=True, warn=True, in_stream=False, timeout=timeout_s, out_stream=lines
-            )
+            done = self._connection.run(script, hide=True, warn=True, in_stream=False, timeout=timeout_s, **streams)
         except Exception as error:
             raise self._unfinished(error, timeout_s) from error
         if done.exited < 0:
@@ -165,12 +184,17 @@ class Shell:
             )
         return Result(("ssh", self.endpoint.machine, script), done.exited, done.stdout, done.stderr)
 
-    def _unfinished(self, error: Exception, timeout_s: float) -> TransportError:
+    def run_attached(self, script: str, **ways: Any) -> Result:
+        """As `run`, but what runs ends with the limit or the connection, and its standard input is empty."""
+        done = self.run(_ATTACHED.format(base64.b64encode(script.encode()).decode()), **ways)
+        return replace(done, argv=("ssh", self.endpoint.machine, script))
+
+    def _unfinished(self, error: Exception, timeout_s: float | None) -> TransportError:
         brief, said = f"{self.endpoint.machine} did not carry out a command", getattr(error, "result", None)
         if said is None:
             details = f"{type(error).__name__}: {error}"
         else:  # the limit passed; what Fabric says of that has the whole script in it
-            brief += f" within {timeout_s:g} s"
+            brief += f" within {timeout_s or 0:g} s"
             details = "\n".join([*said.stdout.splitlines()[-3:], *said.stderr.splitlines()[-10:]])
         return TransportError(brief, details, "labbuilder status shows whether it runs")
 

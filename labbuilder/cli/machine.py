@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -13,18 +16,35 @@ from labbuilder.cli import output
 from labbuilder.cli.shared import JsonOption, LabOption, NodeArgument, app, example, existing, settings
 from labbuilder.errors import SpecError
 
+if TYPE_CHECKING:
+    from labbuilder.run import Result
 
-@app.command(epilog=example("labbuilder ssh server1", "labbuilder ssh client1 -- ip route"))
+
+@app.command(
+    epilog=example(
+        "labbuilder ssh server1",
+        "labbuilder ssh client1 -- ip route",
+        "labbuilder ssh client1 -- 'ip route | wc -l'",
+        "labbuilder ssh client1 -- 'cat >/tmp/notes' <notes",
+    )
+)
 def ssh(
     node: NodeArgument, command: Annotated[list[str] | None, typer.Argument()] = None, lab: LabOption = None
 ) -> None:
-    """Open a shell in a machine, or run one command there."""
+    """Open a shell in a machine, or run one command there, with your input.
+
+    Several words are a program and its arguments; one word alone is a line of shell.
+    """
     from labbuilder.transport import openssh_argv  # noqa: PLC0415
 
     found = existing(lab).session()
     found.shell(node).close()  # says in our words what is wrong, if anything is
-    end = found.provider.endpoint(node)
-    os.execvp("ssh", openssh_argv(end, command or []))
+    os.execvp("ssh", openssh_argv(found.provider.endpoint(node), [_line(command)] if command else []))
+
+
+def _line(words: list[str]) -> str:
+    """A line of shell as it was typed, or a program and its arguments."""
+    return words[0] if len(words) == 1 else shlex.join(words)
 
 
 @app.command(
@@ -32,32 +52,60 @@ def ssh(
     epilog=example(
         "labbuilder exec server1 -- systemctl status isc-dhcp-server",
         "labbuilder exec server1,server2 -- date",
-        "labbuilder exec all -- ip -br addr",
+        "labbuilder exec all -- 'ip -br addr | grep UP'",
+        "labbuilder exec client1 --timeout 10 -- ping 192.168.1.1",
     ),
 )
 def exec_(
     nodes: Annotated[str, typer.Argument(help="A machine, several with commas, or all.")],
     command: list[str],
+    timeout: Annotated[float | None, typer.Option(min=0, help="End it after so many seconds; default: never.")] = None,
     lab: LabOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one command in machines, at once in all; the first exit status that is not 0 is passed on."""
-    import shlex  # noqa: PLC0415
+    """Run one command in machines, at once in all; the first exit status that is not 0 is passed on.
 
+    Several words are a program and its arguments; one word alone is a line of shell. Its input is empty: `labbuilder
+    ssh` passes yours on. What it prints is shown as it comes. At the limit and at Ctrl-C it ends in the machines too.
+    """
     from labbuilder.parallel import for_each  # noqa: PLC0415
 
     settings["json"] = as_json
     found = existing(lab)
+    session = found.session()
     names = [m.name for m in found.plan().machines] if nodes == "all" else nodes.split(",")
-    results = dict(zip(names, for_each(names, lambda name: found.run(name, shlex.join(command))), strict=True))
+
+    def ask(name: str) -> Result:
+        head = f"{name}: " if len(names) > 1 else ""
+        shown = {} if as_json else {"on_line": _shown(sys.stdout, head), "on_error_line": _shown(sys.stderr, head)}
+        result = session.shell(name).run_attached(_line(command), timeout_s=timeout, **shown)
+        for show, text in zip(shown.values(), (result.stdout, result.stderr), strict=False):
+            if rest := text.rpartition("\n")[2]:
+                show(rest, end="\n" if head else "")
+        return result
+
+    try:
+        results = dict(zip(names, for_each(names, ask), strict=True))
+    except KeyboardInterrupt:
+        os._exit(130)  # the connections end with us, and with them what runs in the machines
     if as_json:
         output.print_json({name: asdict(result) for name, result in results.items()})
-    else:
-        for name, result in results.items():
-            head = f"{name}: " if len(names) > 1 else ""
-            sys.stdout.write(output.indented(result.stdout, head))
-            sys.stderr.write(output.indented(result.stderr, head))
     raise typer.Exit(next((result.code for result in results.values() if result.code), 0))
+
+
+_showing = threading.Lock()
+
+
+def _shown(stream: TextIO, head: str) -> Callable[..., None]:
+    def show(line: str, end: str = "\n") -> None:
+        try:
+            with _showing:
+                stream.write(f"{head}{line}{end}")
+                stream.flush()
+        except BrokenPipeError:
+            os._exit(0)  # who read has left; what runs in the machines ends with us
+
+    return show
 
 
 @app.command(epilog=example("labbuilder logs server1", "labbuilder logs server1 isc-dhcp-server -f"))
@@ -69,11 +117,9 @@ def logs(
     lab: LabOption = None,
 ) -> None:
     """Show a machine's journal."""
-    import shlex  # noqa: PLC0415
-
     command = f"journalctl --no-pager -q -n {lines}" + (f" -u {shlex.quote(service)}" if service else "")
     if follow:
-        ssh(node, [command, "-f"], lab)
+        ssh(node, [f"{command} -f"], lab)
     print(existing(lab).run(node, command).stdout, end="")
 
 

@@ -3,42 +3,65 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import json
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 
 import pytest
 
 from labbuilder.lab import Lab
 from labbuilder.transport import openssh_argv
+from labbuilder.wait import wait_until
 
 pytestmark = pytest.mark.needs_root
 
 
-def begin(*words: str) -> subprocess.Popen[str]:
-    """Type a command; nobody waits for its end yet."""
-    argv = [sys.executable, "-m", "labbuilder", *words, "--lab", "guide"]
-    if "--" in words:
-        at = words.index("--")
-        argv[3:] = [*words[:at], "--lab", "guide", *words[at:]]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(argv, text=True, **pipes)
+@contextmanager
+def begun(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that was typed; nobody waits for its end."""
+    at = words.index("--") if "--" in words else len(words)
+    argv = [sys.executable, "-m", "labbuilder", *words[:at], "--lab", "guide", *words[at:]]
+    pipe, heard = subprocess.PIPE, functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(argv, text=True, stdin=pipe, stdout=pipe, stderr=pipe, preexec_fn=heard) as process:  # noqa: PLW1509  no threads
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def typed(*words: str, stdin: str = "", within_s: float = 60.0) -> tuple[int, str, str]:
+def typed(*words: str, stdin: str = "") -> tuple[int, str, str]:
     """Its exit status, what it printed, what it complained of."""
-    begun = begin(*words)
-    try:
-        said, complained = begun.communicate(stdin, timeout=within_s)
-    finally:
-        begun.kill()
+    with begun(*words) as process:
+        said, complained = process.communicate(stdin, timeout=60)
     assert "Traceback" not in complained
-    return begun.returncode, said, complained
+    return process.returncode, said, complained
+
+
+def said_by(process: subprocess.Popen[str]) -> Iterator[str]:
+    """The lines of its output, as they come."""
+    assert process.stdout
+    return iter(process.stdout.readline, "")
+
+
+def runs(lab: Lab, machine: str, command: str) -> bool:
+    return lab.run(machine, f"pgrep -fx '{command}'").ok
+
+
+def ends(lab: Lab, machine: str, command: str) -> None:
+    wait_until(f"{command} has ended in {machine}", lambda: not runs(lab, machine, command), within_s=15.0, every_s=0.2)
 
 
 def test_shells_are_opened_in_several_machines_at_one_moment(lab: Lab) -> None:
-    begun = [begin("ssh", machine, "--", "hostname") for machine in ("server1", "server2") * 4]
-    said = [(each.communicate(timeout=60), each.returncode) for each in begun]
-    assert said == [((f"{machine}\n", ""), 0) for machine in ("server1", "server2") * 4]
+    machines = ("server1", "server2") * 4
+    with ExitStack() as stack:
+        shells = [stack.enter_context(begun("ssh", machine, "--", "hostname")) for machine in machines]
+        assert [shell.communicate(timeout=60) for shell in shells] == [(f"{machine}\n", "") for machine in machines]
+    assert [shell.returncode for shell in shells] == [0] * 8
 
 
 def test_ssh_refuses_another_host_key_than_the_machines_own(lab: Lab) -> None:
@@ -47,3 +70,95 @@ def test_ssh_refuses_another_host_key_than_the_machines_own(lab: Lab) -> None:
     done = subprocess.run(openssh_argv(other, ["true"]), capture_output=True, text=True, check=False)
     assert done.returncode == 255
     assert "Host key verification failed" in done.stderr
+
+
+def test_exec_gives_its_command_an_empty_input(lab: Lab) -> None:
+    assert typed("exec", "client1", "--", "cat", stdin="hi\n") == (0, "", "")
+    assert typed("ssh", "client1", "--", "cat", stdin="hi\n") == (0, "hi\n", "")
+
+
+def test_exec_shows_each_line_as_it_comes_and_at_ctrl_c_the_command_ends_in_the_machine(lab: Lab) -> None:
+    script = "for i in 1 2; do echo out$i; echo err$i >&2; done; sleep 71"
+    lines = [f"{machine}: out{n}\n" for machine in ("server1", "server2") for n in (1, 2)]
+    with begun("exec", "server1,server2", "--", script) as process:
+        assert sorted(islice(said_by(process), 4)) == lines
+        assert process.stderr
+        assert sorted(process.stderr.readline() for _ in lines) == [line.replace("out", "err") for line in lines]
+        assert runs(lab, "server1", "sleep 71")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+        assert process.stderr.read() == ""
+    for machine in ("server1", "server2"):
+        ends(lab, machine, "sleep 71")
+
+
+def test_exec_has_a_limit_when_asked_and_what_it_cuts_off_ends_in_the_machine(lab: Lab) -> None:
+    code, said, told = typed("exec", "server1", "--timeout", "1", "--", "echo A; trap '' TERM; sleep 72; sleep 72")
+    assert (code, said) == (4, "A\n")
+    assert "server1 did not carry out a command within 1 s" in told
+    ends(lab, "server1", "sleep 72")
+    assert typed("exec", "server1", "--timeout", "60", "--", "echo B") == (0, "B\n", "")
+
+
+def test_exec_ends_its_command_when_it_is_killed_and_when_nobody_reads_on(lab: Lab) -> None:
+    for killed in (True, False):
+        with begun("exec", "client1", "--", "while echo line; do sleep 0.731; done") as process:
+            assert next(said_by(process)) == "line\n"
+            assert process.stdout
+            process.kill() if killed else process.stdout.close()
+            process.wait(timeout=10)
+        ends(lab, "client1", "sleep 0.731")
+
+
+def test_exec_is_not_found_by_its_own_words(lab: Lab) -> None:
+    assert typed("exec", "client1", "--", "pkill", "-f", "nothing-has-this-name") == (1, "", "")
+
+
+def test_what_a_command_leaves_in_the_background_goes_on(lab: Lab) -> None:
+    assert typed("exec", "client1", "--", "sleep 73 >/dev/null 2>&1 &") == (0, "", "")
+    assert runs(lab, "client1", "sleep 73")
+    lab.run("client1", "pkill -fx 'sleep 73'")
+
+
+def test_an_end_without_a_newline_is_shown_and_the_first_bad_status_is_passed_on(lab: Lab) -> None:
+    assert typed("exec", "client1", "--", "printf a; printf b >&2; exit 3") == (3, "a", "b")
+    assert typed("exec", "client1", "--", "kill -9 $$") == (137, "", "")
+    code, said, _ = typed("exec", "all", "--", "printf '%s\\nend' $(hostname)")
+    assert code == 0
+    names = ("client1", "server1", "server2")
+    assert sorted(said.splitlines()) == sorted(f"{n}: {line}" for n in names for line in (n, "end"))
+
+
+def test_the_answers_are_one_json_document(lab: Lab) -> None:
+    code, said, told = typed("exec", "server1,server2", "--json", "--", "hostname; exit 5")
+    assert (code, told) == (5, "")
+    assert json.loads(said) == {
+        name: {"argv": ["ssh", name, "hostname; exit 5"], "code": 5, "stdout": f"{name}\n", "stderr": ""}
+        for name in ("server1", "server2")
+    }
+
+
+@pytest.mark.parametrize("command", ["ssh", "exec"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sh", "-c", "echo A B"], "A B\n"),
+        (["printf", "%s|", "a b", "c", "", "$HOME"], "a b|c||$HOME|"),
+        (["echo A B | tr AB ab"], "a b\n"),
+        (["printf", "%s|", "it's", "a\nb"], "it's|a\nb|"),
+    ],
+    ids=["sh -c", "argv", "a line", "quotes"],
+)
+def test_ssh_and_exec_take_several_words_as_they_are_and_one_word_as_a_line_of_shell(
+    lab: Lab, command: str, words: list[str], said: str
+) -> None:
+    assert typed(command, "client1", "--", *words) == (0, said, "")
+
+
+def test_logs_go_on_as_lines_come(lab: Lab) -> None:
+    lab.run("client1", "systemd-cat -t lesson echo first")
+    assert "first" in typed("logs", "client1", "-n", "5")[1]
+    with begun("logs", "client1", "-f") as process:
+        assert any("first" in line for line in said_by(process))
+        lab.run("client1", "systemd-cat -t lesson echo second")
+        assert any("second" in line for line in said_by(process))
