@@ -117,7 +117,8 @@ def openssh_argv(endpoint: Endpoint, command: Sequence[str]) -> list[str]:
     # fmt: off
     words = [
         "ssh", "-F", "none", "-i", str(endpoint.identity), "-o", key, "-o", "UserKnownHostsFile=none",
-        "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", f"HostKeyAlias={endpoint.machine}",
+        "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", "SetEnv=LANG=C.UTF-8",
+        "-o", f"HostKeyAlias={endpoint.machine}",
     ]
     # fmt: on
     if endpoint.relay is not None:

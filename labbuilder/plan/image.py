@@ -21,6 +21,8 @@ PACKAGES = (
     "kea-admin",
     "kea-dhcp4-server",
     "kmod",
+    "less",
+    "nano",
     "netbase",
     "netcat-openbsd",
     "openssh-server",
@@ -45,4 +47,5 @@ def image_recipe(spec: LabSpec) -> ImageRecipe:
     files = tuple(RenderedFile(path, (IMAGE_FILES / name).read_text(encoding="utf-8")) for name, path in _FILES.items())
     files += (dhcpd_unit(),)
     customize = (IMAGE_FILES / "customize.sh").read_text(encoding="utf-8")
-    return ImageRecipe(spec.suite, spec.mirror, PACKAGES, files, customize)
+    packages = (*PACKAGES, *(package for package in sorted(set(spec.packages)) if package not in PACKAGES))
+    return ImageRecipe(spec.suite, spec.mirror, packages, files, customize)

@@ -68,6 +68,7 @@ _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DomainName = Annotated[
     str, StringConstraints(max_length=200, pattern=rf"^({_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]$")
 ]
+PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]  # deb-control(5)
 Address = Annotated[IPv4Address, BeforeValidator(_written)]
 Interface = Annotated[IPv4Interface, BeforeValidator(_written)]
 Subnet = Annotated[IPv4Network, BeforeValidator(_written), AfterValidator(_for_a_lab)]
@@ -201,6 +202,8 @@ class LabSpec(Model):
     """The Debian release of the machines."""
     mirror: Annotated[str, StringConstraints(pattern=r"^(https?|file)://\S+$")] | None = None
     """Debian mirror for the image; default: the host's own."""
+    packages: tuple[PackageName, ...] = ()
+    """Debian packages that the image has besides those that the lab needs."""
     networks: Networks = Networks()
     """The two networks."""
     dhcp: Dhcp = Dhcp()

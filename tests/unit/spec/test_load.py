@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from labbuilder.errors import SpecError
 from labbuilder.lab import Lab
+from labbuilder.plan.image import image_recipe
 from labbuilder.providers.disks.seed import MANAGEMENT_NIC
 from labbuilder.spec import models
 from labbuilder.spec.load import dump_spec, json_schema, parse_spec
@@ -290,3 +291,11 @@ def test_a_disk_of_ones_own_is_found_from_any_folder(tmp_path: Path, monkeypatch
     spec = parse_spec("virtualbox: {image: my.vdi}\n", "lab.yaml")
     assert spec.virtualbox.image == tmp_path / "my.vdi"
     assert parse_spec(dump_spec(spec), "lab.yaml") == spec
+
+
+def test_the_image_has_the_packages_that_are_asked_for_once() -> None:
+    plain, more = (image_recipe(parse_spec(text, "x")) for text in ("name: a", "packages: [traceroute, less, telnet]"))
+    assert more.packages == (*plain.packages, "telnet", "traceroute")
+    assert more.digest != plain.digest
+    with pytest.raises(SpecError, match="1 problem"):
+        parse_spec("packages: ['a;b']", "x")
