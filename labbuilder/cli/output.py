@@ -142,7 +142,7 @@ def _live_steps() -> Iterator[progress.Listener]:
         Seconds(table_column=Column(min_width=8, no_wrap=True)),
         TextColumn("{task.fields[machine]:10}", markup=False, table_column=Column(min_width=10, no_wrap=True)),
         TextColumn("{task.description:10}", markup=False, table_column=Column(min_width=10, no_wrap=True)),
-        BarColumn(bar_width=20, complete_style="green", finished_style="green", table_column=Column(min_width=6)),
+        BarColumn(bar_width=12, complete_style="green", finished_style="green", table_column=Column(min_width=6)),
         TextColumn("{task.fields[detail]}", markup=False, table_column=rest),
     )
     rows: dict[tuple[str, str | None], TaskID] = {}
