@@ -50,6 +50,7 @@ def drill(
     matrix: Annotated[bool, typer.Option("--matrix", help="In each mode on each engine.")] = False,
     mode: Annotated[str | None, typer.Option(help="In a lab of its own in this mode.")] = None,
     engine: Annotated[str | None, typer.Option(help="In a lab of its own on this engine: isc or kea.")] = None,
+    provider: Annotated[str | None, typer.Option(help="In a lab of its own on this provider.")] = None,
     timers: Annotated[str | None, typer.Option(help="In a lab of its own with these: quick, or engine's own.")] = None,
     lab: LabOption = None,
     seed: Annotated[int, typer.Option(help="Of the clients' MACs.")] = 1,
@@ -70,7 +71,7 @@ def drill(
     from labbuilder.drill.faults import known  # noqa: PLC0415
 
     _refuse_unknown(report or [], language)
-    ways = {"mode": mode, "engine": engine, "timers": timers}
+    ways = {"mode": mode, "engine": engine, "timers": timers, "provider": provider}
     said = {key: value for key, value in ways.items() if value is not None}
 
     def tell() -> int:
@@ -147,13 +148,21 @@ def _runs(lab: str | None) -> bool:
 
 
 def _asked(own: LabSpec, said: Mapping[str, str]) -> LabSpec:
-    """The lab's spec with other words for failover; what only the lab's own mode or engine has is left out then."""
-    from labbuilder.drill.series import with_failover  # noqa: PLC0415
+    """The lab's spec with another provider, or other words for failover.
 
+    What only the lab's own mode or engine has is left out then.
+    """
+    from labbuilder.drill.series import with_failover  # noqa: PLC0415
+    from labbuilder.spec.load import spec_from_values  # noqa: PLC0415
+
+    words = dict(said)
+    provider = words.pop("provider", own.provider)
+    if provider != own.provider:
+        own = spec_from_values(**own.model_dump(exclude_unset=True) | {"provider": provider})
     failover = own.dhcp.failover
-    if all(getattr(failover, key, None) == value for key, value in said.items()):
+    if all(getattr(failover, key, None) == value for key, value in words.items()):
         return own
-    settings: dict[str, str] = {"mode": failover.mode, "engine": failover.engine, **said}
+    settings: dict[str, str] = {"mode": failover.mode, "engine": failover.engine, **words}
     return with_failover(own, settings, name=own.name)
 
 

@@ -66,7 +66,7 @@ def print_rich(renderable: Any) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 160
-    console.print(renderable)
+    console.print(renderable, crop=False)
 
 
 def verification_text(found: Verification, *, every: bool) -> str:

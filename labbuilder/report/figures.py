@@ -139,10 +139,11 @@ def _chosen(result: DrillResult) -> list[str]:
     return [server for xid, server in named.items() if server and xid in served]
 
 
-def command(result: DrillResult) -> str:
-    """What is typed to see it again."""
+def command(result: DrillResult, *, language: str = "en") -> str:
+    """What is typed to see it again, in this language."""
     words = ["labbuilder", "drill", result.drill, "--mode", result.mode, "--engine", result.engine]
-    return shlex.join([*words, "--seed", str(result.seed)])
+    words += ["--provider", result.provider, "--seed", str(result.seed)]
+    return shlex.join([*words, *(["--language", language] if language != "en" else [])])
 
 
 def versions(result: DrillResult) -> str:

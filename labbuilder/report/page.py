@@ -110,7 +110,7 @@ def _drill(name: str, result: DrillResult, words: Words, limit_s: float | None) 
         messages=_nearest(result.messages),
         new=figures.of_new_clients(result),
         versions=figures.versions(result),
-        command=figures.command(result),
+        command=figures.command(result, language=words.language),
     )
 
 

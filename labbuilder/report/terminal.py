@@ -44,6 +44,7 @@ def _one(words: Words, result: DrillResult, limit_s: float | None) -> list[Rende
         _verdict(words, holds=passed), "  ", (printable(result.drill), "bold"), ": ", printable(words.title(result))
     )
     facts = [result.mode, figures.versions(result), result.provider, result.lab, words.seconds(result.seconds)]
+    command = printable(figures.command(result, language=words.language))
     notes = [Text(note, _QUIET) for note in words.notes(result)]
     return [
         head,
@@ -53,7 +54,7 @@ def _one(words: Words, result: DrillResult, limit_s: float | None) -> list[Rende
         _answers(words, result),
         _events(words, result),
         *(_claim(words, claim, result, limit_s) for claim in figures.claims(result, limit_s)),
-        Text(printable(figures.command(result)), _QUIET),
+        Text(command, _QUIET, no_wrap=True, overflow="ignore"),  # one line: it can be copied
     ]
 
 

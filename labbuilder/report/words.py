@@ -143,7 +143,7 @@ class Words:
             return self.outage(of_new_clients(result))
         if claim.key == "verified":
             return self.checks(result)
-        return "; ".join(result.duplicates if claim.key == "duplicates" else result.lost) or self("none")
+        return "; ".join(result.duplicates if claim.key == "duplicates" else result.lost) or self("none_found")
 
     def count(self, claim: Claim, result: DrillResult) -> str:
         """The same as a figure."""

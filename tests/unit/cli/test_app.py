@@ -172,6 +172,7 @@ def imported_with(module: str, *heavy: str) -> list[str]:
         (("drill", "crash-primary", "--lab", "nosuch"), "there is no lab named nosuch"),
         (("drill", "crash-primary", "--mode", "fast"), "fast"),
         (("drill", "crash-primary", "--engine", "dnsmasq"), "dnsmasq"),
+        (("drill", "crash-primary", "--provider", "vmware"), "vmware"),
         (("drill", "--all", "crash-primary"), "don't go together"),
         (("drill", "--matrix", "--mode", "manual"), "--matrix takes every mode and engine"),
         (("drill", "crash-primary", "--report", "report.pdf"), "no report is written as '.pdf'"),

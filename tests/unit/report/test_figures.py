@@ -86,5 +86,12 @@ def test_a_pair_of_which_nobody_took_over_fails_whatever_the_limit(limit_s: floa
     assert not result.passed
 
 
+def test_the_command_repeats_provider_and_language() -> None:
+    result = replace(recorded(), provider="incus")
+    plain = "labbuilder drill crash-primary --mode load-balancing --engine isc --provider incus --seed 1"
+    assert figures.command(result) == plain
+    assert figures.command(result, language="es") == f"{plain} --language es"
+
+
 def test_the_command_survives_a_shell() -> None:
     assert "'$(reboot)'" in figures.command(replace(recorded(), drill="$(reboot)"))

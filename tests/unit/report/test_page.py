@@ -114,6 +114,13 @@ def test_several_drills_get_a_table_and_one_gets_none() -> None:
     assert 'class="index"' in report.html([recorded(name) for name in NAMES])
 
 
+def test_a_spanish_page_says_verdicts_in_spanish_and_repeats_itself_in_it() -> None:
+    page = report.html([recorded()], language="es")
+    assert "✓ superada</td>" in page
+    assert "✓ pass" not in page
+    assert "--seed 1 --language es</code>" in page
+
+
 def test_another_language_is_refused() -> None:
     with pytest.raises(SpecError):
         report.html([recorded()], language="de")

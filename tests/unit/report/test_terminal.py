@@ -21,7 +21,7 @@ MODES = ("load-balancing", "hot-standby", "round-robin", "manual")
 def printed(results: Sequence[DrillResult], *, terminal: bool = False, width: int = 80, **options: object) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=terminal, _environ={"TERM": "xterm"})
-    console.print(report.table(results, **options))  # type: ignore[arg-type]
+    console.print(report.table(results, **options), crop=False)  # type: ignore[arg-type]
     return stream.getvalue()
 
 
@@ -51,7 +51,7 @@ def test_one_drill_is_told_in_full() -> None:
     text = printed([recorded("isc-manual")], limit_s=0.01)
     for said in ("FAILED", "new clients", "the operator lets server2 serve", "server2: serving", "within 10 ms"):
         assert said in text
-    assert "labbuilder drill crash-primary --mode manual --engine isc --seed 1" in text
+    assert "labbuilder drill crash-primary --mode manual --engine isc --provider nspawn --seed 1\n" in text
 
 
 def test_a_failure_is_told_with_its_reason() -> None:

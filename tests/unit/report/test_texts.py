@@ -12,6 +12,7 @@ from labbuilder.drill.faults import FAULTS
 from labbuilder.errors import SpecError
 from labbuilder.report.figures import Found
 from labbuilder.report.words import LANGUAGES, Words, texts
+from labbuilder.verify import Verdict
 
 FOLDER = Path(labbuilder.report.__file__).parent
 OWN = {key: text for key, text in texts().items() if not key.startswith("drill_")}
@@ -32,6 +33,7 @@ def test_every_drill_has_a_spanish_title() -> None:
 def test_no_text_is_unused() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in FOLDER.rglob("*") if path.suffix in (".py", ".j2"))
     made = {f"{head}_{found}" for head in ("summary", "outage", "note") for found in Found}
+    made |= {f"verdict_{verdict}" for verdict in Verdict}
     made |= {f"kind_{kind}" for kind in ("new", "renew", "rebind")}
     made |= {
         f"{head}_{what}" for head in ("event", "flag") for what in ("fault", "takeover", "repair", "normal", "state")
