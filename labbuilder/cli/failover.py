@@ -25,7 +25,8 @@ def status(lab: LabOption = None, as_json: JsonOption = False) -> None:
     from labbuilder.failover import status  # noqa: PLC0415
 
     with reporting(as_json=as_json), existing(lab).session() as session:
-        _show(status(session), as_json=as_json)
+        peers = status(session)
+    _show(peers, as_json=as_json)
 
 
 @failover.command(
@@ -38,7 +39,8 @@ def takeover(
     from labbuilder.failover import takeover  # noqa: PLC0415
 
     with reporting(as_json=as_json), existing(lab).locked_session() as session:
-        _show([takeover(session, node, force=force)], as_json=as_json)
+        peer = takeover(session, node, force=force)
+    _show([peer], as_json=as_json)
 
 
 @failover.command(epilog=example("labbuilder failover giveback"))
@@ -47,7 +49,8 @@ def giveback(lab: LabOption = None, as_json: JsonOption = False) -> None:
     from labbuilder.failover import giveback  # noqa: PLC0415
 
     with reporting(as_json=as_json), existing(lab).locked_session() as session:
-        _show([giveback(session)], as_json=as_json)
+        peer = giveback(session)
+    _show([peer], as_json=as_json)
 
 
 @failover.command("partner-down", epilog=example("labbuilder failover partner-down server2"))
@@ -58,7 +61,8 @@ def partner_down(
     from labbuilder.failover import partner_down  # noqa: PLC0415
 
     with reporting(as_json=as_json), existing(lab).locked_session() as session:
-        _show([partner_down(session, node, force=force)], as_json=as_json)
+        peer = partner_down(session, node, force=force)
+    _show([peer], as_json=as_json)
 
 
 @failover.command(epilog=example("labbuilder failover share", "labbuilder failover share --clients 50"))
