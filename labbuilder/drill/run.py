@@ -18,6 +18,7 @@ from labbuilder.failover import PeerStatus
 from labbuilder.session import Session
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.models import AddressRange
+from labbuilder.verify import Verdict, Verification
 from labbuilder.wait import pause_until, wait_until
 
 HOLDERS, NEWCOMERS = 16, 24  # together less than half a pool: in hot standby that is all the primary has
@@ -29,6 +30,7 @@ _MANUAL_S = 4.0  # so long nobody is served before the operator acts
 _WATCH_EVERY_S = 0.2
 _NORMAL_WITHIN_S = 60.0
 _PROOF_WITHIN_S = 15.0
+_TOLD = 5  # checks, where a drill is refused
 _CLOCKS_S = 0.1  # the client's clock is known to this
 _MARGIN_S = 5.0  # of measuring, beyond the moment at which the engine should have found out
 _KEA_HTTP_S = 10.0  # after this Kea gives up an exchange with a silent partner (docs/failover.md)
@@ -286,12 +288,19 @@ class _Run:
 def _refuse_unless_proven(session: Session, name: str) -> None:
     found = engine.verify(session)
     if not found.passed:
-        failed = ", ".join(f"{o.machine}: {o.title}" for o in found.failures[:5])
-        raise VerificationError(
-            brief=f"the drill {name} is refused: {len(found.failures)} of {len(found.outcomes)} checks fail already",
-            details=failed,
-            resolution="labbuilder up mends the lab; labbuilder verify shows the evidence",
-        )
+        raise refusal(name, found)
+
+
+def refusal(name: str, found: Verification) -> VerificationError:
+    """Why a lab that fails checks is not broken further: the first of them, a line each."""
+    told = [f"{machine}: no check could be asked: {why}" for machine, why in found.unreachable.items()]
+    told += [f"{o.machine}: {o.title}" for o in found.failures if o.verdict is Verdict.FAIL]
+    more = [f"and {len(told) - _TOLD} more"] if len(told) > _TOLD else []
+    return VerificationError(
+        brief=f"the drill {name} is refused: {len(found.failures)} of {len(found.outcomes)} checks fail already",
+        details="\n".join(told[:_TOLD] + more),
+        resolution="labbuilder up mends the lab; labbuilder verify shows the evidence",
+    )
 
 
 def _refuse_without_baseline(name: str, found: Sequence[Exchange]) -> None:
