@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from labbuilder.drill import FAULTS
 from labbuilder.drill.model import DrillResult, Kind, Outage
 
 _Z_95 = 1.959964  # of the normal distribution, both sides
@@ -144,6 +145,11 @@ def command(result: DrillResult, *, language: str = "en") -> str:
     words = ["labbuilder", "drill", result.drill, "--mode", result.mode, "--engine", result.engine]
     words += ["--provider", result.provider, "--seed", str(result.seed)]
     return shlex.join([*words, *(["--language", language] if language != "en" else [])])
+
+
+def past_repair(result: DrillResult) -> bool:
+    """The repair is part of what is measured: clients are counted until the capture's end."""
+    return result.drill in FAULTS and FAULTS[result.drill].mended_early
 
 
 def versions(result: DrillResult) -> str:

@@ -33,12 +33,12 @@ def _case(result: DrillResult, limit_s: float | None) -> TestCase:
     words = Words("en")
     case = TestCase(printable(result.drill), printable(f"{result.lab}.{result.engine}.{result.mode}"), result.seconds)
     case.result = [
-        Failure(printable(f"{words.claim(claim, limit_s)}: {words.seen(claim, result)}"), claim.key)
+        Failure(printable(f"{words.claim(claim, result, limit_s)}: {words.seen(claim, result)}"), claim.key)
         for claim in figures.claims(result, limit_s)
         if not claim.holds
     ]
     told = [
-        f"{words(f'kind_{o.kind}')}: {words.outage(o)}, resolution {words.seconds(o.resolution_s)}"
+        f"{words(f'kind_{o.kind}')}: {words.outage(o, result)}, resolution {words.seconds(o.resolution_s)}"
         for o in result.outages
     ]
     told += [f"{o.machine}: {o.title}: {o.observed}" for o in result.verification.failures]

@@ -70,7 +70,7 @@ def _verdict(words: Words, *, holds: bool) -> Text:
 
 def _claim(words: Words, claim: figures.Claim, result: DrillResult, limit_s: float | None) -> Text:
     mark = Text("\u2713 " if claim.holds else "\u2717 ", _GOOD if claim.holds else _BAD)
-    return mark.append(printable(f"{words.claim(claim, limit_s)}: {words.seen(claim, result)}"), "default")
+    return mark.append(printable(f"{words.claim(claim, result, limit_s)}: {words.seen(claim, result)}"), "default")
 
 
 def _grid(*heads: str) -> Table:
@@ -86,7 +86,7 @@ def _outages(words: Words, result: DrillResult) -> Table:
     for outage in result.outages:
         wait, resolution = words.span(outage.longest_wait_s), words.span(outage.resolution_s or None)
         counts = str(outage.asked), str(outage.answered)
-        grid.add_row(words(f"kind_{outage.kind}"), *counts, words.outage(outage), wait, resolution)
+        grid.add_row(words(f"kind_{outage.kind}"), *counts, words.outage(outage, result), wait, resolution)
     return grid
 
 
@@ -128,7 +128,7 @@ def _list(words: Words, results: Sequence[DrillResult], limit_s: float | None) -
     kinds = [words(f"kind_{outage.kind}") for outage in results[0].outages]
     grid = _grid(words("drill"), *kinds, *(words(key) for key in ("duplicates", "lost", "verified")))
     for result in results:
-        rest = [words.outage(outage) for outage in result.outages[1:]]
+        rest = [words.outage(outage, result) for outage in result.outages[1:]]
         bad = [str(len(found)) for found in (result.duplicates, result.lost)]
         good = len(result.verification.outcomes) - len(result.verification.failures)
         checks = f"{good}/{len(result.verification.outcomes)}"
@@ -138,5 +138,5 @@ def _list(words: Words, results: Sequence[DrillResult], limit_s: float | None) -
 
 def _marked(words: Words, result: DrillResult, limit_s: float | None) -> Text:
     passed = figures.holds(result, limit_s)
-    text = Text(words.outage(figures.of_new_clients(result)))
+    text = Text(words.outage(figures.of_new_clients(result), result))
     return text.append(" \u2713" if passed else " \u2717", _GOOD if passed else _BAD)

@@ -9,7 +9,7 @@ import yaml
 
 from labbuilder.drill.model import DrillResult, Event, Exchange, Message, Outage
 from labbuilder.errors import SpecError
-from labbuilder.report.figures import Claim, Found, Share, found, of_new_clients
+from labbuilder.report.figures import Claim, Found, Share, found, of_new_clients, past_repair
 
 LANGUAGES = ("en", "es")
 
@@ -91,10 +91,10 @@ class Words:
         """What new clients felt, in a sentence or two."""
         outage = of_new_clients(result)
         values = {"outage": self.span(outage.seconds), "resolution": self.seconds(outage.resolution_s)}
-        told = [self(f"summary_{found(outage)}", **values)]
+        told = [self(f"summary_{found(outage)}{_measured_to(outage, result)}", **values)]
         if outage.longest_wait_s is not None:
             wait, counts = self.seconds(outage.longest_wait_s), {"asked": outage.asked, "answered": outage.answered}
-            told.append(self("summary_wait", wait=wait, **counts))
+            told.append(self("summary_wait_late" if past_repair(result) else "summary_wait", wait=wait, **counts))
         return " ".join(told)
 
     def exchange(self, exchange: Exchange, *, is_open: bool) -> str:
@@ -125,22 +125,23 @@ class Words:
         """What the drill does."""
         return texts().get(f"drill_{result.drill}", {}).get(self.language, result.title)
 
-    def outage(self, outage: Outage) -> str:
+    def outage(self, outage: Outage, result: DrillResult) -> str:
         """The figure in a few words: a cell of a table."""
         if outage.seconds is None:
-            return self(f"outage_{found(outage)}")
+            return self(f"outage_{found(outage)}{_measured_to(outage, result)}")
         sign = "\u2264\u00a0" if found(outage) is Found.BELOW_RESOLUTION else ""
         return sign + self.seconds(outage.seconds)
 
-    def claim(self, claim: Claim, limit_s: float | None) -> str:
+    def claim(self, claim: Claim, result: DrillResult, limit_s: float | None) -> str:
         """What must hold."""
-        key = "served" if claim.key == "outage" and limit_s is None else claim.key
+        served = "served_late" if past_repair(result) else "served"
+        key = served if claim.key == "outage" and limit_s is None else claim.key
         return self(f"claim_{key}", limit=self.seconds(limit_s or 0.0))
 
     def seen(self, claim: Claim, result: DrillResult) -> str:
         """What was seen of it."""
         if claim.key == "outage":
-            return self.outage(of_new_clients(result))
+            return self.outage(of_new_clients(result), result)
         if claim.key == "verified":
             return self.checks(result)
         return "; ".join(result.duplicates if claim.key == "duplicates" else result.lost) or self("none_found")
@@ -156,3 +157,8 @@ class Words:
         """How many checks of the repaired lab passed."""
         total = len(result.verification.outcomes)
         return self("checks", good=total - len(result.verification.failures), total=total)
+
+
+def _measured_to(outage: Outage, result: DrillResult) -> str:
+    """Of a text that says until when nobody was answered, the end of its key."""
+    return "_late" if past_repair(result) and found(outage) in (Found.UNANSWERED, Found.UNASKED) else ""

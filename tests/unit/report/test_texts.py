@@ -38,7 +38,8 @@ def test_no_text_is_unused() -> None:
     made |= {
         f"{head}_{what}" for head in ("event", "flag") for what in ("fault", "takeover", "repair", "normal", "state")
     }
-    made |= {f"claim_{key}" for key in ("outage", "served", "duplicates", "lost", "verified")} | {
+    made |= {f"{head}_{found}_late" for head in ("summary", "outage") for found in (Found.UNANSWERED, Found.UNASKED)}
+    made |= {f"claim_{key}" for key in ("outage", "served", "served_late", "duplicates", "lost", "verified")} | {
         "duplicates_head",
         "lost_head",
     }
