@@ -6,15 +6,18 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from labbuilder.errors import MachineError, SpecError
+from labbuilder.errors import MachineError, SpecError, TransportError
 from labbuilder.journal import Journal
 from labbuilder.plan import Plan, build_plan
-from labbuilder.providers.base import Provider
+from labbuilder.providers.base import MachineState, Provider
 from labbuilder.providers.choice import open_provider
 from labbuilder.spec.load import load_spec
 from labbuilder.spec.models import LabSpec
 from labbuilder.store import Home, LabDir
 from labbuilder.transport import Shell
+
+_SOON_S = 5.0  # then it is looked whether the machine is on; one that is gets longer
+_MENDS = {MachineState.STOPPED: "start {} starts it", MachineState.PAUSED: "resume {} lets it go on"}
 
 
 class Session:
@@ -56,24 +59,44 @@ class Session:
         """The connection to a machine of the lab.
 
         Raises:
-            MachineError: The lab has no such machine.
+            SpecError: The lab has no such machine.
             TransportError: It can't be reached.
         """
-        if machine not in {m.name for m in self.plan.machines}:
-            names = ", ".join(m.name for m in self.plan.machines)
-            raise MachineError(
-                brief=f"the lab {self.lab.name} has no machine {machine!r}", resolution=f"use one of: {names}"
-            )
+        self.known(machine)
         with self._lock:
             known = self._shells.get(machine)
         if known is not None and not known.is_open:  # the machine went away, by somebody else's hand
             self.drop(machine)
             known = None
         if known is None:
-            known = Shell(self.provider.endpoint(machine))
+            known = self._connected(machine)
             with self._lock:
                 self._shells[machine] = known
         return known
+
+    def known(self, machine: str) -> None:
+        """Nothing, if the lab has that machine.
+
+        Raises:
+            SpecError: It has not.
+        """
+        names = [m.name for m in self.plan.machines]
+        if machine not in names:
+            raise SpecError(
+                brief=f"the lab {self.lab.name} has no machine {machine!r}",
+                resolution=f"use one of: {', '.join(names)}",
+            )
+
+    def _connected(self, machine: str) -> Shell:
+        endpoint = self.provider.endpoint(machine)
+        try:
+            return Shell(endpoint, within_s=_SOON_S)
+        except TransportError as error:
+            state = next((seen.state for seen in self.provider.status() if seen.name == machine), MachineState.STOPPED)
+            if state in _MENDS:
+                mend = f"labbuilder {_MENDS[state].format(machine)}, and so does labbuilder up"
+                raise TransportError(brief=f"{machine} is {state}", resolution=mend) from error
+        return Shell(endpoint)
 
     def sure(self, machine: str, script: str) -> str:
         """Run lines of shell in a machine, each of which must end with 0; return what they printed.

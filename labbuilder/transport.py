@@ -142,13 +142,17 @@ def warm_up() -> None:
 class Shell:
     """One SSH connection to a machine, by Fabric. Used by one thread at a time.
 
+    Args:
+        endpoint: Where the machine is.
+        within_s: Limit of each step of connecting, in seconds.
+
     Raises:
         TransportError: The machine can't be reached, or shows another host key than its own.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, *, within_s: float = SLOW_GUEST_S) -> None:
         self.endpoint = endpoint
-        self._connection = _connect(endpoint)
+        self._connection = _connect(endpoint, within_s)
 
     def run(
         self,
@@ -258,7 +262,7 @@ def _unframe(done: Result, machine: str, scripts: Sequence[str]) -> Iterator[Res
         yield Result(("ssh", machine, script), int(code), *texts)
 
 
-def _connect(endpoint: Endpoint) -> fabric.Connection:
+def _connect(endpoint: Endpoint, within_s: float) -> fabric.Connection:
     import fabric  # noqa: PLC0415  costs 0.1 s; only who connects pays
     import paramiko  # noqa: PLC0415
 
@@ -271,14 +275,14 @@ def _connect(endpoint: Endpoint) -> fabric.Connection:
         "key_filename": str(endpoint.identity),
         "allow_agent": False,
         "look_for_keys": False,
-        "banner_timeout": SLOW_GUEST_S,
-        "auth_timeout": SLOW_GUEST_S,
+        "banner_timeout": within_s,
+        "auth_timeout": within_s,
         "channel_timeout": SLOW_GUEST_S,  # else who asks a machine that froze waits for an hour
         "disabled_algorithms": {"keys": ["rsa-sha2-512", "rsa-sha2-256"]},
     }
     name, stream = endpoint.machine, None
     try:
-        stream = endpoint.stream(timeout_s=SLOW_GUEST_S)
+        stream = endpoint.stream(timeout_s=within_s)
         if stream is not None:
             options["sock"] = stream
         host = name if stream is not None else endpoint.host
@@ -287,7 +291,7 @@ def _connect(endpoint: Endpoint) -> fabric.Connection:
             user=endpoint.user,
             port=endpoint.port,
             connect_kwargs=options,
-            connect_timeout=SLOW_GUEST_S,  # the key exchange too must end within it
+            connect_timeout=within_s,  # the key exchange too must end within it
             config=config,
         )
         kind, key = endpoint.host_key.split()

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -14,10 +14,11 @@ import typer
 
 from labbuilder.cli import output
 from labbuilder.cli.shared import JsonOption, LabOption, NodeArgument, app, example, existing, settings
-from labbuilder.errors import SpecError
+from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
     from labbuilder.run import Result
+    from labbuilder.session import Session
 
 
 @app.command(
@@ -71,26 +72,50 @@ def exec_(
     from labbuilder.parallel import for_each  # noqa: PLC0415
 
     settings["json"] = as_json
-    found = existing(lab)
-    session = found.session()
-    names = [m.name for m in found.plan().machines] if nodes == "all" else nodes.split(",")
+    session = existing(lab).session()
+    names = named(session, [nodes])
 
-    def ask(name: str) -> Result:
+    def ask(name: str) -> Result | LabError:
         head = f"{name}: " if len(names) > 1 else ""
         shown = {} if as_json else {"on_line": _shown(sys.stdout, head), "on_error_line": _shown(sys.stderr, head)}
-        result = session.shell(name).run_attached(_line(command), timeout_s=timeout, **shown)
+        try:
+            result = session.shell(name).run_attached(_line(command), timeout_s=timeout, **shown)
+        except LabError as error:
+            return error
         for show, text in zip(shown.values(), (result.stdout, result.stderr), strict=False):
             if rest := text.rpartition("\n")[2]:
                 show(rest, end="\n" if head else "")
         return result
 
     try:
-        results = dict(zip(names, for_each(names, ask), strict=True))
+        answers = dict(zip(names, for_each(names, ask), strict=True))
     except KeyboardInterrupt:
         os._exit(130)  # the connections end with us, and with them what runs in the machines
+    errors = [answer for answer in answers.values() if isinstance(answer, LabError)]
+    if len(answers) == len(errors) == 1:
+        raise errors[0]
     if as_json:
-        output.print_json({name: asdict(result) for name, result in results.items()})
-    raise typer.Exit(next((result.code for result in results.values() if result.code), 0))
+        told = {n: a.as_dict() if isinstance(a, LabError) else asdict(a) for n, a in answers.items()}
+        output.print_json(told)
+    else:
+        for error in errors:
+            output.print_error(error, as_json=False)
+    codes = [a.exit_code for a in errors] + [a.code for a in answers.values() if not isinstance(a, LabError)]
+    raise typer.Exit(next((code for code in codes if code), 0))
+
+
+def named(session: Session, words: Sequence[str]) -> list[str]:
+    """The machines of the lab that the words name: one, several with commas, or all.
+
+    Raises:
+        SpecError: The lab has none of that name.
+    """
+    names = [name for word in words for name in word.split(",")]
+    if "all" in names:
+        return [machine.name for machine in session.plan.machines]
+    for name in names:
+        session.known(name)
+    return list(dict.fromkeys(names))
 
 
 _showing = threading.Lock()
@@ -126,7 +151,9 @@ def logs(
 @app.command(epilog=example("labbuilder console server1"))
 def console(node: NodeArgument, lab: LabOption = None) -> None:
     """Show what a machine's console said, boot by boot."""
-    path = existing(lab).session().provider.console(node)
+    session = existing(lab).session()
+    session.known(node)
+    path = session.provider.console(node)
     if not path.exists():
         raise SpecError(brief=f"{node} has said nothing yet", resolution="labbuilder status lists the machines")
     print(path.read_text(encoding="utf-8", errors="replace"), end="")

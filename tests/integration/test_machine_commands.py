@@ -162,3 +162,40 @@ def test_logs_go_on_as_lines_come(lab: Lab) -> None:
         assert any("first" in line for line in said_by(process))
         lab.run("client1", "systemd-cat -t lesson echo second")
         assert any("second" in line for line in said_by(process))
+
+
+def test_a_machine_that_is_off_or_paused_is_told_as_that_and_the_others_answer(lab: Lab) -> None:
+    provider = lab.session().provider
+    for off, on, state, mend in (
+        (provider.kill, lab.up, "stopped", "labbuilder start server1"),
+        (provider.pause, lambda: provider.resume("server1"), "paused", "labbuilder resume server1"),
+    ):
+        off("server1")
+        try:
+            code, said, told = typed("exec", "all", "--", "hostname")
+            assert (code, sorted(said.splitlines())) == (4, ["client1: client1", "server2: server2"])
+            assert f"error: server1 is {state}\n" in told
+            assert mend in told
+            code, said, told = typed("exec", "client1,server1", "--json", "--", "hostname")
+            assert (code, told) == (4, "")
+            answers = json.loads(said)
+            assert answers["client1"]["stdout"] == "client1\n"
+            assert answers["server1"]["brief"] == f"server1 is {state}"
+            for words in (("ssh", "server1"), ("exec", "server1", "--", "true")):
+                code, said, told = typed(*words)
+                assert (code, said) == (4, "")
+                assert f"server1 is {state}" in told
+            code, said, _ = typed("verify")
+            assert code == 1
+            assert f"no check could be asked: server1 is {state}" in said
+        finally:
+            on()
+    lab.up()
+
+
+def test_a_machine_that_the_lab_has_not_is_told_before_anything_is_done(lab: Lab) -> None:
+    for words in (("ssh", "nope"), ("exec", "client1,nope", "--", "echo done"), ("logs", "nope"), ("console", "nope")):
+        code, said, told = typed(*words)
+        assert (code, said) == (2, "")
+        assert "the lab guide has no machine 'nope'" in told
+        assert "use one of: server1, server2, client1" in told
