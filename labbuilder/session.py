@@ -94,8 +94,7 @@ class Session:
         except TransportError as error:
             state = next((seen.state for seen in self.provider.status() if seen.name == machine), MachineState.STOPPED)
             if state in _MENDS:
-                mend = f"labbuilder {_MENDS[state].format(machine)}, and so does labbuilder up"
-                raise TransportError(brief=f"{machine} is {state}", resolution=mend) from error
+                raise TransportError(brief=f"{machine} is {state}", resolution=awakened(machine, state)) from error
         return Shell(endpoint)
 
     def sure(self, machine: str, script: str) -> str:
@@ -129,6 +128,11 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def awakened(machine: str, state: MachineState) -> str:
+    """What the user can do about a machine that is stopped or paused."""
+    return f"labbuilder {_MENDS[state].format(machine)}, and so does labbuilder up"
 
 
 def lab_identity(lab: LabDir) -> tuple[str, str] | None:

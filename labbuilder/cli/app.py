@@ -14,7 +14,7 @@ from labbuilder import __version__
 
 # help lists the commands in this order
 # isort: off
-from labbuilder.cli import lab, drill, failover, machine, files, snapshot, image, remote, output  # noqa: F401
+from labbuilder.cli import lab, drill, failover, machine, power, files, snapshot, image, remote, output  # noqa: F401
 
 # isort: on
 from labbuilder.cli.shared import app, home, settings
