@@ -142,10 +142,21 @@ def logs(
     lab: LabOption = None,
 ) -> None:
     """Show a machine's journal."""
+    found = existing(lab)
     command = f"journalctl --no-pager -q -n {lines}" + (f" -u {shlex.quote(service)}" if service else "")
+    said = found.run(node, command).stdout
+    if service and not said:
+        if found.run(node, f"systemctl show -P LoadState -- {shlex.quote(service)}").stdout.strip() in {
+            "",
+            "not-found",
+        }:
+            units = f"labbuilder exec {node} -- systemctl list-units --type service lists them"
+            raise SpecError(brief=f"{node} has no unit {service}", resolution=units)
+        if not follow:
+            raise SpecError(brief=f"{service} has said nothing in {node} yet")
     if follow:
         ssh(node, [f"{command} -f"], lab)
-    print(existing(lab).run(node, command).stdout, end="")
+    print(said, end="")
 
 
 @app.command(epilog=example("labbuilder console server1"))

@@ -199,3 +199,15 @@ def test_a_machine_that_the_lab_has_not_is_told_before_anything_is_done(lab: Lab
         assert (code, said) == (2, "")
         assert "the lab guide has no machine 'nope'" in told
         assert "use one of: server1, server2, client1" in told
+
+
+def test_logs_of_a_unit_that_is_not_there_or_has_said_nothing_say_so(lab: Lab) -> None:
+    for words in (("nope",), ("nope", "-f"), ("no*",)):
+        code, said, told = typed("logs", "server1", *words)
+        assert (code, said) == (2, "")
+        assert f"server1 has no unit {words[0]}\n" in told
+        assert "labbuilder exec server1 -- systemctl list-units" in told
+    code, said, told = typed("logs", "server1", "systemd-rfkill")
+    assert (code, said) == (2, "")
+    assert "systemd-rfkill has said nothing in server1 yet" in told
+    assert "DHCP" in typed("logs", "server1", "isc-dhcp-server")[1]
