@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from labbuilder.errors import ResidueError, SpecError
 from labbuilder.journal import Journal, Record
 from labbuilder.parallel import for_each, one_by_one
 from labbuilder.plan import MachinePlan, Plan, build_plan
-from labbuilder.providers.base import MachineState, ManyAtOnce, Provider
+from labbuilder.providers.base import MachineState, MachineStatus, ManyAtOnce, Provider
 from labbuilder.providers.choice import choose, open_provider
 from labbuilder.providers.images import ImageCache
 from labbuilder.provisioning import Change, FileDiff, configure, difference
@@ -34,7 +34,7 @@ class Outcome:
     """What `up` did.
 
     Attributes:
-        started: Machines that were powered on, or let go on.
+        started: Machines that were powered on, let go on or plugged in.
         removed: Machines that the spec no longer has, or whose hardware changed.
         changes: What was configured in them.
     """
@@ -206,7 +206,7 @@ def _outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:
 
 
 def power_on(session: Session) -> tuple[str, ...]:
-    """Image, networks, then every machine that is off or paused; returns the names of those."""
+    """Image, networks, then every machine that is off, paused or without a cable; returns the names of those."""
     plan, provider, journal = session.plan, session.provider, session.journal
     if not provider.has_image(plan):
         with journal.effect("image", recipe=plan.image.digest):
@@ -214,14 +214,12 @@ def power_on(session: Session) -> tuple[str, ...]:
     for cut_off in journal.unfinished():
         if cut_off.effect == "restore":
             go_back(session, cut_off.data["name"])
-    seen = {machine.name: machine.state for machine in provider.status()}
-    paused = tuple(name for name, state in seen.items() if state is MachineState.PAUSED)
-    for name in paused:  # by a drill or a snapshot that was killed: no command of ours leaves one so
-        with journal.effect("resume", name), progress.step("resume", name):
-            provider.resume(name)
+    machines = provider.status()
+    mended = _mend(session, machines)
+    seen = {machine.name: machine.state for machine in machines}
     off = [m for m in plan.machines if seen.get(m.name, MachineState.STOPPED) is MachineState.STOPPED]
     if not off and plan.upstream.witness is None:  # a simulated LAN may have died beside its machines
-        return paused
+        return mended
 
     each = for_each if isinstance(provider, ManyAtOnce) else one_by_one
 
@@ -238,7 +236,20 @@ def power_on(session: Session) -> tuple[str, ...]:
         each(off, create)
         networks.result()
     each(off, start)
-    return (*paused, *(machine.name for machine in off))
+    return tuple(dict.fromkeys([*mended, *(machine.name for machine in off)]))
+
+
+def _mend(session: Session, machines: Sequence[MachineStatus]) -> tuple[str, ...]:
+    """Plug what was unplugged and let go on what was paused, by hand or by a drill or snapshot that was killed."""
+    provider, journal = session.provider, session.journal
+    for machine in machines:
+        for network in machine.cut_links:
+            with journal.effect("plug", machine.name, network=network), progress.step("plug", machine.name):
+                provider.set_link(machine.name, network, up=True)
+        if machine.state is MachineState.PAUSED:
+            with journal.effect("resume", machine.name), progress.step("resume", machine.name):
+                provider.resume(machine.name)
+    return tuple(m.name for m in machines if m.cut_links or m.state is MachineState.PAUSED)
 
 
 def go_back(session: Session, snapshot: str) -> None:

@@ -68,7 +68,7 @@ def reboot(nodes: NodesArgument, lab: LabOption = None, as_json: JsonOption = Fa
 def unplug(
     node: NodeArgument, network: NetworkArgument = "internal", lab: LabOption = None, as_json: JsonOption = False
 ) -> None:
-    """Pull a machine's cable; only `plug` puts it back: `up` leaves it, and a reboot too."""
+    """Pull a machine's cable; `plug` puts it back, and `up` does."""
     _cable("unplug", "unplugged", node, network, lab, as_json=as_json)
 
 
