@@ -141,7 +141,10 @@ class Words:
     def seen(self, claim: Claim, result: DrillResult) -> str:
         """What was seen of it."""
         if claim.key == "outage":
-            return self.outage(of_new_clients(result), result)
+            outage = of_new_clients(result)
+            if found(outage) is Found.UNANSWERED:
+                return self(f"seen_unanswered{_measured_to(outage, result)}")
+            return self.outage(outage, result)
         if claim.key == "verified":
             return self.checks(result)
         return "; ".join(result.duplicates if claim.key == "duplicates" else result.lost) or self("none_found")

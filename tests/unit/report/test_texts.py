@@ -39,6 +39,7 @@ def test_no_text_is_unused() -> None:
         f"{head}_{what}" for head in ("event", "flag") for what in ("fault", "takeover", "repair", "normal", "state")
     }
     made |= {f"{head}_{found}_late" for head in ("summary", "outage") for found in (Found.UNANSWERED, Found.UNASKED)}
+    made |= {"seen_unanswered", "seen_unanswered_late"}
     made |= {f"claim_{key}" for key in ("outage", "served", "served_late", "duplicates", "lost", "verified")} | {
         "duplicates_head",
         "lost_head",
