@@ -111,6 +111,12 @@ def test_a_kea_that_says_something_else_fails_and_is_quoted(said: str) -> None:
             '{"arguments": {"Dhcp4": {"subnet4": [{}]}}}',
             "/Dhcp4/subnet4: the file has none, Kea runs ",
         ),
+        ('{"pools": [{"pool": "10.0.0.4 - 10.0.0.7"}]}', '{"arguments": {"pools": [{"pool": "10.0.0.4/30"}]}}', ""),
+        (
+            '{"pools": [{"pool": "10.0.0.4 - 10.0.0.6"}]}',
+            '{"arguments": {"pools": [{"pool": "10.0.0.4/30"}]}}',
+            "/pools/0/pool: the file says 10.0.0.4 - 10.0.0.6",
+        ),
         ('{"Dhcp4": {}}', '{"result": 1}', '{"result": 1}'),
         ('{"Dhcp4": {}}', "nc: no such socket", "nc: no such socket"),
         ('{"Dhcp4": ', "{}", "server1:/etc/kea/kea-dhcp4.conf"),
