@@ -111,27 +111,39 @@ def openssh_argv(endpoint: Endpoint, command: Sequence[str]) -> list[str]:
         endpoint: Where the machine is.
         command: What to run there; nothing opens a shell.
     """
+    return ["ssh", *_openssh_options(endpoint), _openssh_name(endpoint), *command]
+
+
+def scp_argv(endpoint: Endpoint, source: str, target: str) -> list[str]:
+    """The words with which OpenSSH copies a file or a folder; the path that begins with ":" is in the machine."""
+    places = [f"{_openssh_name(endpoint)}{place}" if place.startswith(":") else place for place in (source, target)]
+    return ["scp", "-r", *_openssh_options(endpoint), "--", *places]
+
+
+def _openssh_name(endpoint: Endpoint) -> str:
+    plain = endpoint.relay is None and endpoint.unix_socket is None
+    return f"{endpoint.user}@{endpoint.host if plain else endpoint.machine}"
+
+
+def _openssh_options(endpoint: Endpoint) -> list[str]:
     key = (
         f"KnownHostsCommand=/bin/echo {endpoint.machine} {endpoint.host_key}"  # no file: others write theirs meanwhile
     )
     # fmt: off
     words = [
-        "ssh", "-F", "none", "-i", str(endpoint.identity), "-o", key, "-o", "UserKnownHostsFile=none",
+        "-F", "none", "-i", str(endpoint.identity), "-o", key, "-o", "UserKnownHostsFile=none",
         "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", "SetEnv=LANG=C.UTF-8",
         "-o", f"HostKeyAlias={endpoint.machine}",
     ]
     # fmt: on
     if endpoint.relay is not None:
         proxy = shlex.join(endpoint.relay.proxy_command).replace("%", "%%")
-        words += ["-o", f"ProxyCommand={proxy}", f"{endpoint.user}@{endpoint.machine}"]
-    elif endpoint.unix_socket is None:
-        words += ["-p", str(endpoint.port), f"{endpoint.user}@{endpoint.host}"]
-    else:
-        relay = Path(__file__).with_name("fdpass.py")
-        words += ["-o", "ProxyUseFdpass=yes"]
-        words += ["-o", f"ProxyCommand='{sys.executable}' -IS '{relay}' '{endpoint.unix_socket}'"]
-        words += [f"{endpoint.user}@{endpoint.machine}"]
-    return [*words, *command]
+        return [*words, "-o", f"ProxyCommand={proxy}"]
+    if endpoint.unix_socket is None:
+        return [*words, "-o", f"Port={endpoint.port}"]
+    relay = Path(__file__).with_name("fdpass.py")
+    proxy = f"'{sys.executable}' -IS '{relay}' '{endpoint.unix_socket}'"
+    return [*words, "-o", "ProxyUseFdpass=yes", "-o", f"ProxyCommand={proxy}"]
 
 
 def warm_up() -> None:

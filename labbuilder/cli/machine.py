@@ -133,6 +133,25 @@ def _shown(stream: TextIO, head: str) -> Callable[..., None]:
     return show
 
 
+@app.command(epilog=example("labbuilder cp server1:/etc/dhcp/dhcpd.conf .", "labbuilder cp notes client1:/root/"))
+def cp(
+    source: Annotated[str, typer.Argument(help="A path here, or NODE:PATH.")],
+    target: Annotated[str, typer.Argument(help="A path here, or NODE:PATH.")],
+    lab: LabOption = None,
+) -> None:
+    """Copy a file or a folder to a machine, or from it."""
+    from labbuilder.transport import scp_argv  # noqa: PLC0415
+
+    nodes = [place.partition(":")[0] if ":" in place.partition("/")[0] else "" for place in (source, target)]
+    if all(nodes) or not any(nodes):
+        raise SpecError(brief="one of the two must be in a machine", resolution="write that one as NODE:PATH")
+    session = existing(lab).session()
+    node = "".join(nodes)
+    session.shell(node).close()
+    places = [place.removeprefix(name) for place, name in zip((source, target), nodes, strict=True)]
+    os.execvp("scp", scp_argv(session.provider.endpoint(node), *places))
+
+
 @app.command(epilog=example("labbuilder logs server1", "labbuilder logs server1 isc-dhcp-server -f"))
 def logs(
     node: NodeArgument,

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -211,3 +212,24 @@ def test_logs_of_a_unit_that_is_not_there_or_has_said_nothing_say_so(lab: Lab) -
     assert (code, said) == (2, "")
     assert "systemd-rfkill has said nothing in server1 yet" in told
     assert "DHCP" in typed("logs", "server1", "isc-dhcp-server")[1]
+
+
+def test_files_and_folders_are_copied_to_a_machine_and_back(lab: Lab, tmp_path: Path) -> None:
+    folder = tmp_path / "my notes"
+    folder.mkdir()
+    (folder / "one").write_text("ñandú\n")
+    assert typed("cp", str(folder), "client1:/tmp/") == (0, "", "")
+    assert lab.run("client1", "cat '/tmp/my notes/one'").stdout == "ñandú\n"
+    assert typed("cp", "client1:/tmp/my notes/one", str(tmp_path)) == (0, "", "")
+    assert (tmp_path / "one").read_text() == "ñandú\n"
+    code, _, told = typed("cp", "client1:/nowhere", str(tmp_path))
+    assert code != 0
+    assert "/nowhere" in told
+    for words, told_of in (
+        (("a", "b"), "one of the two must be in a machine"),
+        (("client1:/a", "server1:/b"), "one of the two must be in a machine"),
+        (("nope:/a", "b"), "has no machine 'nope'"),
+    ):
+        code, _, told = typed("cp", *words)
+        assert code == 2
+        assert told_of in told

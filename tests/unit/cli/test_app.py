@@ -23,6 +23,7 @@ COMMANDS = [
     "init",
     "ssh",
     "exec",
+    "cp",
     "stop",
     "kill",
     "start",
