@@ -105,7 +105,7 @@ def banner_ready(endpoint: Endpoint, *, within_s: float = 5.0) -> bool:
 
 
 def openssh_argv(endpoint: Endpoint, command: Sequence[str]) -> list[str]:
-    """The words with which OpenSSH reaches the machine, for who wants a terminal.
+    """The words with which OpenSSH reaches the machine, for those who want a terminal.
 
     Args:
         endpoint: Where the machine is.
@@ -126,12 +126,9 @@ def _openssh_name(endpoint: Endpoint) -> str:
 
 
 def _openssh_options(endpoint: Endpoint) -> list[str]:
-    key = (
-        f"KnownHostsCommand=/bin/echo {endpoint.machine} {endpoint.host_key}"  # no file: others write theirs meanwhile
-    )
     # fmt: off
     words = [
-        "-F", "none", "-i", str(endpoint.identity), "-o", key, "-o", "UserKnownHostsFile=none",
+        "-F", "none", "-i", str(endpoint.identity), "-o", f'UserKnownHostsFile="{_known_hosts(endpoint)}"',
         "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", "SetEnv=LANG=C.UTF-8",
         "-o", f"HostKeyAlias={endpoint.machine}",
     ]
@@ -144,6 +141,14 @@ def _openssh_options(endpoint: Endpoint) -> list[str]:
     relay = Path(__file__).with_name("fdpass.py")
     proxy = f"'{sys.executable}' -IS '{relay}' '{endpoint.unix_socket}'"
     return [*words, "-o", "ProxyUseFdpass=yes", "-o", f"ProxyCommand={proxy}"]
+
+
+def _known_hosts(endpoint: Endpoint) -> Path:
+    """A file of the machine's own, which is never half: somebody else may reach a machine at the same moment."""
+    path = endpoint.identity.with_name(f"{endpoint.machine}.known_hosts")
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(f"{endpoint.machine} {endpoint.host_key}\n", encoding="ascii")
+    return part.replace(path)
 
 
 def warm_up() -> None:
