@@ -13,16 +13,16 @@ from labbuilder.cli.shared import (
     JsonOption,
     LabOption,
     NodeArgument,
-    _machine_names,
     app,
     example,
     existing,
+    machine_names,
     reporting,
 )
 from labbuilder.errors import MachineError, SpecError
 
 NodesArgument = Annotated[
-    list[str], typer.Argument(metavar="NODE...", help="Machines of the lab, or all.", autocompletion=_machine_names)
+    list[str], typer.Argument(metavar="NODE...", help="Machines of the lab, or all.", autocompletion=machine_names)
 ]
 NetworkArgument = Annotated[Literal["internal", "bridged"], typer.Argument(help="Which of its cables.")]
 _REFUSED = {"start": ("paused",), "pause": ("stopped",), "resume": ("stopped",), "reboot": ("stopped", "paused")}

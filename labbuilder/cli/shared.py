@@ -31,14 +31,15 @@ def lab_names() -> list[str]:
     return list(home().lab_names())
 
 
-def _machine_names(context: typer.Context) -> list[str]:
+def machine_names(context: typer.Context) -> list[str]:
+    """For completion: those of the lab that is meant."""
     try:
         return [machine.name for machine in existing(context.params.get("lab")).plan().machines]
     except LabError:  # no lab, or which is not said: nothing to complete
         return []
 
 
-NodeArgument = Annotated[str, typer.Argument(help="A machine of the lab.", autocompletion=_machine_names)]
+NodeArgument = Annotated[str, typer.Argument(help="A machine of the lab.", autocompletion=machine_names)]
 LabOption = Annotated[str | None, typer.Option("--lab", help="The lab's name.", autocompletion=lab_names)]
 NameOption = Annotated[str | None, typer.Option("--name", "--lab", help="The lab's name.", autocompletion=lab_names)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
