@@ -238,7 +238,7 @@ def doctor(
 
     found = choice.doctor(home(), provider, Incus(remote=remote or "local", project=project))
     if as_json:
-        output.print_json([asdict(finding) for finding in found])
+        output.print_json([asdict(f) | ({"resolution": ""} if f.ok else {}) for f in found])
     else:
         for finding in found:
             print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name:15} {finding.seen}")
