@@ -53,7 +53,8 @@ def member_of(lab: Lab, machine: str) -> str:
 def test_every_machine_is_on_a_member_of_its_own_and_the_status_says_which(spread: Lab) -> None:
     members = [machine.member for machine in spread.status()]
     assert sorted(members) == ["h1", "h2", "h3"]
-    shown = command("status", "--lab", "spread").stdout.splitlines()
+    headline, *shown = command("status", "--lab", "spread").stdout.splitlines()
+    assert headline == "spread: incus, load-balancing on isc"
     assert shown[0].split()[:3] == ["machine", "state", "member"]
     assert [line.split()[2] for line in shown[1:]] == members
 
