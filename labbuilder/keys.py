@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from labbuilder.errors import MachineError
 from labbuilder.parallel import for_each
 from labbuilder.run import run
 from labbuilder.store import LabDir
@@ -35,8 +36,15 @@ class LabKeys:
         return (self.folder / f"host-{machine}").read_text(encoding="ascii")
 
     def host_public(self, machine: str) -> str:
-        """What the machine must show when it is connected to: type and key."""
-        return " ".join((self.folder / f"host-{machine}.pub").read_text(encoding="ascii").split()[:2])
+        """What the machine must show when it is connected to: type and key.
+
+        Raises:
+            MachineError: It was never made.
+        """
+        path = self.folder / f"host-{machine}.pub"
+        if not path.exists():
+            raise MachineError(brief=f"{machine} was never made", resolution="labbuilder up makes it")
+        return " ".join(path.read_text(encoding="ascii").split()[:2])
 
 
 def ensure_keys(lab: LabDir, machines: Sequence[str]) -> LabKeys:

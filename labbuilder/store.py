@@ -166,4 +166,7 @@ def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
 
 def remove_tree(path: Path) -> None:
     """Remove a folder of ours; a folder already gone is success."""
-    shutil.rmtree(path, ignore_errors=False) if path.exists() else None
+    if path.is_symlink():
+        path.unlink()  # what it leads to is not ours
+    elif path.exists():
+        shutil.rmtree(path)

@@ -111,7 +111,7 @@ def openssh_argv(endpoint: Endpoint, command: Sequence[str]) -> list[str]:
         endpoint: Where the machine is.
         command: What to run there; nothing opens a shell.
     """
-    return ["ssh", *_openssh_options(endpoint), _openssh_name(endpoint), *command]
+    return ["ssh", *_openssh_options(endpoint), _openssh_name(endpoint), *(["--", *command] if command else [])]
 
 
 def scp_argv(endpoint: Endpoint, source: str, target: str) -> list[str]:
@@ -126,9 +126,10 @@ def _openssh_name(endpoint: Endpoint) -> str:
 
 
 def _openssh_options(endpoint: Endpoint) -> list[str]:
+    identity, known_hosts = (str(path).replace("%", "%%") for path in (endpoint.identity, _known_hosts(endpoint)))
     # fmt: off
     words = [
-        "-F", "none", "-i", str(endpoint.identity), "-o", f'UserKnownHostsFile="{_known_hosts(endpoint)}"',
+        "-F", "none", "-i", identity, "-o", f'UserKnownHostsFile="{known_hosts}"',
         "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", "SetEnv=LANG=C.UTF-8",
         "-o", f"HostKeyAlias={endpoint.machine}",
     ]
@@ -139,7 +140,7 @@ def _openssh_options(endpoint: Endpoint) -> list[str]:
     if endpoint.unix_socket is None:
         return [*words, "-o", f"Port={endpoint.port}"]
     relay = Path(__file__).with_name("fdpass.py")
-    proxy = f"'{sys.executable}' -IS '{relay}' '{endpoint.unix_socket}'"
+    proxy = shlex.join([sys.executable, "-IS", str(relay), str(endpoint.unix_socket)]).replace("%", "%%")
     return [*words, "-o", "ProxyUseFdpass=yes", "-o", f"ProxyCommand={proxy}"]
 
 

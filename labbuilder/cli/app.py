@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from typing import Annotated
@@ -43,6 +44,12 @@ def _options(
 
 def main() -> None:
     """Run the command line; every error becomes words and an exit status."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who called us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  as long as we run
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)  # what was begun is tidied up as after Ctrl-C
     try:
         app(prog_name="labbuilder")
     except LabError as error:

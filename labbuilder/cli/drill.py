@@ -78,7 +78,7 @@ def drill(
         return _tell(outcomes, report or [], language=language, limit_s=limit, as_json=as_json)
 
     outcomes: list[Outcome] = []
-    with reporting(as_json=as_json, lab=lab):
+    with reporting(lab=lab):
         try:
             outcomes.extend(_outcomes(known(names or []), said, matrix=matrix, lab=lab, seed=seed))
         except (KeyboardInterrupt, LabError):

@@ -24,7 +24,7 @@ def status(lab: LabOption = None, as_json: JsonOption = False) -> None:
     """Show both servers: role, state, what each knows of its partner, who serves."""
     from labbuilder.failover import status  # noqa: PLC0415
 
-    with reporting(as_json=as_json), existing(lab).session() as session:
+    with reporting(), existing(lab).session() as session:
         peers = status(session)
     _show(peers, as_json=as_json)
 
@@ -38,7 +38,7 @@ def takeover(
     """Manual mode: let the second server serve."""
     from labbuilder.failover import takeover  # noqa: PLC0415
 
-    with reporting(as_json=as_json), existing(lab).locked_session() as session:
+    with reporting(), existing(lab).locked_session() as session:
         peer = takeover(session, node, force=force)
     _show([peer], as_json=as_json)
 
@@ -48,7 +48,7 @@ def giveback(lab: LabOption = None, as_json: JsonOption = False) -> None:
     """Manual mode: let the primary serve again, with the leases that were given meanwhile."""
     from labbuilder.failover import giveback  # noqa: PLC0415
 
-    with reporting(as_json=as_json), existing(lab).locked_session() as session:
+    with reporting(), existing(lab).locked_session() as session:
         peer = giveback(session)
     _show([peer], as_json=as_json)
 
@@ -60,7 +60,7 @@ def partner_down(
     """Automatic modes: tell a server that its partner is gone for good."""
     from labbuilder.failover import partner_down  # noqa: PLC0415
 
-    with reporting(as_json=as_json), existing(lab).locked_session() as session:
+    with reporting(), existing(lab).locked_session() as session:
         peer = partner_down(session, node, force=force)
     _show([peer], as_json=as_json)
 
@@ -76,7 +76,7 @@ def share(
     from labbuilder.drill.share import shares  # noqa: PLC0415
     from labbuilder.report.figures import share as interval  # noqa: PLC0415
 
-    with reporting(as_json=as_json), existing(lab).locked_session() as session:
+    with reporting(), existing(lab).locked_session() as session:
         found = shares(session, clients=clients, seed=seed)
     served = sum(found.answers.values())
     parts = {server: interval(count, served) for server, count in found.answers.items() if served}

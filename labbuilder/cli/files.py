@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from labbuilder.cli import linting, output
-from labbuilder.cli.shared import FileArgument, JsonOption, app, described, example, reporting, settings
+from labbuilder.cli.shared import FileArgument, JsonOption, app, described, example, reporting
 from labbuilder.errors import SpecError
 
 
@@ -22,9 +22,8 @@ def render(
     as_json: JsonOption = False,
 ) -> None:
     """Write all files of all machines, for those who configure by hand, or a Vagrantfile that needs no labbuilder."""
-    settings["json"] = as_json
     if vagrantfile:
-        with reporting(as_json=as_json):
+        with reporting():
             written = described(file).hand_out(folder)
         output.print_paths(written, as_json=as_json)
         return
@@ -44,7 +43,6 @@ def lint(
     as_json: JsonOption = False,
 ) -> None:
     """Say what is wrong between two failover configurations, also ones written by hand; no lab is needed."""
-    settings["json"] = as_json
     found = linting.run(*files, clients=clients, cold_standby=cold_standby, strict=strict, as_json=as_json)
     raise typer.Exit(found)
 
@@ -64,7 +62,6 @@ def init(
     """Write a spec to start from; an existing file is never overwritten."""
     from labbuilder.assets import PROVISION  # noqa: PLC0415
 
-    settings["json"] = as_json
     try:
         with open(file, "x", encoding="utf-8") as target:
             target.write((PROVISION / "lab.yaml").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import typer
 
 from labbuilder.cli import output
-from labbuilder.cli.shared import FileArgument, JsonOption, app, described, example, home, reporting, settings
+from labbuilder.cli.shared import FileArgument, JsonOption, app, described, example, home, reporting
 
 image_app = typer.Typer(help="The images that machines share.", no_args_is_help=True)
 app.add_typer(image_app, name="image")
@@ -19,7 +19,7 @@ def image_build(file: FileArgument = None, as_json: JsonOption = False) -> None:
     """Build the image of a spec, unless it is cached."""
     from labbuilder.engine import build_image  # noqa: PLC0415
 
-    with reporting(as_json=as_json):
+    with reporting():
         name = build_image(described(file).spec, home())
     output.print_json({"image": name}) if as_json else print(
         name or "The spec names a disk of yours: nothing to build."
@@ -44,7 +44,6 @@ def image_prune(as_json: JsonOption = False) -> None:
     """Remove the images that no lab uses, here and on the Incus servers that are known."""
     from labbuilder.engine import prune_images  # noqa: PLC0415
 
-    settings["json"] = as_json
     found = prune_images(home())
     if as_json:
         output.print_json(asdict(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,10 +26,10 @@ from labbuilder.cli.shared import (
     existing,
     home,
     lab_names,
+    meant,
     reporting,
-    settings,
 )
-from labbuilder.errors import LabError
+from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
     from labbuilder.lab import Lab
@@ -58,7 +59,6 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Bring the lab up, or on from wherever it is, and prove it; or several labs side by side."""
-    settings["json"] = as_json
     flags: dict[str, Any] = {"name": name, "provider": provider, "clients": clients, "servers": servers}
     labs = [described(file) for file in files] if files else [described(None, name)]
     for lab in labs:
@@ -83,7 +83,7 @@ def _said(flags: dict[str, Any]) -> dict[str, Any]:
 
 def _up_one(lab: Lab, ways: dict[str, bool], *, as_json: bool) -> None:
     begun = time.monotonic()
-    with reporting(as_json=as_json, lab=lab.name):
+    with reporting(lab=lab.name):
         lab.up(**ways)
     outcome = lab.outcome
     assert outcome is not None  # noqa: S101
@@ -106,7 +106,6 @@ def _up_one(lab: Lab, ways: dict[str, bool], *, as_json: bool) -> None:
 @app.command(epilog=example("labbuilder status", "labbuilder status --lab aula --json"))
 def status(lab: LabOption = None, as_json: JsonOption = False) -> None:
     """Show the machines of a lab."""
-    settings["json"] = as_json
     found = existing(lab)
     machines = found.status()
     if as_json:
@@ -146,7 +145,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Prove the lab: one check for each line of the guide."""
-    with reporting(as_json=as_json):
+    with reporting():
         found = existing(lab).verify(reboot=reboot)
     if as_json:
         output.print_json({**asdict(found), "passed": found.passed})
@@ -158,7 +157,6 @@ def verify(
 @app.command(epilog=example("labbuilder plan", "labbuilder plan lab.yaml --json", "labbuilder plan --lab b"))
 def plan(file: FileArgument = None, name: NameOption = None, as_json: JsonOption = False) -> None:
     """Show what `up` would do, against what runs."""
-    settings["json"] = as_json
     found = described(file, name).set(**_said({"name": name})).difference()
     if as_json:
         output.print_json(asdict(found))
@@ -181,14 +179,10 @@ def down(
     """Remove everything of a lab, and look whether it is gone."""
     from labbuilder.engine import take_down  # noqa: PLC0415
 
-    names = home().lab_names()
-    if lab is not None:
-        names = (lab,)
-    elif not every and len(names) > 1:
-        names = (existing(None).name,)
+    names = _which_go(lab, every=every)
     gone: list[str] = []
     failed: dict[str, LabError] = {}
-    with reporting(as_json=as_json):
+    with reporting():
         for name in names:
             try:
                 gone += [name] if take_down(home(), name) else []
@@ -205,6 +199,16 @@ def down(
             print(f"Removed: {', '.join(gone)}." if gone else "There was nothing to remove.")
     if failed:
         raise typer.Exit(next(iter(failed.values())).exit_code)
+
+
+def _which_go(lab: str | None, *, every: bool) -> Sequence[str]:
+    """All, the one that is named, or the one that is meant; none where there is none."""
+    if every and lab is not None:
+        raise SpecError(brief="--all and --lab don't go together", resolution="leave one of them out")
+    if lab is not None:
+        return (lab,)
+    names = lab_names()
+    return (meant(None),) if names and not every else names
 
 
 @app.command("list", epilog=example("labbuilder list"))

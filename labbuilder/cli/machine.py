@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from labbuilder.cli import output
-from labbuilder.cli.shared import JsonOption, LabOption, NodeArgument, app, example, existing, settings
+from labbuilder.cli.shared import JsonOption, LabOption, NodeArgument, app, example, existing
 from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
@@ -71,7 +71,6 @@ def exec_(
     """
     from labbuilder.parallel import for_each  # noqa: PLC0415
 
-    settings["json"] = as_json
     session = existing(lab).session()
     names = named(session, [nodes])
 

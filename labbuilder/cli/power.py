@@ -88,7 +88,7 @@ def _switch(word: str, past: str, nodes: list[str], lab: str | None, *, as_json:
     from labbuilder.session import awakened  # noqa: PLC0415
 
     found = existing(lab)
-    with reporting(as_json=as_json, lab=found.name), found.locked_session() as session:
+    with reporting(lab=found.name), found.locked_session() as session:
         names = named(session, nodes)
         for machine in session.provider.status():
             if machine.name in names and machine.state in _REFUSED.get(word, ()):
@@ -117,7 +117,7 @@ def _cable(
     from labbuilder import progress  # noqa: PLC0415
 
     found = existing(lab)
-    with reporting(as_json=as_json, lab=found.name), found.locked_session() as session:
+    with reporting(lab=found.name), found.locked_session() as session:
         session.known(node)
         if network not in {nic.network for nic in session.plan.machine(node).nics}:
             raise SpecError(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labbuilder.cli import output
-from labbuilder.cli.shared import JsonOption, app, example, home, settings
+from labbuilder.cli.shared import JsonOption, app, example, home
 
 remote_app = typer.Typer(help="Incus servers: added by a trust token, or by their certificate.", no_args_is_help=True)
 app.add_typer(remote_app, name="remote")
@@ -27,8 +27,6 @@ def remote_add(
 ) -> None:
     """Remember a server, by the certificate that it shows now or that its token names."""
     from labbuilder.providers.incus.trust import add_remote  # noqa: PLC0415
-
-    settings["json"] = as_json
 
     def trusts(fingerprint: str) -> bool:
         return yes or typer.confirm(f"The server shows the certificate {fingerprint}. Is it the right one?", err=True)
@@ -56,6 +54,5 @@ def remote_remove(name: NameArgument, as_json: JsonOption = False) -> None:
     """Forget a server; its labs stay."""
     from labbuilder.providers.incus.remotes import forget_remote  # noqa: PLC0415
 
-    settings["json"] = as_json
     forget_remote(home(), name)
     output.print_json({"removed": name}) if as_json else print(f"{name} is forgotten.")

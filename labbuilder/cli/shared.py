@@ -39,10 +39,21 @@ def machine_names(context: typer.Context) -> list[str]:
         return []
 
 
+settings = {"json": False, "verbose": False}
 NodeArgument = Annotated[str, typer.Argument(help="A machine of the lab.", autocompletion=machine_names)]
 LabOption = Annotated[str | None, typer.Option("--lab", help="The lab's name.", autocompletion=lab_names)]
 NameOption = Annotated[str | None, typer.Option("--name", "--lab", help="The lab's name.", autocompletion=lab_names)]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+def _remembered(as_json: bool) -> bool:  # noqa: FBT001  typer's way
+    settings["json"] = as_json
+    return as_json
+
+
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON document on stdout.", is_eager=True, callback=_remembered),
+]
 FileArgument = Annotated[Path | None, typer.Argument(help="A spec; default: ./lab.yaml, else the guide's lab.")]
 FilesArgument = Annotated[
     list[Path] | None,
@@ -50,7 +61,6 @@ FilesArgument = Annotated[
 ]
 RemoteOption = Annotated[str | None, typer.Option(help="Incus: the server; `labbuilder remote list` shows them.")]
 ProjectOption = Annotated[str | None, typer.Option(help="Incus: the project; default: one of the lab's own.")]
-settings = {"json": False, "verbose": False}
 
 app = typer.Typer(
     help="Build a lab of real Debian machines with DHCP failover, DNS and NAT, and prove it line by line.",
@@ -66,9 +76,8 @@ def example(*commands: str) -> str:
 
 
 @contextmanager
-def reporting(*, as_json: bool, lab: str | None = None) -> Iterator[None]:
+def reporting(*, lab: str | None = None) -> Iterator[None]:
     """Show progress while the block runs; Ctrl-C says what exists."""
-    settings["json"] = as_json
     with output.progress_on_stderr(verbose=settings["verbose"]), interruptible(*([lab] if lab else [])):
         yield
 
@@ -80,7 +89,7 @@ def interruptible(*labs: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         there = home().lab_names()
-        told = (line for lab in labs or there if lab in there for line in _what_exists(lab))
+        told = [line for lab in labs or there if lab in there for line in _what_exists(lab)]
         print("\ninterrupted.", *told, sep="\n", file=sys.stderr, flush=True)
         os._exit(130)  # threads may still wait for machines
 
@@ -89,10 +98,11 @@ def _what_exists(lab: str) -> tuple[str, ...]:
     """What an interrupted command leaves of a lab, looked up, and how to go on."""
     from labbuilder.engine import begun  # noqa: PLC0415
 
-    return (
-        *(f"  {lab}: {what}" for what in begun(home(), lab)),
-        f"labbuilder up goes on from here; labbuilder down --lab {lab} removes it.",
-    )
+    try:
+        seen = [f"  {lab}: {what}" for what in begun(home(), lab)]
+    except LabError as error:
+        seen = [f"  {lab}: {error.brief}"]
+    return (*seen, f"labbuilder up --name {lab} goes on from here; labbuilder down --lab {lab} removes it.")
 
 
 def described(file: Path | None, name: str | None = None) -> Lab:
@@ -108,9 +118,8 @@ def described(file: Path | None, name: str | None = None) -> Lab:
     return Lab.from_file(there) if there.exists() else Lab().add_server().add_server().add_client()
 
 
-def existing(name: str | None) -> Lab:
-    """The lab that is meant: --lab, else ./lab.yaml's, else the only one there is."""
-    from labbuilder.lab import Lab  # noqa: PLC0415
+def meant(name: str | None) -> str:
+    """The name of the lab that is meant, whole or not: --lab, else ./lab.yaml's, else the only one there is."""
     from labbuilder.session import no_such_lab  # noqa: PLC0415
     from labbuilder.spec.load import load_spec  # noqa: PLC0415
 
@@ -122,6 +131,17 @@ def existing(name: str | None) -> Lab:
             there = f"There are: {', '.join(names)}" if names else "There are none."
             raise SpecError(brief="which lab?", details=there, resolution="name it with --lab, or run labbuilder up")
         name = names[0]
-    if name not in names or not home().lab(name).spec.exists():
+    if name not in names:
         raise no_such_lab(home(), name)
-    return Lab.from_file(home().lab(name).spec)
+    return name
+
+
+def existing(name: str | None) -> Lab:
+    """The lab that is meant, as it was made."""
+    from labbuilder.lab import Lab  # noqa: PLC0415
+    from labbuilder.session import no_such_lab  # noqa: PLC0415
+
+    spec = home().lab(known := meant(name)).spec
+    if not spec.exists():
+        raise no_such_lab(home(), known)
+    return Lab.from_file(spec)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from labbuilder.cli import output
-from labbuilder.cli.shared import JsonOption, LabOption, app, example, existing, reporting, settings
+from labbuilder.cli.shared import JsonOption, LabOption, app, example, existing, reporting
 
 snapshot_app = typer.Typer(help="States of a whole lab: kept, and gone back to.", no_args_is_help=True)
 app.add_typer(snapshot_app, name="snapshot")
@@ -20,7 +20,7 @@ SnapshotArgument = Annotated[str, typer.Argument(metavar="NAME", help="The snaps
 def snapshot_save(name: SnapshotArgument, lab: LabOption = None, as_json: JsonOption = False) -> None:
     """Keep the state of every machine; the lab runs on."""
     found = existing(lab)
-    with reporting(as_json=as_json):
+    with reporting():
         kept = found.save(name)
     output.print_json(asdict(kept)) if as_json else print(f"Kept as {name}: labbuilder snapshot restore {name}")
 
@@ -34,7 +34,7 @@ def snapshot_restore(
 ) -> None:
     """Bring every machine back to the state that was kept, and on, and prove it; what came after it is lost."""
     found = existing(lab)
-    with reporting(as_json=as_json, lab=found.name):
+    with reporting(lab=found.name):
         found.restore(name, verify=not no_verify)
     output.print_json({"restored": name}) if as_json else print(f"The lab {found.name} is back at {name}.")
 
@@ -42,7 +42,6 @@ def snapshot_restore(
 @snapshot_app.command("list", epilog=example("labbuilder snapshot list --lab aula"))
 def snapshot_list(lab: LabOption = None, as_json: JsonOption = False) -> None:
     """List what was kept."""
-    settings["json"] = as_json
     kept = existing(lab).snapshots()
     if as_json:
         output.print_json([asdict(snapshot) for snapshot in kept])
@@ -54,6 +53,6 @@ def snapshot_list(lab: LabOption = None, as_json: JsonOption = False) -> None:
 def snapshot_delete(name: SnapshotArgument, lab: LabOption = None, as_json: JsonOption = False) -> None:
     """Forget a state that was kept."""
     found = existing(lab)
-    with reporting(as_json=as_json):
+    with reporting():
         found.forget(name)
     output.print_json({"deleted": name}) if as_json else print(f"Deleted: {name}.")

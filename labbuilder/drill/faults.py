@@ -137,7 +137,8 @@ def _small_disk(session: Session) -> None:
     session.sure(
         _primary(session),
         f"systemctl stop {name}; mkdir -p /run/lab-leases; cp -a {folder}/. /run/lab-leases/\n"
-        f"mount -t tmpfs -o size=512k,mode=755 lab-drill {folder}; chown --reference=/run/lab-leases {folder}\n"
+        f"size=$(($(du -sk {folder} | cut -f1) + 512))\n"
+        f"mount -t tmpfs -o size=${{size}}k,mode=755 lab-drill {folder}; chown --reference=/run/lab-leases {folder}\n"
         f"cp -a /run/lab-leases/. {folder}/; rm -r /run/lab-leases; systemctl start {name}",
     )
 

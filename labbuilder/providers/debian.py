@@ -14,6 +14,9 @@ from labbuilder.providers.images import no_room
 from labbuilder.run import run_streaming
 
 DEBIAN = "http://deb.debian.org"
+# What was killed in the middle must leave no process and no mount of /proc or /sys in a half tree.
+_CONTAINED = ("setpriv", "--pdeathsig", "TERM", "--")
+_OWN_MOUNTS = ("unshare", "--mount", "--")
 _SOURCES = Path("/etc/apt")
 
 
@@ -51,6 +54,7 @@ def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> 
         preseed = "\\n".join(answers.format(version) for version in (4, 6))
         # fmt: off
         argv: list[str | Path] = [
+            *_CONTAINED, *(_OWN_MOUNTS if mode == "root" else ()),
             "mmdebstrap", "--verbose", f"--mode={mode}", "--variant=apt", f"--include={','.join(recipe.packages)}",
             "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
             "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from labbuilder.providers.images import ImageCache
 from labbuilder.providers.nspawn import image
 from labbuilder.providers.nspawn.ids import UID_SHIFT
 from labbuilder.store import Home
+from labbuilder.wait import wait_until
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 
@@ -40,3 +44,31 @@ def test_two_builders_of_one_recipe_build_it_once(tmp_path: Path, monkeypatch: p
     assert store.prune(frozenset({recipe.digest})) == ()
     assert [info.name for info in store.prune(frozenset())] == [recipe.digest]
     assert store.all() == ()
+
+
+def test_a_build_that_was_killed_leaves_no_process_and_no_mount(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "labbuilder", "image", "build"]
+    building = subprocess.Popen(words, env=os.environ | {"LABBUILDER_HOME": str(tmp_path)}, cwd=tmp_path)
+    try:
+        wait_until(
+            "packages are unpacked",
+            lambda: any(tmp_path.glob("images/.*.part/root/var/lib/dpkg/info/iproute2.list")),
+            within_s=120,
+            every_s=0.1,
+        )
+    finally:
+        building.kill()
+        building.wait()
+
+    def left() -> list[str]:
+        return [p.name for p in Path("/proc").glob("[0-9]*") if str(tmp_path) in _command(p)]
+
+    wait_until("nobody builds on", lambda: not left(), within_s=30, every_s=0.1)
+    assert str(tmp_path) not in Path("/proc/mounts").read_text(encoding="utf-8")
+
+
+def _command(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # it has just ended
+        return ""

@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from labbuilder.errors import MachineError
+from labbuilder.errors import HostError, MachineError
 from labbuilder.transport import connect_unix
 
 
@@ -23,8 +23,9 @@ def ask(path: Path, request: dict[str, Any], *, timeout_s: float = 10.0) -> dict
     """Send one request and return the answer.
 
     Raises:
-        SupervisorGoneError: Nobody answers at that socket.
-        MachineError: The supervisor answered that it failed.
+        SupervisorGoneError: Nobody listens at that socket.
+        HostError: It can't be asked: no permission.
+        MachineError: The supervisor answered that it failed, or not in time.
     """
     try:
         with connect_unix(path, timeout_s=timeout_s) as connection:
@@ -32,6 +33,10 @@ def ask(path: Path, request: dict[str, Any], *, timeout_s: float = 10.0) -> dict
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 line = lines.readline()
+    except PermissionError as error:
+        raise HostError(brief=f"{path}: {error.strerror}", resolution="become root, who made this lab") from error
+    except TimeoutError as error:
+        raise MachineError(brief=f"the lab's supervisor did not answer within {timeout_s:g} s") from error
     except OSError as error:
         raise SupervisorGoneError(str(path)) from error
     if not line:
