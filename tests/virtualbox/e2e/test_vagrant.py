@@ -16,7 +16,7 @@ from labbuilder.store import Home
 BOOT_S = 900  # box, import, boot and provisioning in the emulation
 
 
-def vagrant_does(folder: Path, *words: str, within_s: float = 60) -> str:
+def vagrant_does(folder: Path, *words: str, within_s: float = 180) -> str:
     done = subprocess.run(
         ["vagrant", *words], cwd=folder, text=True, capture_output=True, check=False, timeout=within_s
     )
