@@ -7,7 +7,7 @@ from typing import Any
 
 from labbuilder.plan.model import RenderedFile, Service
 from labbuilder.plan.probes import FAILOVER_STATES, OMAPI_CONF, OMAPI_PORT
-from labbuilder.plan.systemd import ENABLE, RELOAD, off
+from labbuilder.plan.systemd import ENABLE, RELOAD, RESTART, off
 from labbuilder.render import render
 from labbuilder.spec.models import LabSpec
 
@@ -74,7 +74,7 @@ def _dhcp(spec: LabSpec, index: int, values: dict[str, Any]) -> Service:
         validate=((CONF, "dhcpd -4 -t -cf {new}"),),
         holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && {paired} && "
         f"! systemctl -q is-active {_OTHER}{f' || [ -e {FENCED} ]' if cold else ''}",
-        apply=f"{off(_OTHER)}; {ENABLE} {UNIT}; {RELOAD.format(UNIT)}; systemctl restart {UNIT}",
+        apply=f"{off(_OTHER)}; {ENABLE} {UNIT}; {RELOAD.format(UNIT)}; {RESTART.format(UNIT)}",
         after=(f"{spec.servers[1].name}:standby",) if cold else (primary,) if index and values["pair"] else (),
     )
 
@@ -95,7 +95,7 @@ def _failover(spec: LabSpec, index: int) -> Service:
         holds=f'[ "$({FAILOVER_STATES["isc"]})" = normal/normal ]',
         apply="true",
         settle_s=_LIMIT_S,
-        nudge=f"systemctl restart {UNIT}" if index else None,
+        nudge=RESTART.format(UNIT) if index else None,
         after=tuple(f"{server.name}:dhcp" for server in spec.servers),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from labbuilder.plan.model import RenderedFile, Service
 from labbuilder.plan.probes import FAILOVER_STATES, KEA, kea_partner_states
-from labbuilder.plan.systemd import ENABLE, RELOAD, off
+from labbuilder.plan.systemd import ENABLE, RELOAD, RESTART, off
 from labbuilder.render import render
 from labbuilder.spec.models import AddressRange, LabSpec
 
@@ -69,7 +69,7 @@ def kea_services(spec: LabSpec, values: dict[str, Any]) -> tuple[Service, ...]:
         validate=((CONF, "kea-dhcp4 -t {new}"),),
         holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && {listens} && "
         f"! systemctl -q is-active {_OTHER}",
-        apply=f"{off(_OTHER)}; {ENABLE} {UNIT}; {RELOAD.format(UNIT)}; systemctl restart {UNIT}",
+        apply=f"{off(_OTHER)}; {ENABLE} {UNIT}; {RELOAD.format(UNIT)}; {RESTART.format(UNIT)}",
     )
     if not pair:
         return (dhcp,)

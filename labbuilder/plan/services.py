@@ -8,7 +8,7 @@ from labbuilder.plan.dhcp_isc import isc_services
 from labbuilder.plan.dhcp_kea import kea_services
 from labbuilder.plan.model import RenderedFile, Service
 from labbuilder.plan.probes import NAT_RULES, nat_rule
-from labbuilder.plan.systemd import ENABLE
+from labbuilder.plan.systemd import ENABLE, RESTART
 from labbuilder.render import render
 from labbuilder.spec.models import LabSpec
 
@@ -167,6 +167,6 @@ def _dns(values: dict[str, Any]) -> Service:
         ),
         holds="systemctl -q is-active named && systemctl -q is-enabled named && "
         f"dig +short +time=1 +tries=1 @{values['me']} {values['domain']} SOA | grep -q .",
-        apply=f"{ENABLE} named; systemctl restart named",
+        apply=f"{ENABLE} named; {RESTART.format('named')}",
         after=(f"{values['machine']}:dhcp",),  # clients wait for DHCP, and BIND is slow to start
     )

@@ -9,6 +9,9 @@ ENABLE_NOW = f"{_SYSTEMCTL} enable --now"
 DISABLE_NOW = f"{_SYSTEMCTL} disable --now"
 RELOAD = '[ "$(systemctl show -P NeedDaemonReload {})" = no ] || systemctl daemon-reload'
 
+# Who tries things restarts a daemon more often than systemd's start limit takes (five times in ten seconds).
+RESTART = "{{ systemctl reset-failed {0} 2>/dev/null || true; }}; systemctl restart {0}"
+
 
 def off(*units: str) -> str:
     """Shell that stops units now and at boot; quick where they are off already."""

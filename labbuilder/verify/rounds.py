@@ -13,7 +13,7 @@ from labbuilder.transport import Shell
 from labbuilder.verify.model import Check, Outcome, Verdict, Verification
 from labbuilder.wait import wait_until
 
-_ROUND_LIMIT_S = 30.0
+_ROUND_LIMIT_S = 60.0
 
 
 def run_checks(

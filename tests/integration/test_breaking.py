@@ -58,7 +58,7 @@ def stale(file: str, edit: str, check: str) -> Break:
         unit, answers = "isc-dhcp-server", f"{OMAPI_STATE} | grep -q mclt"
     else:
         unit, answers = "kea-dhcp4-server", f'echo \'{{"command": "status-get"}}\' | {ASK_KEA} | grep -q arguments'
-    restart = f"systemctl restart {unit}; until {answers}; do sleep 0.05; done"
+    restart = f"systemctl reset-failed {unit}; systemctl restart {unit}; until {answers}; do sleep 0.05; done"
     bad = f"cp {file} /root/kept; sed -i '{edit}' {file}; {restart}; mv /root/kept {file}"
     return Break("server1", bad, {check}, restart)
 
