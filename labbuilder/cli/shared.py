@@ -54,10 +54,11 @@ JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON document on stdout.", is_eager=True, callback=_remembered),
 ]
-FileArgument = Annotated[Path | None, typer.Argument(help="A spec; default: ./lab.yaml, else the guide's lab.")]
+_DEFAULT = "default: ./lab.yaml, else the only lab that was made, else the guide's."
+FileArgument = Annotated[Path | None, typer.Argument(help=f"A spec; {_DEFAULT}")]
 FilesArgument = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[FILE]...", help="Specs; default: ./lab.yaml, else the guide's lab."),
+    typer.Argument(metavar="[FILE]...", help=f"Specs; {_DEFAULT}"),
 ]
 RemoteOption = Annotated[str | None, typer.Option(help="Incus: the server; `labbuilder remote list` shows them.")]
 ProjectOption = Annotated[str | None, typer.Option(help="Incus: the project; default: one of the lab's own.")]

@@ -176,13 +176,13 @@ class Client(Model):
     """Its host name."""
 
 
-def _machines(kind: str, most: int) -> BeforeValidator:
+def _machines(kind: str, least: int, most: int) -> BeforeValidator:
     """Accept a count or bare names where a list of machines is asked for."""
 
     def expand(value: object) -> object:
         if isinstance(value, int) and not isinstance(value, bool):
-            if not 0 <= value <= most:
-                raise ValueError(f"{value} {kind}s; allowed: at least 0, at most {most}")
+            if not least <= value <= most:
+                raise ValueError(f"{value} {kind}s; allowed: at least {least}, at most {most}")
             return [{"name": f"{kind}{number}"} for number in range(1, value + 1)]
         if isinstance(value, list | tuple):
             return [{"name": item} if isinstance(item, str) else item for item in value]
@@ -216,12 +216,12 @@ class LabSpec(Model):
     """Vagrant's own settings."""
     incus: Incus = Incus()
     """Incus's own settings."""
-    servers: Annotated[tuple[Server, ...], _machines("server", 2), Field(min_length=1, max_length=2)] = (
+    servers: Annotated[tuple[Server, ...], _machines("server", 1, 2), Field(min_length=1, max_length=2)] = (
         Server(name="server1"),
         Server(name="server2"),
     )
     """One server, or two in failover; a number or bare names will do."""
-    clients: Annotated[tuple[Client, ...], _machines("client", MAX_CLIENTS), Field(max_length=MAX_CLIENTS)] = (
+    clients: Annotated[tuple[Client, ...], _machines("client", 0, MAX_CLIENTS), Field(max_length=MAX_CLIENTS)] = (
         Client(name="client1"),
     )
     """Any number of clients; a number or bare names will do."""

@@ -87,7 +87,7 @@ def test_a_lab_that_fails_is_told_with_its_reason_and_the_others_are_up(folder: 
     people = command(folder, "up", *files)
     assert people.returncode == 4
     assert people.stdout.startswith("2 of 3 labs are up")
-    assert "two: the image could not be built" in people.stderr
+    assert "two: up failed: the image could not be built" in people.stderr
     assert "Traceback" not in people.stderr
 
 
@@ -95,7 +95,7 @@ def test_labs_that_would_be_one_and_specs_that_are_none_are_told_before_anything
     good, other = write(folder, "good"), write(folder, "other")
     wrong = write(folder, "wrong", servers=9)
     for words, told in (
-        ([good, wrong], "wrong.yaml:1: servers: 9: 9 servers; allowed: at most 2"),
+        ([good, wrong], "wrong.yaml:1: servers: 9: 9 servers; allowed: at least 1, at most 2"),
         ([good, "nowhere.yaml"], "nowhere.yaml can't be read"),
         ([good, other, good], "two labs are called good"),
         ([good, other, "--name", "same"], "two labs are called same"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import venv
@@ -44,7 +45,8 @@ def test_an_installed_wheel_renders_what_the_checkout_renders(wheel: Path, tmp_p
     python = tmp_path / "venv/bin/python"
     subprocess.run([python, "-m", "pip", "install", "-q", str(wheel)], check=True, capture_output=True)
     command = [str(tmp_path / "venv/bin/labbuilder"), "render", "out"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    env = os.environ | {"LABBUILDER_HOME": str(tmp_path / "home")}  # no lab was made there, so it is the guide's
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, env=env)
     Lab().add_server().add_server().add_client().render(tmp_path / "own")
     own = sorted(p.relative_to(tmp_path / "own") for p in (tmp_path / "own").rglob("*") if p.is_file())
     assert own

@@ -54,5 +54,4 @@ def test_updates_and_security_come_from_where_the_host_has_them(tmp_path: Path) 
         "deb http://a.test/debian bookworm-updates main",
         "deb http://s.test/debian-security bookworm-security main",
     )
-    assert lines_for(tmp_path, "sid") == ("deb http://a.test/debian sid main",)
     assert lines_for(tmp_path, mirror="file:///srv/debian") == ("deb file:///srv/debian bookworm main",)
