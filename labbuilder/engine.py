@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from labbuilder import progress, transport
-from labbuilder.errors import ResidueError, SpecError
+from labbuilder import power, progress, transport
+from labbuilder.agreement import outdated_machines, refuse_another_spec, refuse_taken_addresses, with_provider
+from labbuilder.errors import ResidueError
 from labbuilder.journal import Journal, Record
-from labbuilder.parallel import for_each, one_by_one
+from labbuilder.parallel import for_each
 from labbuilder.plan import MachinePlan, Plan, build_plan
-from labbuilder.providers.base import MachineState, MachineStatus, ManyAtOnce, Provider
-from labbuilder.providers.choice import choose, open_provider
+from labbuilder.providers.base import MachineState, MachineStatus, Provider
+from labbuilder.providers.choice import open_provider
 from labbuilder.providers.images import ImageCache
-from labbuilder.provisioning import Change, FileDiff, configure, difference
+from labbuilder.provisioning import Change, configure
 from labbuilder.session import Session, lab_identity
 from labbuilder.spec.load import dump_spec, load_spec
 from labbuilder.spec.models import LabSpec
@@ -68,8 +68,10 @@ def brought_up(
     """
     lab = home.lab(spec.name)
     with locked(lab):
-        spec = _with_provider(spec, lab)
-        removed = _agree_with_what_runs(spec, home, lab, reconfigure=reconfigure)
+        spec = with_provider(spec, lab)
+        if lab.spec.exists() and not reconfigure:
+            refuse_another_spec(spec, lab)
+        removed = _make_way(spec, home, lab) if reconfigure else ()
         session = _begin(spec, home, lab)
         try:
             started = power_on(session)
@@ -79,27 +81,6 @@ def brought_up(
             yield session, Outcome(started, removed, changes)
         finally:
             session.close()
-
-
-def _with_provider(spec: LabSpec, lab: LabDir) -> LabSpec:
-    """The spec with "auto" decided: once for a lab.
-
-    Raises:
-        SpecError: The lab is elsewhere already.
-    """
-    identity = lab_identity(lab)
-    if identity is not None:
-        kind = identity[0]
-        if spec.provider not in ("auto", kind):
-            raise SpecError(
-                brief=f"the lab {lab.name} is on {kind} already, and can't be moved to {spec.provider}",
-                resolution=f"labbuilder down --lab {lab.name}, then labbuilder up; --name gives this one another name",
-            )
-    else:
-        kind, why = choose(spec.provider)
-        with progress.step("provider") as step:
-            step.detail = f"{kind} ({why})"
-    return spec.model_copy(update={"provider": kind})
 
 
 def _begin(spec: LabSpec, home: Home, lab: LabDir) -> Session:
@@ -125,84 +106,16 @@ def _begin(spec: LabSpec, home: Home, lab: LabDir) -> Session:
     return session
 
 
-def refuse_taken_addresses(spec: LabSpec, home: Home) -> None:
-    """Nothing, unless the lab is bridged to a real LAN on which another lab has one of its addresses.
-
-    Raises:
-        SpecError: Which lab has it.
-    """
-    asked = {spec.bridged_address(index).ip for index in range(len(spec.servers))}
-    others = (home.lab(name).spec for name in home.lab_names() if name != spec.name and spec.real_lan is not None)
-    for other in (load_spec(path) for path in others if path.exists()):
-        taken = asked & {other.bridged_address(index).ip for index in range(len(other.servers))}
-        if taken and other.real_lan == spec.real_lan:
-            raise SpecError(
-                brief=f"on the real LAN {', '.join(map(str, sorted(taken)))} is taken by the lab {other.name}",
-                resolution=f"give each server of its own a `bridged:` address, or labbuilder down --lab {other.name}",
-            )
-
-
-def _agree_with_what_runs(spec: LabSpec, home: Home, lab: LabDir, *, reconfigure: bool) -> tuple[str, ...]:
-    """Refuse another spec under the same name; with ``reconfigure``, remove the machines that must go."""
+def _make_way(spec: LabSpec, home: Home, lab: LabDir) -> tuple[str, ...]:
+    """Remove the machines that can't become what the spec says now; their names."""
     if not lab.spec.exists():
         return ()
-    before = load_spec(lab.spec)
-    if before == spec or build_plan(before) == build_plan(spec):  # said in other words
-        return ()
-    if not reconfigure:
-        raise SpecError(
-            brief=f"the lab {lab.name} is already there, made from another spec",
-            details="\n".join(_spec_differences(before, spec)),
-            resolution=f"labbuilder up --reconfigure changes it; labbuilder down --lab {lab.name} removes it; "
-            "--name gives this one another name",
-        )
     with Session.open(home, lab.name) as session:
-        return _remove_outdated(session, spec)
-
-
-def _spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
-    old, new = (_flat(spec.model_dump(mode="json")) for spec in (before, after))
-    places = [*old, *(place for place in new if place not in old)]
-    said = [(place, old.get(place, "nothing"), new.get(place, "nothing")) for place in places]
-    return [f"{place}: {there} is there, {asked} is asked for" for place, there, asked in said if there != asked]
-
-
-def _flat(values: Any, place: str = "") -> dict[str, str]:
-    """Each value by its place, as errors name it: dhcp.failover.mode, servers[0].name."""
-    if isinstance(values, dict):
-        parts = [(f"{place}.{key}" if place else key, value) for key, value in values.items()]
-    elif isinstance(values, list):
-        parts = [(f"{place}[{number}]", value) for number, value in enumerate(values)]
-    else:
-        return {place: "nothing" if values is None else str(values)}
-    return {where: text for part, value in parts for where, text in _flat(value, part).items()}
-
-
-def _remove_outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:
-    outdated = _outdated(session, spec)
-    for name in outdated:
-        with session.journal.effect("remove", name), progress.step("remove", name):
-            session.provider.destroy(name)
-    return outdated
-
-
-def _outdated(session: Session, spec: LabSpec) -> tuple[str, ...]:
-    """The machines that can't become what another spec says of them: they go, with their disks.
-
-    Raises:
-        SpecError: None can; the lab must be made anew.
-    """
-    before, plan = session.plan, build_plan(spec)
-    ground = [(p.image, p.upstream, p.virtualbox, p.vagrant, p.incus) for p in (before, plan)]
-    if ground[0] != ground[1]:
-        raise SpecError(
-            brief=f"the lab {plan.lab} can't be changed in place: its image, its LAN or its hardware would differ",
-            resolution=f"labbuilder down --lab {plan.lab}, then labbuilder up",
-        )
-    wanted = {machine.name: machine.nics for machine in plan.machines}
-    ways = [(s.dhcp.failover.engine, s.dhcp.failover.mode) for s in (session.spec, spec)]
-    other = ways[0] != ways[1]  # one engine can't read the other's leases, nor one mode another's shares of the pool
-    return tuple(m.name for m in before.machines if other or wanted.get(m.name) != m.nics)
+        outdated = outdated_machines(session, spec)
+        for name in outdated:
+            with session.journal.effect("remove", name), progress.step("remove", name):
+                session.provider.destroy(name)
+        return outdated
 
 
 def power_on(session: Session) -> tuple[str, ...]:
@@ -221,7 +134,7 @@ def power_on(session: Session) -> tuple[str, ...]:
     if not off and plan.upstream.witness is None:  # a simulated LAN may have died beside its machines
         return mended
 
-    each = for_each if isinstance(provider, ManyAtOnce) else one_by_one
+    at_once = power.each(provider)
 
     def create(machine: MachinePlan) -> None:
         with journal.effect("create", machine.name):
@@ -233,23 +146,21 @@ def power_on(session: Session) -> tuple[str, ...]:
 
     with journal.effect("networks"), progress.step("networks"), ThreadPoolExecutor(1) as pool:
         networks = pool.submit(provider.ensure_networks, plan)
-        each(off, create)
+        at_once(off, create)
         networks.result()
-    each(off, start)
+    at_once(off, start)
     return tuple(dict.fromkeys([*mended, *(machine.name for machine in off)]))
 
 
 def _mend(session: Session, machines: Sequence[MachineStatus]) -> tuple[str, ...]:
     """Plug what was unplugged and let go on what was paused, by hand or by a drill or snapshot that was killed."""
-    provider, journal = session.provider, session.journal
     for machine in machines:
         for network in machine.cut_links:
-            with journal.effect("plug", machine.name, network=network), progress.step("plug", machine.name):
-                provider.set_link(machine.name, network, up=True)
-        if machine.state is MachineState.PAUSED:
-            with journal.effect("resume", machine.name), progress.step("resume", machine.name):
-                provider.resume(machine.name)
-    return tuple(m.name for m in machines if m.cut_links or m.state is MachineState.PAUSED)
+            power.set_cable(session, machine.name, network, up=True)
+    paused = [machine.name for machine in machines if machine.state is MachineState.PAUSED]
+    if paused:
+        power.switch(session, "resume", paused)
+    return tuple(m.name for m in machines if m.cut_links or m.name in paused)
 
 
 def go_back(session: Session, snapshot: str) -> None:
@@ -266,8 +177,7 @@ def _provision(session: Session) -> tuple[Change, ...]:
 
     def ready_shell(name: str) -> Shell:
         if name in booting:
-            with progress.step("boot", name):
-                session.provider.wait_ready(name)
+            power.await_ready(session, name)
         return session.shell(name)
 
     with session.journal.effect("provision"):
@@ -283,9 +193,8 @@ def verify(session: Session, *, reboot: bool = False, within_s: float = 0.0) -> 
     if not reboot:
         return found
     for server in session.plan.servers:
-        with session.journal.effect("reboot", server.name), progress.step("reboot", server.name):
-            session.drop(server.name)
-            session.provider.reboot(server.name)
+        session.drop(server.name)
+        power.switch(session, "reboot", [server.name])
         with progress.step("verify") as step:
             again = run_checks(checks, session.shell, lab=session.plan.lab, within_s=SETTLE_AFTER_REBOOT_S)
             step.detail = f"after the reboot of {server.name}"
@@ -305,63 +214,6 @@ def begun(home: Home, name: str) -> tuple[str, ...]:
         *(f"{machine.name} is {machine.state}" for machine in machines),
         *([f"not ended: {', '.join(cut_off)}"] if cut_off else []),
     )
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What `up` would do.
-
-    Attributes:
-        create: Machines that don't exist, or are made anew.
-        start: Machines that exist and are off.
-        remove: Machines that the spec no longer has, or that can't become what it says now: they lose their disks.
-        files: Files that differ in running machines.
-        services: "machine: service" pairs that are not in effect.
-    """
-
-    create: tuple[str, ...] = ()
-    start: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-    files: tuple[FileDiff, ...] = ()
-    services: tuple[str, ...] = ()
-
-    @property
-    def empty(self) -> bool:
-        """`up` would do nothing."""
-        return not (self.create or self.start or self.remove or self.files or self.services)
-
-
-def compare(spec: LabSpec, home: Home) -> Difference:
-    """Look at what runs and say what `up` would do about it; changes nothing.
-
-    Raises:
-        SpecError: `up` would refuse: the lab can't be changed in place.
-    """
-    spec = _with_provider(spec, home.lab(spec.name))
-    plan = build_plan(spec)
-    if not home.lab(spec.name).spec.exists():
-        return Difference(create=tuple(machine.name for machine in plan.machines))
-    with Session.open(home, spec.name) as session:
-        seen = {machine.name: machine.state for machine in session.provider.status()}
-        outdated = _outdated(session, spec)
-        fits = {m.name: m.name in seen and m.name not in outdated for m in plan.machines}
-        running = [m for m in plan.machines if fits[m.name] and seen[m.name] is not MachineState.STOPPED]
-
-        def look(machine: MachinePlan) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:
-            return difference(machine, session.shell(machine.name))
-
-        found = for_each(running, look)
-        return Difference(
-            create=tuple(name for name, fit in fits.items() if not fit),
-            start=tuple(name for name, fit in fits.items() if fit and seen[name] is MachineState.STOPPED),
-            remove=tuple(sorted(name for name in seen if not fits.get(name))),
-            files=tuple(file for files, _ in found for file in files),
-            services=tuple(
-                f"{machine.name}: {service}"
-                for machine, (_, services) in zip(running, found, strict=True)
-                for service in services
-            ),
-        )
 
 
 def take_down(home: Home, name: str) -> bool:
@@ -438,5 +290,5 @@ def prune_images(home: Home) -> Pruned:
 def _planned(spec: LabSpec, home: Home) -> tuple[Plan, Provider]:
     """The plan of a lab that may not exist, and a provider that is asked about its image alone."""
     lab = home.lab(spec.name)
-    whole = _with_provider(spec, lab)
+    whole = with_provider(spec, lab)
     return build_plan(whole), open_provider(whole.provider, home, lab, "", whole.incus)

@@ -157,7 +157,7 @@ def _start_standby(session: Session) -> None:
     primary, second = (server.name for server in session.plan.servers)
     try:
         if session.provider.is_awake(primary):
-            session.sure(primary, f"touch {FENCED}; {DISABLE_NOW} {ISC_UNIT}; systemctl stop lab-leases.path")
+            session.sure(primary, f"touch {FENCED}; {DISABLE_NOW} {ISC_UNIT}; systemctl stop lab-leases.service")
     except TransportError:
         session.drop(primary)  # it asks its partner before it serves again
     session.sure(second, f"touch {TAKEN_OVER}; systemctl stop lab-leases.socket; {ENABLE_NOW} {ISC_UNIT}")
@@ -216,8 +216,7 @@ def giveback(session: Session) -> PeerStatus:
             session.shell(primary).run("true")  # the primary must be there before the second falls silent
             if session.shell(second).run(f"test -e {TAKEN_OVER}").ok:
                 _take_leases_back(session)
-            session.sure(primary, f"rm -f {FENCED}; systemctl start lab-leases.path; {ENABLE_NOW} {ISC_UNIT}")
-            session.sure(primary, "systemctl --no-block start lab-leases.service")  # what changed while nobody copied
+            session.sure(primary, f"rm -f {FENCED}; {ENABLE_NOW} {ISC_UNIT}; systemctl start lab-leases.service")
     return peer(session, 0)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from labbuilder.errors import HostError, SpecError
+from labbuilder.errors import SpecError
 from labbuilder.plan import MachinePlan, Plan, Service, build_plan
 from labbuilder.providers.vagrant.boxes import BOX, Boxes
 from labbuilder.providers.vagrant.prepare import write_identities
@@ -39,11 +39,7 @@ def hand_out(spec: LabSpec, home: Home, folder: Path) -> list[Path]:
     plan = build_plan(spec.model_copy(update={"provider": "vagrant"}))
     vboxmanage = VBoxManage()
     boxes = Boxes(home, vboxmanage, open_registry(vboxmanage))
-    if boxes.cache_name(plan) is not None and not shutil.which("VBoxManage"):  # a box is packed by it, at the very end
-        raise HostError(
-            brief="VBoxManage is not installed, and packs the box",
-            resolution="install VirtualBox; or `vagrant: {box: debian/bookworm64}` in the spec, which needs none here",
-        )
+    boxes.preflight(plan)
     boxes.ensure_file(plan)
     folder.mkdir(parents=True, exist_ok=True)
     box = boxes.named(plan)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from labbuilder import drill, engine, snapshots
+from labbuilder.agreement import Difference, compare
 from labbuilder.drill import DrillResult
 from labbuilder.errors import HostError, SpecError
 from labbuilder.plan import Plan, build_plan
@@ -188,9 +189,9 @@ class Lab:
         with self.locked_session() as session:
             return engine.verify(session, reboot=True)
 
-    def difference(self) -> engine.Difference:
+    def difference(self) -> Difference:
         """What `up` would do."""
-        return engine.compare(self.spec, self._home)
+        return compare(self.spec, self._home)
 
     def status(self) -> tuple[MachineStatus, ...]:
         """The machines as the provider sees them now."""

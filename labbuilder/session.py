@@ -92,10 +92,11 @@ class Session:
         try:
             return Shell(endpoint, within_s=_SOON_S)
         except TransportError as error:
+            if self.provider.is_awake(machine):
+                return Shell(endpoint)
             state = next((seen.state for seen in self.provider.status() if seen.name == machine), MachineState.STOPPED)
-            if state in _MENDS:
-                raise TransportError(brief=f"{machine} is {state}", resolution=awakened(machine, state)) from error
-        return Shell(endpoint)
+            mend = awakened(machine, state) if state in _MENDS else error.resolution
+            raise TransportError(brief=f"{machine} is {state}", resolution=mend) from error
 
     def sure(self, machine: str, script: str) -> str:
         """Run lines of shell in a machine, each of which must end with 0; return what they printed.

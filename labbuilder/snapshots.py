@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from labbuilder import engine, progress
+from labbuilder import engine, power, progress
 from labbuilder.errors import MachineError, SpecError
 from labbuilder.parallel import for_each
 from labbuilder.providers.base import MachineState
@@ -83,12 +83,7 @@ def restore(home: Home, lab: str, name: str) -> None:
         engine.go_back(session, name)
         engine.power_on(session)
         booting = [machine.name for machine in session.provider.status() if machine.state is not MachineState.RUNNING]
-        for_each(booting, lambda machine: _await(session, machine))
-
-
-def _await(session: Session, machine: str) -> None:
-    with progress.step("boot", machine):
-        session.provider.wait_ready(machine)
+        for_each(booting, lambda machine: power.await_ready(session, machine))
 
 
 def delete(home: Home, lab: str, name: str) -> None:

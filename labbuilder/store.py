@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from labbuilder.errors import HostError, SpecError
 
 LAB_NAME = r"^[a-z][a-z0-9-]{0,30}$"
+NAME_RULE = "lower-case letters a to z, digits and hyphens, a letter first, at most 31 of them"
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,7 @@ class Home:
             SpecError: No lab can be called so; as a folder it might be no lab's.
         """
         if not re.fullmatch(LAB_NAME, name):
-            raise SpecError(
-                brief=f"{name!r} is no name of a lab",
-                resolution="a lab's name is of lower-case letters, digits and hyphens, a letter first, at most 31",
-            )
+            raise SpecError(brief=f"{name!r} is no name of a lab", resolution=f"use {NAME_RULE}")
         return LabDir(name, self.labs / name)
 
     def lab_names(self) -> tuple[str, ...]:
@@ -156,7 +154,7 @@ def unwritable(path: Path, error: OSError) -> HostError:
 
 def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Replace the file in one step: a reader sees the old text or the new, never a half."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # another command may write the same
     with open(part, "w", encoding="utf-8", opener=lambda p, flags: os.open(p, flags, mode)) as file:
         file.write(text)
         file.flush()

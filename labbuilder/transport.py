@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from labbuilder.errors import LabError, TransportError
 from labbuilder.run import Result
+from labbuilder.store import write_atomic
 
 if TYPE_CHECKING:
     import fabric
@@ -145,11 +146,10 @@ def _openssh_options(endpoint: Endpoint) -> list[str]:
 
 
 def _known_hosts(endpoint: Endpoint) -> Path:
-    """A file of the machine's own, which is never half: somebody else may reach a machine at the same moment."""
+    """A file of the machine's own: somebody else may reach another machine at the same moment."""
     path = endpoint.identity.with_name(f"{endpoint.machine}.known_hosts")
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(f"{endpoint.machine} {endpoint.host_key}\n", encoding="ascii")
-    return part.replace(path)
+    write_atomic(path, f"{endpoint.machine} {endpoint.host_key}\n")
+    return path
 
 
 def warm_up() -> None:

@@ -17,6 +17,7 @@ from labbuilder.cli.shared import JsonOption, LabOption, NodeArgument, app, exam
 from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
+    from labbuilder.lab import Lab
     from labbuilder.run import Result
     from labbuilder.session import Session
 
@@ -162,19 +163,21 @@ def logs(
     """Show a machine's journal."""
     found = existing(lab)
     command = f"journalctl --no-pager -q -n {lines}" + (f" -u {shlex.quote(service)}" if service else "")
-    said = found.run(node, command).stdout
-    if service and not said:
-        if found.run(node, f"systemctl show -P LoadState -- {shlex.quote(service)}").stdout.strip() in {
-            "",
-            "not-found",
-        }:
-            units = f"labbuilder exec {node} -- systemctl list-units --type service lists them"
-            raise SpecError(brief=f"{node} has no unit {service}", resolution=units)
-        if not follow:
-            raise SpecError(brief=f"{service} has said nothing in {node} yet")
     if follow:
+        _require_unit(found, node, service)
         ssh(node, [f"{command} -f"], lab)
+    said = found.run(node, command).stdout
+    if not said and service:  # what was removed since may have said something
+        _require_unit(found, node, service)
+        raise SpecError(brief=f"{service} has said nothing in {node} yet")
     print(said, end="")
+
+
+def _require_unit(found: Lab, node: str, service: str | None) -> None:
+    state = found.run(node, f"systemctl show -P LoadState -- {shlex.quote(service)}").stdout if service else "all"
+    if state.strip() in ("", "not-found"):
+        units = f"labbuilder exec {node} -- systemctl list-units --type service lists them"
+        raise SpecError(brief=f"{node} has no unit {service}", resolution=units)
 
 
 @app.command(epilog=example("labbuilder console server1"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labbuilder import progress
 from labbuilder.cli import output
@@ -39,26 +39,32 @@ def bring_up(labs: list[Lab], ways: dict[str, bool], *, at_once: int, as_json: b
     begun = time.monotonic()
     with output.progress_on_stderr(verbose=settings["verbose"], only=("up", "image")), interruptible(*names):
         told = for_each(labs, lambda lab: _bring_up(lab, ways), at_once=at_once)
-    failed = [one for one in told if "error" in one]
-    for one in failed:
-        print(f"{one['lab']}:", file=sys.stderr)
-        output.print_error(LabError(one["brief"], one["details"], one["resolution"]), as_json=False)
+    seconds = round(time.monotonic() - begun, 2)
+    failed = {lab.name: error for lab, (_, error) in zip(labs, told, strict=True) if error is not None}
     if as_json:
-        output.print_json({"labs": told, "seconds": round(time.monotonic() - begun, 2)})
+        rows = [
+            {"lab": lab.name, "seconds": took, **(error.as_dict() if error else {})}
+            for lab, (took, error) in zip(labs, told, strict=True)
+        ]
+        output.print_json({"labs": rows, "seconds": seconds})
     else:
-        print(f"{len(told) - len(failed)} of {len(told)} labs are up, {time.monotonic() - begun:.2f} s.")
-    return int(failed[0]["exit_code"]) if failed else 0
+        for name, error in failed.items():
+            print(f"{name}:", file=sys.stderr)
+            output.print_error(error, as_json=False)
+        print(f"{len(labs) - len(failed)} of {len(labs)} labs are up, {seconds:.2f} s.")
+    return next(iter(failed.values())).exit_code if failed else 0
 
 
-def _bring_up(lab: Lab, ways: dict[str, bool]) -> dict[str, Any]:
+def _bring_up(lab: Lab, ways: dict[str, bool]) -> tuple[float, LabError | None]:
+    """The seconds that it took, and why it is not up."""
     begun = time.monotonic()
-    told: dict[str, Any] = {"lab": lab.name}
+    failure = None
     try:
         with progress.step("up", lab.name) as step:
             lab.up(**ways)
             step.detail = "and proven" if ways["verify"] else ""
     except LabError as error:
-        told |= error.as_dict()
+        failure = error
     finally:
         lab.close()
-    return told | {"seconds": round(time.monotonic() - begun, 2)}
+    return round(time.monotonic() - begun, 2), failure

@@ -36,11 +36,6 @@ def print_paths(paths: Iterable[Path], *, as_json: bool) -> None:
     print_json(names) if as_json else print("\n".join(names))
 
 
-def indented(text: str, head: str) -> str:
-    """Each line after ``head``."""
-    return "".join(f"{head}{line}" for line in text.splitlines(keepends=True))
-
-
 def print_error(error: LabError, *, as_json: bool) -> None:
     """What happened, what was seen, what to do."""
     if as_json:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from labbuilder.store import Home
 
 
+settings = {"json": False, "verbose": False}
+
+
 def home() -> Home:
     """Where this user keeps labs and images."""
     from labbuilder.store import Home  # noqa: PLC0415  --help needs no store
@@ -39,7 +42,6 @@ def machine_names(context: typer.Context) -> list[str]:
         return []
 
 
-settings = {"json": False, "verbose": False}
 NodeArgument = Annotated[str, typer.Argument(help="A machine of the lab.", autocompletion=machine_names)]
 LabOption = Annotated[str | None, typer.Option("--lab", help="The lab's name.", autocompletion=lab_names)]
 NameOption = Annotated[str | None, typer.Option("--name", "--lab", help="The lab's name.", autocompletion=lab_names)]

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from labbuilder.errors import SpecError
 from labbuilder.failover import unit
+from labbuilder.plan.dhcp_isc import LEASES
+from labbuilder.plan.services import FAILOVER_PORTS
 from labbuilder.providers.base import MachineState
 from labbuilder.session import Session
 from labbuilder.spec.models import LabSpec
-from labbuilder.verify.pair import FAILOVER_PORT
 
 Act = Callable[[Session], None]
-_LEASES = {"isc": "/var/lib/dhcp", "kea": "/var/lib/kea"}
+_LEASES = {"isc": str(LEASES.parent), "kea": "/var/lib/kea"}
 
 
 def _nothing(session: Session) -> None:
@@ -114,7 +115,7 @@ def _plug_link(session: Session) -> None:
 
 
 def _rules(session: Session) -> tuple[str, ...]:
-    port = FAILOVER_PORT[session.spec.dhcp.failover.engine]
+    port = FAILOVER_PORTS[session.spec.dhcp.failover.engine]
     return tuple(
         f"{chain} -p tcp --{end} {port} -m comment --comment lab-drill -j DROP"
         for chain in ("INPUT", "OUTPUT")

@@ -9,6 +9,7 @@ from itertools import count
 from typing import get_args
 
 from labbuilder import engine, progress
+from labbuilder.agreement import refuse_taken_addresses
 from labbuilder.drill.faults import fits
 from labbuilder.drill.model import DrillResult
 from labbuilder.drill.run import drill
@@ -63,7 +64,7 @@ def beside(home: Home, spec: LabSpec, ways: Sequence[Way], names: Sequence[str],
     labs = [_own_lab(spec, mode, engine_name) for mode, engine_name in ways]
     total, numbers = sum(len(_fitting(own, names)) for own in labs), count(1)
     for own in labs:
-        engine.refuse_taken_addresses(own, home)
+        refuse_taken_addresses(own, home)
         try:
             for name in _fitting(own, names):
                 _say_which(_in_full(own, name), next(numbers), total)

@@ -6,7 +6,6 @@ from labbuilder.plan.image import image_recipe
 from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan, Upstream, Witness, stable_mac
 from labbuilder.plan.services import client_services, server_services
 from labbuilder.spec.models import WITNESS, LabSpec
-from labbuilder.spec.providers import HYPERVISORS
 
 WITNESS_PORT = 80
 WITNESS_NAME = "www.internet.test"
@@ -36,13 +35,12 @@ def build_plan(spec: LabSpec) -> Plan:
         )
         for client in spec.clients
     )
-    real = spec.provider in HYPERVISORS or (spec.provider == "incus" and spec.incus.bridged != "simulated")
     upstream = Upstream(
         gateway=spec.gateway,
         network=bridged.subnet,
         resolvers=spec.dns.forwarders,
-        name=spec.dns.probe if real else WITNESS_NAME,
-        witness=None if real else Witness(WITNESS, WITNESS_PORT),
+        name=WITNESS_NAME if spec.simulated else spec.dns.probe,
+        witness=Witness(WITNESS, WITNESS_PORT) if spec.simulated else None,
     )
     machines, image = (*servers, *clients), image_recipe(spec)
     return Plan(spec.name, spec.provider, machines, image, upstream, spec.virtualbox, spec.vagrant, spec.incus)

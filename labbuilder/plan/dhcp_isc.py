@@ -16,6 +16,12 @@ CONF = "/etc/dhcp/dhcpd.conf"
 LEASES = PurePosixPath("/var/lib/dhcp/dhcpd.leases")
 FAILOVER_PORT = 647  # IANA's
 COPY_PORT = 6470  # on the cold standby: the primary's leases arrive
+# One line for each active binding of the lease file; the last word on an address counts.
+ACTIVE_LEASES = (
+    'awk \'$1 == "lease" {a = $2; state[a] = mac[a] = ends[a] = ""} $1 == "binding" {state[a] = $3} '
+    '$1 == "hardware" {mac[a] = $3} $1 == "ends" {ends[a] = $0} '
+    f'END {{for (a in state) if (state[a] == "active;") print a, mac[a], ends[a]}}\' {LEASES}'
+)
 TAKEN_OVER = "/var/lib/lab-taken-over"  # on the cold standby: the operator lets it serve
 FENCED = "/run/lab-fenced"  # on its primary: it came back and found the standby serving
 _OTHER = "kea-dhcp4-server"
@@ -42,6 +48,7 @@ def isc_services(spec: LabSpec, index: int, values: dict[str, Any]) -> tuple[Ser
         "port": FAILOVER_PORT,
         "copy_port": COPY_PORT,
         "leases": LEASES,
+        "sent": "/run/lab-leases-sent",
     }
     if cold:
         return _standby(spec, index, values)
@@ -102,7 +109,7 @@ def _failover(spec: LabSpec, index: int) -> Service:
 
 def _standby(spec: LabSpec, index: int, values: dict[str, Any]) -> tuple[Service, ...]:
     """Manual mode: the first server serves and sends its leases; the second is ready and off."""
-    names = ("lab-leases.socket", "lab-leases@.service") if index else ("lab-leases.path", "lab-leases.service")
+    names = ("lab-leases.socket", "lab-leases@.service") if index else ("lab-leases.service",)
     marker = TAKEN_OVER if index else FENCED
     units = tuple(RenderedFile(f"/etc/systemd/system/{name}", render(name, **values)) for name in names)
     copy = Service(
@@ -110,8 +117,7 @@ def _standby(spec: LabSpec, index: int, values: dict[str, Any]) -> tuple[Service
         title="leases are copied to the second server",
         files=units,
         holds=f"systemctl -q is-active {names[0]} && systemctl -q is-enabled {names[0]} || [ -e {marker} ]",
-        apply=f"systemctl daemon-reload; {ENABLE} {names[0]}; systemctl restart {names[0]}"
-        + ("" if index else "; systemctl start lab-leases"),
+        apply=f"systemctl daemon-reload; {ENABLE} {names[0]}; {RESTART.format(names[0])}",
         after=() if index else (f"{spec.servers[0].name}:dhcp", f"{spec.servers[1].name}:standby"),
     )
     if index == 0:

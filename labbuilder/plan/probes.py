@@ -54,13 +54,6 @@ OMAPI_STATE = omapi()
 
 FAILOVER_STATES = {"isc": _ISC_STATES, "kea": _KEA_STATES}
 
-# One line for each active binding of dhcpd's lease file; the last word on an address counts.
-ACTIVE_LEASES = (
-    'awk \'$1 == "lease" {a = $2; state[a] = mac[a] = ends[a] = ""} $1 == "binding" {state[a] = $3} '
-    '$1 == "hardware" {mac[a] = $3} $1 == "ends" {ends[a] = $0} '
-    'END {for (a in state) if (state[a] == "active;") print a, mac[a], ends[a]}\' /var/lib/dhcp/dhcpd.leases'
-)
-
 NAT_RULES = "iptables -t nat -S POSTROUTING | grep ^-A"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,12 @@ from pydantic_core import ErrorDetails
 from labbuilder.errors import SpecError
 from labbuilder.spec.base import HOST_NAME, CrossCheckError, Model, Place
 from labbuilder.spec.models import LabSpec
-from labbuilder.store import LAB_NAME
+from labbuilder.store import LAB_NAME, NAME_RULE
 
 _KEYS_NEAR_ENOUGH = 0.6
 _SHORT = reprlib.Repr()  # aliases of aliases make values that no memory holds as text
 _SHORT.maxstring = _SHORT.maxother = 80
-_PATTERNS = dict.fromkeys(
-    (HOST_NAME, LAB_NAME), "allowed: lower-case letters a to z, digits and hyphens, a letter first, at most 31 of them"
-)
+_PATTERNS = dict.fromkeys((HOST_NAME, LAB_NAME), f"allowed: {NAME_RULE}")
 _RESOLUTION = "labbuilder schema prints what is allowed; docs/reference.md explains it"
 
 
@@ -85,6 +84,25 @@ def dump_spec(spec: LabSpec) -> str:
     if spec.dhcp.pool is not None:
         values["dhcp"]["pool"] = str(spec.dhcp.pool)
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
+    """What one says and the other says otherwise, each value by its place."""
+    old, new = (dict(_values(spec.model_dump(mode="json"))) for spec in (before, after))
+    both = {_shown(place): [values.get(place) for values in (old, new)] for place in old | new}
+    told = {place: ["nothing" if value is None else value for value in pair] for place, pair in both.items()}
+    return [
+        f"{place}: {there} is there, {asked} is asked for" for place, (there, asked) in told.items() if there != asked
+    ]
+
+
+def _values(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Each value that holds no others, with its place."""
+    if isinstance(value, dict | list):
+        for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _values(inner, (*place, part))
+    else:
+        yield place, value
 
 
 def json_schema() -> dict[str, Any]:
@@ -161,12 +179,15 @@ def _model_in(annotation: Any) -> Any:
 
 
 def _placed(place: Place, text: str, lines: dict[Place, int], source: str) -> str:
-    shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     known = place
     while known not in lines and known:
         known = known[:-1]
     line = f"{source}:{lines[known]}: " if known in lines else ""
-    return f"{line}{shown or 'lab'}: {text}"
+    return f"{line}{_shown(place) or 'lab'}: {text}"
+
+
+def _shown(place: Place) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
 
 
 def _note_lines(root: yaml.Node | None, lines: dict[Place, int], doubled: list[tuple[Place, str]]) -> None:

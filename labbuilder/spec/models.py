@@ -230,8 +230,16 @@ class LabSpec(Model):
     def gateway(self) -> IPv4Address:
         """The router of the bridged LAN; VirtualBox's NAT is the second address of its network."""
         bridged = self.networks.bridged
-        nat = self.provider in HYPERVISORS and self.virtualbox.bridged == "nat"
-        return bridged.gateway or bridged.subnet.network_address + (2 if nat else 1)
+        return bridged.gateway or bridged.subnet.network_address + (2 if self._behind_nat else 1)
+
+    @property
+    def _behind_nat(self) -> bool:
+        return self.provider in HYPERVISORS and self.virtualbox.bridged == "nat"
+
+    @property
+    def simulated(self) -> bool:
+        """NIC 2 is on a LAN of the lab's own, with a simulated world behind it."""
+        return self.provider not in HYPERVISORS and not (self.provider == "incus" and self.incus.bridged != "simulated")
 
     @property
     def pool(self) -> AddressRange:
@@ -263,11 +271,9 @@ class LabSpec(Model):
     @property
     def real_lan(self) -> str | None:
         """Whose LAN NIC 2 is on, "host" or the Incus server; None where it is the lab's own."""
-        if self.provider in HYPERVISORS and self.virtualbox.bridged != "nat":
-            return "host"
-        if self.provider == "incus" and self.incus.bridged != "simulated":
-            return self.incus.remote
-        return None
+        if self.simulated or self._behind_nat:
+            return None
+        return self.incus.remote if self.provider == "incus" else "host"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

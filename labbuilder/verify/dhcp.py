@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from labbuilder.plan.dhcp_isc import ACTIVE_LEASES
 from labbuilder.plan.dhcp_isc import CONF as ISC_CONF
 from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
 from labbuilder.plan.dhcp_kea import CONF as KEA_CONF
 from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
 from labbuilder.plan.dhcp_kea import ha_mode, pools
 from labbuilder.plan.model import MachinePlan
-from labbuilder.plan.probes import ACTIVE_LEASES, FAILOVER_STATES
+from labbuilder.plan.probes import FAILOVER_STATES
+from labbuilder.plan.services import FAILOVER_PORTS
 from labbuilder.spec.models import LabSpec
 from labbuilder.verify.judges import Judge, same_lines, says
 from labbuilder.verify.kea import running_check
 from labbuilder.verify.model import Check
-from labbuilder.verify.pair import FAILOVER_PORT, PROBE_PORTS, pair_checks, running_checks
+from labbuilder.verify.pair import PROBE_PORTS, pair_checks, running_checks
 
 _COPIED_WITHIN_S = 3.0  # measured: 0.1 s after a lease has changed
 
@@ -35,7 +37,12 @@ def dhcp_checks(spec: LabSpec, server: MachinePlan, index: int) -> Iterator[Chec
     yield from _isc_files(check, nic) if failover.engine == "isc" else _kea_files(check, nic)
     if waiting:
         state = f"systemctl is-active {unit}; systemctl is-enabled {unit}; true"
-        yield check("standby.off", "the second server's DHCP is off", state, says("inactive disabled"))
+        yield check(
+            "standby.off",
+            "the second server's DHCP is off (after a takeover: labbuilder failover giveback)",
+            state,
+            says("inactive disabled"),
+        )
     else:
         program = {"isc": "dhcpd", "kea": "kea-dhcp4"}[failover.engine]
         living = f"eval $(systemctl show -p ActiveState,MainPID {unit}); echo $ActiveState; cat /proc/$MainPID/comm"
@@ -83,14 +90,14 @@ def _pair(check: _Maker, spec: LabSpec, index: int) -> Iterator[Check]:
         urls = f'sed -n \'s,.*"url": "http://\\([0-9.]*\\):.*,\\1,p\' {KEA_CONF}'
         both = " ".join(str(spec.internal_address(i).ip) for i in range(2))
         yield check("failover.mirror", "both peers name the same two addresses", urls, says(both))
-    port, probes = FAILOVER_PORT[engine], PROBE_PORTS.start
+    port, probes = FAILOVER_PORTS[engine], PROBE_PORTS.start
     theirs = f"( sport = :{port} or dport = :{port} ) and sport < :{probes} and dport < :{probes}"
     ends = f"ss -Htn state established '( {theirs} )' dst {peer} | grep -q . && echo connected"
     yield check("failover.port", f"connected to the partner on TCP {port}", ends, says("connected"))
 
 
 def _standby(check: _Maker, index: int) -> Iterator[Check]:
-    unit = ("lab-leases.path", "lab-leases.socket")[index]
+    unit = ("lab-leases.service", "lab-leases.socket")[index]
     state = f"systemctl is-active {unit}; systemctl is-enabled {unit}"
     title = ("changed leases are sent to the second server", "the first server's leases are awaited")[index]
     yield check("standby.copy", title, state, says("active enabled"))

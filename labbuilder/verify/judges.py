@@ -89,16 +89,17 @@ def in_pool(spec: LabSpec) -> Judge:
 
 
 def distinct(names: Sequence[str]) -> Judge:
-    """No address was told by two of the machines; their names are in the order of the probes."""
+    """Each of the machines told an address, and none told another's; their names are in the order of the probes."""
 
     def judge(*said: Result) -> Judgement:
         holders: dict[str, set[str]] = defaultdict(set)
         for name, result in zip(names, said, strict=True):
             for address in result.stdout.split():
                 holders[address.partition("/")[0]].add(name)
-        shared = [f"{address}: {', '.join(sorted(who))}" for address, who in holders.items() if len(who) > 1]
+        seen = [f"{address}: {', '.join(sorted(who))}" for address, who in holders.items() if len(who) > 1]
+        seen += [f"none: {name}" for name, result in zip(names, said, strict=True) if not result.stdout.split()]
         expected = "each address once"
-        return Judgement(not shared, expected, "; ".join(shared) or expected)
+        return Judgement(not seen, expected, "; ".join(seen) or expected)
 
     return judge
 

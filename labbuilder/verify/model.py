@@ -105,12 +105,10 @@ class Verification:
             for o in self.failures
             if o.verdict is Verdict.FAIL
         ]
-        taken_over = any(outcome.check.startswith("standby.") for outcome in self.failures)
         raise VerificationError(
             brief=f"{len(self.failures)} of {len(self.outcomes)} checks failed in the lab {self.lab}",
             details="\n".join(told),
-            resolution="labbuilder up repairs what it wrote; labbuilder logs MACHINE shows why"
-            + ("; after a takeover, labbuilder failover giveback" if taken_over else ""),
+            resolution="labbuilder up repairs what it wrote; labbuilder logs MACHINE shows why",
         )
 
     def followed_by(self, later: Verification, *, rebooted: str) -> Verification:

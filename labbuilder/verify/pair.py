@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from labbuilder.errors import LintError
 from labbuilder.plan.dhcp_isc import CONF as ISC_CONF
-from labbuilder.plan.dhcp_isc import FAILOVER_PORT as ISC_PORT
 from labbuilder.plan.dhcp_kea import CONF as KEA_CONF
-from labbuilder.plan.dhcp_kea import HA_PORT, ha_mode
+from labbuilder.plan.dhcp_kea import ha_mode
 from labbuilder.plan.probes import KEA, OMAPI_STATE
+from labbuilder.plan.services import FAILOVER_PORTS
 from labbuilder.run import Result
 from labbuilder.spec.failover import BUCKETS, Failover
 from labbuilder.spec.models import LabSpec
@@ -18,7 +18,6 @@ from labbuilder.verify.files import config_of, files_beside
 from labbuilder.verify.judges import Judge, says
 from labbuilder.verify.model import Check, Judgement
 
-FAILOVER_PORT = {"isc": ISC_PORT, "kea": HA_PORT}
 PROBE_PORTS = range(61001, 65536)  # over what Linux gives out by itself (ip_local_port_range ends at 60999)
 _SKEW_S = 5.0  # dhcpd refuses a partner that is 60 s off, Kea warns at 30 s and stops at 60: seen long before
 _DAY_S = 86400
@@ -41,7 +40,7 @@ def pair_checks(spec: LabSpec) -> Iterator[Check]:
 def running_checks(spec: LabSpec, index: int) -> Iterator[Check]:
     """What must be true on each server of a pair whose daemons both run."""
     failover = spec.dhcp.failover
-    name, peer, port = spec.servers[index].name, spec.internal_address(1 - index).ip, FAILOVER_PORT[failover.engine]
+    name, peer, port = spec.servers[index].name, spec.internal_address(1 - index).ip, FAILOVER_PORTS[failover.engine]
     # A connection that is made and closed at once: the established one would outlive a new firewall rule for minutes.
     # From a port of its own range, by which failover.port tells it from the partner's; one in TIME-WAIT can't be bound.
     probe = f"nc -vz -w 1 -p $source {peer} {port} 2>&1 | grep -oE 'succeeded|refused|timed out|unreachable' && break"

@@ -90,7 +90,10 @@ COMMON = {
     ),
     "a name server less": Break("server1", ZONE.format(r"/NS\tserver2/d"), {"names.zone"}),
     "client's address": Break(
-        "client1", "ip addr flush dev enp0s3", {"lease.address", "lease.gateway", "lease.live", "nat"}, AGAIN
+        "client1",
+        "ip addr flush dev enp0s3",
+        {"addresses", "lease.address", "lease.gateway", "lease.live", "nat"},
+        AGAIN,
     ),
     "client's route": Break("client1", "ip route del default", {"lease.gateway", "nat"}, AGAIN),
     "client's DNS": Break("client1", "echo nameserver 8.8.8.8 >/etc/resolv.conf", {"lease.dns"}, AGAIN),
@@ -184,7 +187,7 @@ KEA = {
 
 MANUAL = {
     "both serve": Break("server2", "systemctl start isc-dhcp-server", {"standby.off"}),
-    "no copies": Break("server1", "systemctl stop lab-leases.path", {"standby.copy"}),
+    "no copies": Break("server1", "systemctl stop lab-leases.service", {"standby.copy"}),
     "no leases": Break("server2", f"mv {COPIED} {COPIED}.kept", {"standby.leases"}, f"mv {COPIED}.kept {COPIED}"),
     "pool": Break("server2", "sed -i s/192.168.1.200/192.168.1.199/ /etc/dhcp/dhcpd.conf", {"failover.lint"}),
 }

@@ -125,7 +125,7 @@ def test_manual_nobody_is_served_by_the_second_until_the_operator_says_so_and_le
 
 @pytest.mark.parametrize("manual", ["isc"], indirect=True)
 def test_manual_a_giveback_without_a_takeover_keeps_the_primarys_leases(manual: Lab) -> None:
-    manual.run("server1", "systemctl stop lab-leases.path")  # the copy is older from now on
+    manual.run("server1", "systemctl stop lab-leases.service")  # the copy is older from now on
     address, _ = given(manual, 9)
     stop(manual, "server1")
     assert ordered(manual, failover.giveback).serving

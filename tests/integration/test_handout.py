@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from labbuilder import engine
+from labbuilder.agreement import compare
 from labbuilder.handout import provision_script, up_order
 from labbuilder.lab import Lab
 from labbuilder.session import Session
@@ -51,7 +52,7 @@ def test_each_machine_is_configured_by_its_own_script_one_after_the_other(bare: 
     for machine, script in written.items():
         provision(bare, machine, script)
     engine.verify(bare, within_s=engine.SETTLE_AFTER_REBOOT_S).raise_for_failures()
-    left = engine.compare(bare.spec, bare.home)
+    left = compare(bare.spec, bare.home)
     assert (left.files, set(left.services) - {"server1: failover"}) == ((), set())  # up would look at it, no more
     for machine, script in written.items():
         assert "@labbuilder" not in provision(bare, machine, script)  # a second run applies nothing

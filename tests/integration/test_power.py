@@ -12,6 +12,7 @@ from labbuilder.journal import Journal
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
 from labbuilder.store import locked
+from labbuilder.wait import wait_until
 
 pytestmark = pytest.mark.needs_root
 
@@ -28,6 +29,13 @@ def states(lab: Lab) -> dict[str, MachineState]:
     return {machine.name: machine.state for machine in lab.status()}
 
 
+def await_carrier(lab: Lab, nic: str, *, up: bool) -> None:
+    seen = f"ip link set {nic} up; cat /sys/class/net/{nic}/carrier"
+    wait_until(
+        f"{nic} has carrier: {up}", lambda: lab.run("server1", seen).stdout == f"{up:d}\n", within_s=10, every_s=0.1
+    )
+
+
 def test_machines_are_stopped_started_paused_and_rebooted_by_hand(lab: Lab) -> None:
     boots = {machine.name: machine.boots for machine in lab.status()}
     assert typed("stop", "server1", "client1")[:2] == (0, "Stopped: server1, client1.\n")
@@ -42,6 +50,7 @@ def test_machines_are_stopped_started_paused_and_rebooted_by_hand(lab: Lab) -> N
     assert typed("start", "client1,server1")[:2] == (0, "Started: client1, server1.\n")
     assert typed("pause", "all")[:2] == (0, "Paused: server1, server2, client1.\n")
     assert set(states(lab).values()) == {MachineState.PAUSED}
+    assert lab.difference().start == ("server1", "server2", "client1")
     assert typed("resume", "all")[:2] == (0, "Resumed: server1, server2, client1.\n")
     assert typed("reboot", "client1")[:2] == (0, "Rebooted: client1.\n")
     assert lab.run("client1", "hostname").stdout == "client1\n"
@@ -54,9 +63,8 @@ def test_machines_are_stopped_started_paused_and_rebooted_by_hand(lab: Lab) -> N
 
 
 def test_cables_are_unplugged_and_plugged_by_hand_and_by_up(lab: Lab) -> None:
-    carrier = "ip link set {0} up; sleep 0.5; cat /sys/class/net/{0}/carrier"
     assert typed("unplug", "server1", "bridged")[:2] == (0, "Unplugged: the bridged cable of server1.\n")
-    assert lab.run("server1", carrier.format("enp0s8")).stdout == "0\n"
+    await_carrier(lab, "enp0s8", up=False)
     assert typed("unplug", "client1")[:2] == (0, "Unplugged: the internal cable of client1.\n")
     assert {m.name: m.cut_links for m in lab.status() if m.cut_links} == {
         "client1": ("internal",),
@@ -66,7 +74,7 @@ def test_cables_are_unplugged_and_plugged_by_hand_and_by_up(lab: Lab) -> None:
     assert (last.effect, last.state, last.machine, last.data) == ("unplug", "done", "client1", {"network": "internal"})
     code, said, _ = typed("plug", "server1", "bridged", "--json")
     assert (code, json.loads(said)) == (0, {"plugged": ["server1"], "network": "bridged"})
-    assert lab.run("server1", carrier.format("enp0s8")).stdout == "1\n"
+    await_carrier(lab, "enp0s8", up=True)
     lab.up()
     assert lab.outcome is not None
     assert lab.outcome.started == ("client1",)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from labbuilder.engine import refuse_taken_addresses
+from labbuilder.agreement import refuse_taken_addresses
 from labbuilder.errors import SpecError
 from labbuilder.lab import Lab
 from labbuilder.store import Home

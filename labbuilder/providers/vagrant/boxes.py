@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
 from labbuilder import progress
+from labbuilder.errors import ProviderUnavailableError
 from labbuilder.plan.model import Plan
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.vagrant.command import Vagrant
@@ -66,9 +67,14 @@ class Boxes:
         """Raise what is certain to keep `ensure_file` from its work; quick.
 
         Raises:
-            HostError: The user's own disk is no disk, or a tool to build one is missing.
+            HostError: VirtualBox is not installed, the user's own disk is no disk, or a tool to build one is missing.
         """
         if self._still_to_pack(plan) is not None:
+            try:
+                self._registry.version()  # VBoxManage packs it, at the very end
+            except ProviderUnavailableError as error:
+                error.resolution = "install VirtualBox; or name a box: `vagrant: {box: debian/bookworm64}`, say"
+                raise
             self._disks.preflight(plan)
 
     def _still_to_pack(self, plan: Plan) -> str | None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from labbuilder.errors import HostError
 from labbuilder.handout import up_order
 from labbuilder.lab import Lab
 from labbuilder.plan import Plan
 from labbuilder.providers.vagrant.vagrantfile import Box, vagrantfile
 from labbuilder.render import ruby
+from labbuilder.store import Home
 
 GOLDEN = Path(__file__).parents[2] / "golden/vagrant"
 OWN = Box("labbuilder/bookworm-0123456789ab", file="lab.box", sha256="ab" * 32)
@@ -70,3 +72,13 @@ def test_machines_come_up_in_an_order_in_which_none_waits_for_a_later_one(
 ) -> None:
     lab = Lab().add_server().add_server().add_client().failover(engine=engine, mode=mode)
     assert [machine.name for machine in up_order(lab.plan().machines)] == expected
+
+
+def test_a_folder_whose_box_nobody_can_pack_is_refused_before_a_disk_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HostError, match="VBoxManage is not installed") as caught:
+        Lab("class", home=Home(tmp_path / "home")).add_server().hand_out(tmp_path / "lab")
+    assert "vagrant: {box: debian/bookworm64}" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

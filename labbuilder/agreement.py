@@ -1,0 +1,153 @@
+"""What is asked for, against the lab that is there: decided once, refused, or told as what would change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labbuilder import progress
+from labbuilder.errors import SpecError
+from labbuilder.parallel import for_each
+from labbuilder.plan import MachinePlan, build_plan
+from labbuilder.providers.base import MachineState
+from labbuilder.providers.choice import choose
+from labbuilder.provisioning import FileDiff, difference
+from labbuilder.session import Session, lab_identity
+from labbuilder.spec.load import load_spec, spec_differences
+from labbuilder.spec.models import LabSpec
+from labbuilder.store import Home, LabDir
+
+
+def with_provider(spec: LabSpec, lab: LabDir) -> LabSpec:
+    """The spec with "auto" decided: once for a lab.
+
+    Raises:
+        SpecError: The lab is elsewhere already.
+    """
+    identity = lab_identity(lab)
+    if identity is not None:
+        kind = identity[0]
+        if spec.provider not in ("auto", kind):
+            raise SpecError(
+                brief=f"the lab {lab.name} is on {kind} already, and can't be moved to {spec.provider}",
+                resolution=f"labbuilder down --lab {lab.name}, then labbuilder up; --name gives this one another name",
+            )
+    else:
+        kind, why = choose(spec.provider)
+        with progress.step("provider") as step:
+            step.detail = f"{kind} ({why})"
+    return spec.model_copy(update={"provider": kind})
+
+
+def refuse_taken_addresses(spec: LabSpec, home: Home) -> None:
+    """Nothing, unless the lab is bridged to a real LAN on which another lab has one of its addresses.
+
+    Raises:
+        SpecError: Which lab has it.
+    """
+    asked = {spec.bridged_address(index).ip for index in range(len(spec.servers))}
+    others = (home.lab(name).spec for name in home.lab_names() if name != spec.name and spec.real_lan is not None)
+    for other in (load_spec(path) for path in others if path.exists()):
+        taken = asked & {other.bridged_address(index).ip for index in range(len(other.servers))}
+        if taken and other.real_lan == spec.real_lan:
+            raise SpecError(
+                brief=f"on the real LAN {', '.join(map(str, sorted(taken)))} is taken by the lab {other.name}",
+                resolution=f"give each server of its own a `bridged:` address, or labbuilder down --lab {other.name}",
+            )
+
+
+def refuse_another_spec(spec: LabSpec, lab: LabDir) -> None:
+    """Nothing, unless the lab was made from a spec that says something else.
+
+    Raises:
+        SpecError: What differs, value by value.
+    """
+    before = load_spec(lab.spec)
+    if before != spec and build_plan(before) != build_plan(spec):  # the same may be said in other words
+        raise SpecError(
+            brief=f"the lab {lab.name} is already there, made from another spec",
+            details="\n".join(spec_differences(before, spec)),
+            resolution=f"labbuilder up --reconfigure changes it; labbuilder down --lab {lab.name} removes it; "
+            "--name gives this one another name",
+        )
+
+
+def outdated_machines(session: Session, spec: LabSpec) -> tuple[str, ...]:
+    """The machines that can't become what another spec says of them: they go, with their disks.
+
+    Raises:
+        SpecError: None can; the lab must be made anew.
+    """
+    before, plan = session.plan, build_plan(spec)
+    ground = [(p.image, p.upstream, p.virtualbox, p.vagrant, p.incus) for p in (before, plan)]
+    if ground[0] != ground[1]:
+        raise SpecError(
+            brief=f"the lab {plan.lab} can't be changed in place: its image, its LAN or its hardware would differ",
+            resolution=f"labbuilder down --lab {plan.lab}, then labbuilder up",
+        )
+    wanted = {machine.name: machine.nics for machine in plan.machines}
+    ways = [(s.dhcp.failover.engine, s.dhcp.failover.mode) for s in (session.spec, spec)]
+    other = ways[0] != ways[1]  # one engine can't read the other's leases, nor one mode another's shares of the pool
+    return tuple(m.name for m in before.machines if other or wanted.get(m.name) != m.nics)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What `up` would do.
+
+    Attributes:
+        create: Machines that don't exist, or are made anew.
+        start: Machines that exist and are off, paused or without a cable.
+        remove: Machines that the spec no longer has, or that can't become what it says now: they lose their disks.
+        files: Files that differ in running machines.
+        services: "machine: service" pairs that are not in effect.
+    """
+
+    create: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    files: tuple[FileDiff, ...] = ()
+    services: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """`up` would do nothing."""
+        return not (self.create or self.start or self.remove or self.files or self.services)
+
+
+def compare(spec: LabSpec, home: Home) -> Difference:
+    """Look at what runs and say what `up` would do about it; changes nothing.
+
+    Raises:
+        SpecError: `up` would refuse: the lab can't be changed in place.
+    """
+    spec = with_provider(spec, home.lab(spec.name))
+    plan = build_plan(spec)
+    if not home.lab(spec.name).spec.exists():
+        return Difference(create=tuple(machine.name for machine in plan.machines))
+    with Session.open(home, spec.name) as session:
+        machines = session.provider.status()
+        seen = {machine.name for machine in machines}
+        outdated = outdated_machines(session, spec)
+        fits = {m.name: m.name in seen and m.name not in outdated for m in plan.machines}
+        waiting = {
+            machine.name
+            for machine in machines
+            if machine.state in (MachineState.STOPPED, MachineState.PAUSED) or machine.cut_links
+        }
+        running = [m for m in plan.machines if fits[m.name] and m.name not in waiting]
+
+        def look(machine: MachinePlan) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:
+            return difference(machine, session.shell(machine.name))
+
+        found = for_each(running, look)
+        return Difference(
+            create=tuple(name for name, fit in fits.items() if not fit),
+            start=tuple(name for name, fit in fits.items() if fit and name in waiting),
+            remove=tuple(sorted(name for name in seen if not fits.get(name))),
+            files=tuple(file for files, _ in found for file in files),
+            services=tuple(
+                f"{machine.name}: {service}"
+                for machine, (_, services) in zip(running, found, strict=True)
+                for service in services
+            ),
+        )

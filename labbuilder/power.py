@@ -1,0 +1,74 @@
+"""Machines and cables, switched by hand or mended by `up`: each deed is journalled and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from labbuilder import progress
+from labbuilder.errors import MachineError, SpecError
+from labbuilder.parallel import for_each, one_by_one
+from labbuilder.plan.model import NetworkKind
+from labbuilder.providers.base import MachineState, ManyAtOnce, Provider
+from labbuilder.session import Session, awakened
+
+Word = Literal["stop", "kill", "start", "pause", "resume", "reboot"]
+_REFUSED: dict[Word, tuple[MachineState, ...]] = {
+    "start": (MachineState.PAUSED,),
+    "pause": (MachineState.STOPPED,),
+    "resume": (MachineState.STOPPED,),
+    "reboot": (MachineState.STOPPED, MachineState.PAUSED),
+}
+
+
+def refuse(session: Session, word: Word, names: Sequence[str]) -> None:
+    """Nothing, unless one of the machines is in a state in which it can't be told so.
+
+    Raises:
+        MachineError: It is, and what to do first.
+    """
+    for machine in session.provider.status():
+        if machine.name in names and machine.state in _REFUSED.get(word, ()):
+            mend = awakened(machine.name, machine.state)
+            raise MachineError(brief=f"{machine.name} is {machine.state}", resolution=mend)
+
+
+def switch(session: Session, word: Word, names: Sequence[str]) -> None:
+    """Tell the machines so, at once where the provider takes that; those that are started answer when this returns.
+
+    Raises:
+        MachineError: One did not do it.
+    """
+    do: Callable[[str], None] = getattr(session.provider, word)
+
+    def one(name: str) -> None:
+        with session.journal.effect(word, name), progress.step(word, name):
+            do(name)
+
+    each(session.provider)(names, one)
+    if word == "start":
+        for_each(names, lambda name: await_ready(session, name))
+
+
+def set_cable(session: Session, machine: str, network: NetworkKind, *, up: bool) -> None:
+    """Plug or unplug a machine's cable.
+
+    Raises:
+        SpecError: The machine has no card there.
+    """
+    word = "plug" if up else "unplug"
+    if network not in {nic.network for nic in session.plan.machine(machine).nics}:
+        raise SpecError(f"{machine} has no card on the {network} network", resolution=f"labbuilder {word} {machine}")
+    with session.journal.effect(word, machine, network=network), progress.step(word, machine):
+        session.provider.set_link(machine, network, up=up)
+
+
+def await_ready(session: Session, machine: str) -> None:
+    """Return when its management SSH answers."""
+    with progress.step("boot", machine):
+        session.provider.wait_ready(machine)
+
+
+def each(provider: Provider) -> Callable[[Sequence[Any], Callable[[Any], Any]], list[Any]]:
+    """How several machines of the provider are created and switched: at once, or one by one."""
+    return for_each if isinstance(provider, ManyAtOnce) else one_by_one
