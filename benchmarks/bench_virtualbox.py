@@ -19,13 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from labbuilder.journal import Journal, Record
+from labbuilder.host.journal import Journal, Record
+from labbuilder.host.store import Home, write_atomic
 from labbuilder.lab import Lab
 from labbuilder.plan import Plan
 from labbuilder.providers.virtualbox import hardware
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.spec.load import dump_spec
-from labbuilder.store import Home, write_atomic
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/support"))
 import userland

@@ -20,10 +20,10 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 
 from incus_cluster import Cluster  # noqa: E402  it lies with the tests
 
+from labbuilder.host.parallel import for_each  # noqa: E402
+from labbuilder.host.store import Home, remove_tree  # noqa: E402
 from labbuilder.lab import Lab  # noqa: E402
-from labbuilder.parallel import for_each  # noqa: E402
 from labbuilder.providers.incus.provider import IncusProvider  # noqa: E402
-from labbuilder.store import Home, remove_tree  # noqa: E402
 
 STEP = 10
 AT_ONCE = 4

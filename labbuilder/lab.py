@@ -8,19 +8,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from labbuilder import drill, engine, snapshots
-from labbuilder.agreement import Difference, compare
+from labbuilder import drill
 from labbuilder.drill import DrillResult
 from labbuilder.errors import HostError, SpecError
+from labbuilder.host.run import Result
+from labbuilder.host.store import Home, locked
+from labbuilder.lifecycle import proof, snapshots
+from labbuilder.lifecycle.compare import Difference, compare
+from labbuilder.lifecycle.down import take_down
+from labbuilder.lifecycle.session import Session
+from labbuilder.lifecycle.snapshots import Snapshot
+from labbuilder.lifecycle.up import Outcome, brought_up
 from labbuilder.plan import Plan, build_plan
 from labbuilder.providers.base import MachineStatus
-from labbuilder.run import Result
-from labbuilder.session import Session
-from labbuilder.snapshots import Snapshot
 from labbuilder.spec.load import dump_spec, load_spec, spec_from_values
 from labbuilder.spec.models import Dhcp, LabSpec
 from labbuilder.spec.providers import Incus
-from labbuilder.store import Home, locked
 from labbuilder.verify import Verification
 
 
@@ -44,7 +47,7 @@ class Lab:
         self._home = home or Home.default()
         self._values: dict[str, Any] = {"name": name, "servers": [], "clients": []}
         self._session: Session | None = None
-        self._outcome: engine.Outcome | None = None
+        self._outcome: Outcome | None = None
 
     @classmethod
     def from_spec(cls, spec: LabSpec, *, home: Home | None = None) -> Self:
@@ -150,7 +153,7 @@ class Lab:
             SpecError: The folder is not empty.
             HostError: The box can't be packed here.
         """
-        from labbuilder import handout  # noqa: PLC0415  all of Vagrant's part, for this alone
+        from labbuilder.lifecycle import handout  # noqa: PLC0415  all of Vagrant's part, for this alone
 
         return handout.hand_out(self.spec, self._home, Path(folder))
 
@@ -166,15 +169,15 @@ class Lab:
             SpecError, HostError, MachineError, WaitError: It is not up.
         """
         self.close()
-        with engine.brought_up(self.spec, self._home, reconfigure=reconfigure, undo=drill.undo_killed) as up:
+        with brought_up(self.spec, self._home, reconfigure=reconfigure, undo=drill.undo_killed) as up:
             session, outcome = up
             self._outcome = outcome
             if verify:
-                engine.verify(session).raise_for_failures()
+                proof.verify(session).raise_for_failures()
         return self
 
     @property
-    def outcome(self) -> engine.Outcome | None:
+    def outcome(self) -> Outcome | None:
         """What the last `up` did."""
         return self._outcome
 
@@ -185,9 +188,9 @@ class Lab:
             reboot: Reboot the servers one after the other and ask everything again after each.
         """
         if not reboot:
-            return engine.verify(self._opened())
+            return proof.verify(self._opened())
         with self.locked_session() as session:
-            return engine.verify(session, reboot=True)
+            return proof.verify(session, reboot=True)
 
     def difference(self) -> Difference:
         """What `up` would do."""
@@ -229,7 +232,7 @@ class Lab:
         self.close()
         snapshots.restore(self._home, self.name, snapshot)
         if verify:
-            engine.verify(self._opened(), within_s=engine.SETTLE_AFTER_REBOOT_S).raise_for_failures()
+            proof.verify(self._opened(), within_s=proof.SETTLE_AFTER_REBOOT_S).raise_for_failures()
         return self
 
     def forget(self, snapshot: str) -> None:
@@ -263,7 +266,7 @@ class Lab:
             ResidueError: Something is left.
         """
         self.close()
-        return engine.take_down(self._home, self.name)
+        return take_down(self._home, self.name)
 
     def close(self) -> None:
         """Close the connections; the lab runs on."""

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, settings
 from incus_cluster import Cluster
 from virtual_trial import Trial
 
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.store import Home
 
 # an example that takes long is the busy host's fault
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,7 +12,7 @@ from labbuilder.cli import output
 from labbuilder.cli.shared import JsonOption, LabOption, NodeArgument, app, example, existing, reporting
 
 if TYPE_CHECKING:
-    from labbuilder.failover import PeerStatus
+    from labbuilder.failover.operator import PeerStatus
 
 failover = typer.Typer(help="What the operator of a failover pair sees and says.", no_args_is_help=True)
 app.add_typer(failover, name="failover")
@@ -22,7 +22,7 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Even while the partn
 @failover.command(epilog=example("labbuilder failover status"))
 def status(lab: LabOption = None, as_json: JsonOption = False) -> None:
     """Show both servers: role, state, what each knows of its partner, who serves."""
-    from labbuilder.failover import status  # noqa: PLC0415
+    from labbuilder.failover.operator import status  # noqa: PLC0415
 
     with reporting(), existing(lab).session() as session:
         peers = status(session)
@@ -36,7 +36,7 @@ def takeover(
     node: NodeArgument, lab: LabOption = None, force: ForceOption = False, as_json: JsonOption = False
 ) -> None:
     """Manual mode: let the second server serve."""
-    from labbuilder.failover import takeover  # noqa: PLC0415
+    from labbuilder.failover.operator import takeover  # noqa: PLC0415
 
     with reporting(), existing(lab).locked_session() as session:
         peer = takeover(session, node, force=force)
@@ -46,7 +46,7 @@ def takeover(
 @failover.command(epilog=example("labbuilder failover giveback"))
 def giveback(lab: LabOption = None, as_json: JsonOption = False) -> None:
     """Manual mode: let the primary serve again, with the leases that were given meanwhile."""
-    from labbuilder.failover import giveback  # noqa: PLC0415
+    from labbuilder.failover.operator import giveback  # noqa: PLC0415
 
     with reporting(), existing(lab).locked_session() as session:
         peer = giveback(session)
@@ -58,7 +58,7 @@ def partner_down(
     node: NodeArgument, lab: LabOption = None, force: ForceOption = False, as_json: JsonOption = False
 ) -> None:
     """Automatic modes: tell a server that its partner is gone for good."""
-    from labbuilder.failover import partner_down  # noqa: PLC0415
+    from labbuilder.failover.operator import partner_down  # noqa: PLC0415
 
     with reporting(), existing(lab).locked_session() as session:
         peer = partner_down(session, node, force=force)

@@ -60,7 +60,7 @@ def init(
     file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("lab.yaml"), as_json: JsonOption = False
 ) -> None:
     """Write a spec to start from; an existing file is never overwritten."""
-    from labbuilder.assets import PROVISION  # noqa: PLC0415
+    from labbuilder.host.assets import PROVISION  # noqa: PLC0415
 
     try:
         with open(file, "x", encoding="utf-8") as target:

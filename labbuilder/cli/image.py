@@ -17,7 +17,7 @@ app.add_typer(image_app, name="image")
 @image_app.command("build", epilog=example("labbuilder image build"))
 def image_build(file: FileArgument = None, as_json: JsonOption = False) -> None:
     """Build the image of a spec, unless it is cached."""
-    from labbuilder.engine import build_image  # noqa: PLC0415
+    from labbuilder.lifecycle.image import build_image  # noqa: PLC0415
 
     with reporting():
         name = build_image(described(file).spec, home())
@@ -42,7 +42,7 @@ def image_list(as_json: JsonOption = False) -> None:
 @image_app.command("prune", epilog=example("labbuilder image prune"))
 def image_prune(as_json: JsonOption = False) -> None:
     """Remove the images that no lab uses, here and on the Incus servers that are known."""
-    from labbuilder.engine import prune_images  # noqa: PLC0415
+    from labbuilder.lifecycle.image import prune_images  # noqa: PLC0415
 
     found = prune_images(home())
     if as_json:

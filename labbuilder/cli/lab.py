@@ -177,7 +177,7 @@ def down(
     as_json: JsonOption = False,
 ) -> None:
     """Remove everything of a lab, and look whether it is gone."""
-    from labbuilder.engine import take_down  # noqa: PLC0415
+    from labbuilder.lifecycle.down import take_down  # noqa: PLC0415
 
     names = _which_go(lab, every=every)
     gone: list[str] = []

@@ -17,9 +17,9 @@ from labbuilder.cli.shared import JsonOption, LabOption, NodeArgument, app, exam
 from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
+    from labbuilder.host.run import Result
     from labbuilder.lab import Lab
-    from labbuilder.run import Result
-    from labbuilder.session import Session
+    from labbuilder.lifecycle.session import Session
 
 
 @app.command(
@@ -37,7 +37,7 @@ def ssh(
 
     Several words are a program and its arguments; one word alone is a line of shell.
     """
-    from labbuilder.transport import openssh_argv  # noqa: PLC0415
+    from labbuilder.ssh.shell import openssh_argv  # noqa: PLC0415
 
     found = existing(lab).session()
     found.shell(node).close()  # says in our words what is wrong, if anything is
@@ -70,7 +70,7 @@ def exec_(
     Several words are a program and its arguments; one word alone is a line of shell. Its input is empty: `labbuilder
     ssh` passes yours on. What it prints is shown as it comes. At the limit and at Ctrl-C it ends in the machines too.
     """
-    from labbuilder.parallel import for_each  # noqa: PLC0415
+    from labbuilder.host.parallel import for_each  # noqa: PLC0415
 
     session = existing(lab).session()
     names = named(session, [nodes])
@@ -140,7 +140,7 @@ def cp(
     lab: LabOption = None,
 ) -> None:
     """Copy a file or a folder to a machine, or from it."""
-    from labbuilder.transport import scp_argv  # noqa: PLC0415
+    from labbuilder.ssh.shell import scp_argv  # noqa: PLC0415
 
     nodes = [place.partition(":")[0] if ":" in place.partition("/")[0] else "" for place in (source, target)]
     if all(nodes) or not any(nodes):

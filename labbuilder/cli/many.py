@@ -6,10 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from labbuilder import progress
 from labbuilder.cli import output
 from labbuilder.cli.shared import interruptible, settings
 from labbuilder.errors import LabError, SpecError
+from labbuilder.host import progress
 
 if TYPE_CHECKING:
     from labbuilder.lab import Lab
@@ -28,7 +28,7 @@ def bring_up(labs: list[Lab], ways: dict[str, bool], *, at_once: int, as_json: b
     Raises:
         SpecError: Two of them have one name.
     """
-    from labbuilder.parallel import for_each  # noqa: PLC0415
+    from labbuilder.host.parallel import for_each  # noqa: PLC0415
 
     names = [lab.name for lab in labs]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -11,8 +11,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labbuilder import progress
 from labbuilder.errors import LabError
+from labbuilder.host import progress
 
 if TYPE_CHECKING:
     from labbuilder.verify.model import Verification

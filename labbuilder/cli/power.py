@@ -20,7 +20,7 @@ from labbuilder.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from labbuilder.power import Word
+    from labbuilder.lifecycle.power import Word
 
 NodesArgument = Annotated[
     list[str], typer.Argument(metavar="NODE...", help="Machines of the lab, or all.", autocompletion=machine_names)
@@ -33,7 +33,7 @@ def _switch(word: Word, past: str, told: str, *examples: str) -> None:
 
     @app.command(word, help=told, epilog=example(*(f"labbuilder {word} {nodes}" for nodes in examples)))
     def command(nodes: NodesArgument, lab: LabOption = None, as_json: JsonOption = False) -> None:
-        from labbuilder import power  # noqa: PLC0415
+        from labbuilder.lifecycle import power  # noqa: PLC0415
 
         found = existing(lab)
         with reporting(lab=found.name), found.locked_session() as session:
@@ -64,7 +64,7 @@ def _cable(word: str, told: str) -> None:
     def command(
         node: NodeArgument, network: NetworkArgument = "internal", lab: LabOption = None, as_json: JsonOption = False
     ) -> None:
-        from labbuilder.power import set_cable  # noqa: PLC0415
+        from labbuilder.lifecycle.power import set_cable  # noqa: PLC0415
 
         found, past = existing(lab), f"{word}ged"
         with reporting(lab=found.name), found.locked_session() as session:

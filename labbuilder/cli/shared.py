@@ -15,8 +15,8 @@ from labbuilder.cli import output
 from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
+    from labbuilder.host.store import Home
     from labbuilder.lab import Lab
-    from labbuilder.store import Home
 
 
 settings = {"json": False, "verbose": False}
@@ -24,7 +24,7 @@ settings = {"json": False, "verbose": False}
 
 def home() -> Home:
     """Where this user keeps labs and images."""
-    from labbuilder.store import Home  # noqa: PLC0415  --help needs no store
+    from labbuilder.host.store import Home  # noqa: PLC0415  --help needs no store
 
     return Home.default()
 
@@ -99,7 +99,7 @@ def interruptible(*labs: str) -> Iterator[None]:
 
 def _what_exists(lab: str) -> tuple[str, ...]:
     """What an interrupted command leaves of a lab, looked up, and how to go on."""
-    from labbuilder.engine import begun  # noqa: PLC0415
+    from labbuilder.lifecycle.down import begun  # noqa: PLC0415
 
     try:
         seen = [f"  {lab}: {what}" for what in begun(home(), lab)]
@@ -123,7 +123,7 @@ def described(file: Path | None, name: str | None = None) -> Lab:
 
 def meant(name: str | None) -> str:
     """The name of the lab that is meant, whole or not: --lab, else ./lab.yaml's, else the only one there is."""
-    from labbuilder.session import no_such_lab  # noqa: PLC0415
+    from labbuilder.lifecycle.session import no_such_lab  # noqa: PLC0415
     from labbuilder.spec.load import load_spec  # noqa: PLC0415
 
     names = lab_names()
@@ -142,7 +142,7 @@ def meant(name: str | None) -> str:
 def existing(name: str | None) -> Lab:
     """The lab that is meant, as it was made."""
     from labbuilder.lab import Lab  # noqa: PLC0415
-    from labbuilder.session import no_such_lab  # noqa: PLC0415
+    from labbuilder.lifecycle.session import no_such_lab  # noqa: PLC0415
 
     spec = home().lab(known := meant(name)).spec
     if not spec.exists():

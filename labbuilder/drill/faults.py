@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from labbuilder.errors import SpecError
-from labbuilder.failover import unit
+from labbuilder.failover.operator import unit
+from labbuilder.lifecycle.session import Session
 from labbuilder.plan.dhcp_isc import LEASES
 from labbuilder.plan.services import FAILOVER_PORTS
 from labbuilder.providers.base import MachineState
-from labbuilder.session import Session
 from labbuilder.spec.models import LabSpec
 
 Act = Callable[[Session], None]

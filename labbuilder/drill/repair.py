@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from labbuilder import failover, progress
 from labbuilder.drill.faults import Fault, fault_of
 from labbuilder.drill.traffic import clear
 from labbuilder.errors import LabError, MachineError, SpecError
-from labbuilder.journal import Record
+from labbuilder.failover import operator as failover
+from labbuilder.host import progress
+from labbuilder.host.journal import Record
+from labbuilder.lifecycle.session import Session
 from labbuilder.providers.base import MachineState
-from labbuilder.session import Session
 
 _EFFECT = "fault"
 

@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 
-from labbuilder import engine, failover, progress
 from labbuilder.drill.faults import Fault, fault_of
 from labbuilder.drill.measure import duplicates, exchanges, heard, lost_leases, outages
 from labbuilder.drill.model import DrillResult, Event, Exchange, Kind
 from labbuilder.drill.repair import broken, undo_killed
 from labbuilder.drill.traffic import Traffic, captured, client_macs, traffic
 from labbuilder.errors import MachineError, SpecError, VerificationError, WaitError
-from labbuilder.failover import PeerStatus
-from labbuilder.session import Session
+from labbuilder.failover import operator as failover
+from labbuilder.failover.operator import PeerStatus
+from labbuilder.host import progress
+from labbuilder.host.wait import pause_until, wait_until
+from labbuilder.lifecycle.proof import verify
+from labbuilder.lifecycle.session import Session
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.models import AddressRange
 from labbuilder.verify import Verdict, Verification
-from labbuilder.wait import pause_until, wait_until
 
 HOLDERS, NEWCOMERS = 16, 24  # together less than half a pool: in hot standby that is all the primary has
 _SMALLEST_POOL, _LARGEST_CROWD = 4, 500
@@ -71,7 +73,7 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
     taken = tuple(heard(messages))
     found = exchanges(taken)
     _refuse_without_baseline(name, found)
-    proof = engine.verify(session, within_s=_PROOF_WITHIN_S)
+    proof = verify(session, within_s=_PROOF_WITHIN_S)
     settings = session.spec.dhcp.failover
     return DrillResult(
         drill=name,
@@ -286,7 +288,7 @@ class _Run:
 
 
 def _refuse_unless_proven(session: Session, name: str) -> None:
-    found = engine.verify(session)
+    found = verify(session)
     if not found.passed:
         raise refusal(name, found)
 

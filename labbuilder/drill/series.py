@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from itertools import count
 from typing import get_args
 
-from labbuilder import engine, progress
-from labbuilder.agreement import refuse_taken_addresses
 from labbuilder.drill.faults import fits
 from labbuilder.drill.model import DrillResult
 from labbuilder.drill.run import drill
 from labbuilder.errors import LabError
-from labbuilder.session import Session
+from labbuilder.host import progress
+from labbuilder.host.store import Home, locked
+from labbuilder.lifecycle.compare import refuse_taken_addresses
+from labbuilder.lifecycle.down import take_down
+from labbuilder.lifecycle.session import Session
+from labbuilder.lifecycle.up import brought_up
 from labbuilder.spec.failover import Engine, Mode
 from labbuilder.spec.load import spec_from_values
 from labbuilder.spec.models import LabSpec
-from labbuilder.store import Home, locked
 
 Way = tuple[Mode, Engine]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -70,7 +72,7 @@ def beside(home: Home, spec: LabSpec, ways: Sequence[Way], names: Sequence[str],
                 _say_which(_in_full(own, name), next(numbers), total)
                 yield _in_own_lab(home, own, name, seed=seed)
         finally:
-            engine.take_down(home, own.name)
+            take_down(home, own.name)
 
 
 def _own_lab(spec: LabSpec, mode: Mode, engine_name: Engine) -> LabSpec:
@@ -97,11 +99,11 @@ def _in_own_lab(home: Home, spec: LabSpec, name: str, *, seed: int) -> Outcome:
     failover = spec.dhcp.failover
     try:
         with progress.step(_in_full(spec, name)) as step:
-            with engine.brought_up(spec, home) as (session, _):
+            with brought_up(spec, home) as (session, _):
                 result = drill(session, name, seed=seed)
             step.detail = "none of the new clients was served" if result.outage is None else f"{result.outage:.2f} s"
     except LabError as error:
-        engine.take_down(home, spec.name)
+        take_down(home, spec.name)
         return NotMeasured(name, failover.mode, failover.engine, error)
     return result
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from labbuilder import progress
 from labbuilder.drill.faults import pair_and_client
 from labbuilder.drill.measure import exchanges, heard
 from labbuilder.drill.model import Kind
 from labbuilder.drill.traffic import NEWCOMER_EVERY_S, captured, traffic
-from labbuilder.session import Session
-from labbuilder.wait import wait_until
+from labbuilder.host import progress
+from labbuilder.host.wait import wait_until
+from labbuilder.lifecycle.session import Session
 
 CLIENTS = 200
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from labbuilder.assets import DRILL_FILES
 from labbuilder.drill.model import Message
 from labbuilder.errors import MachineError
-from labbuilder.session import Session
-from labbuilder.transport import Shell
-from labbuilder.wait import wait_until
+from labbuilder.host.assets import DRILL_FILES
+from labbuilder.host.wait import wait_until
+from labbuilder.lifecycle.session import Session
+from labbuilder.ssh.shell import Shell
 
 _FOLDER = "/run/lab-drill"
 _UNIT = "lab-drill"

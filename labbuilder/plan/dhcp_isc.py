@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
+from labbuilder.host.render import render
 from labbuilder.plan.model import RenderedFile, Service
 from labbuilder.plan.probes import FAILOVER_STATES, OMAPI_CONF, OMAPI_PORT
 from labbuilder.plan.systemd import ENABLE, RELOAD, RESTART, off
-from labbuilder.render import render
 from labbuilder.spec.models import LabSpec
 
 UNIT = "isc-dhcp-server"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from labbuilder.host.render import render
 from labbuilder.plan.model import RenderedFile, Service
 from labbuilder.plan.probes import FAILOVER_STATES, KEA, kea_partner_states
 from labbuilder.plan.systemd import ENABLE, RELOAD, RESTART, off
-from labbuilder.render import render
 from labbuilder.spec.models import AddressRange, LabSpec
 
 UNIT = "kea-dhcp4-server"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labbuilder.assets import IMAGE_FILES
+from labbuilder.host.assets import IMAGE_FILES
 from labbuilder.plan.dhcp_isc import dhcpd_unit
 from labbuilder.plan.model import ImageRecipe, RenderedFile
 from labbuilder.spec.models import LabSpec

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from labbuilder.host.render import render
 from labbuilder.plan import dhcp_isc, dhcp_kea
 from labbuilder.plan.dhcp_isc import isc_services
 from labbuilder.plan.dhcp_kea import kea_services
 from labbuilder.plan.model import RenderedFile, Service
 from labbuilder.plan.probes import NAT_RULES, nat_rule
 from labbuilder.plan.systemd import ENABLE, RESTART
-from labbuilder.render import render
 from labbuilder.spec.models import LabSpec
 
 FAILOVER_PORTS = {"isc": dhcp_isc.FAILOVER_PORT, "kea": dhcp_kea.HA_PORT}  # TCP, between the servers

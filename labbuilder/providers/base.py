@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
-from labbuilder.transport import Endpoint
+from labbuilder.ssh.shell import Endpoint
 
 
 class MachineState(StrEnum):

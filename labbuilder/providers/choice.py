@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 
 from labbuilder.errors import ProviderUnavailableError
+from labbuilder.host.store import Home, LabDir
 from labbuilder.providers.base import Finding, Provider
 from labbuilder.spec.providers import Incus
-from labbuilder.store import Home, LabDir
 
 KINDS = ("nspawn", "virtualbox", "vagrant", "incus")
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labbuilder.errors import CommandError
+from labbuilder.host.run import run_streaming
 from labbuilder.plan.model import ImageRecipe
 from labbuilder.providers.images import no_room
-from labbuilder.run import run_streaming
 
 DEBIAN = "http://deb.debian.org"
 # What was killed in the middle must leave no process and no mount of /proc or /sys in a half tree.

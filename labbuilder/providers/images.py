@@ -12,10 +12,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from labbuilder import progress
 from labbuilder.errors import HostError
+from labbuilder.host import progress
+from labbuilder.host.store import Home, remove_tree, unwritable
 from labbuilder.providers.base import Finding
-from labbuilder.store import Home, remove_tree, unwritable
 
 _ABOUT = "image.json"  # written last: it says that the image is whole
 

@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from labbuilder import progress
 from labbuilder.errors import LabError, MachineError, RejectedConfigError, WaitError
-from labbuilder.parallel import for_each
+from labbuilder.host import progress
+from labbuilder.host.parallel import for_each
+from labbuilder.host.run import Result
 from labbuilder.plan.model import MachinePlan, RenderedFile, Service
 from labbuilder.provisioning.observe import Observation, observe
 from labbuilder.provisioning.script import MARK, NEW, STAMPS, service_script
-from labbuilder.run import Result
-from labbuilder.transport import Shell
+from labbuilder.ssh.shell import Shell
 
 _BUNDLE = "/run/labbuilder.tar"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from labbuilder.plan.model import MachinePlan, RenderedFile
 from labbuilder.provisioning.script import STAMPS, stamp
-from labbuilder.transport import Shell
+from labbuilder.ssh.shell import Shell
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from labbuilder.errors import SpecError
+from labbuilder.host.store import LAB_NAME, NAME_RULE
 from labbuilder.spec.base import HOST_NAME, CrossCheckError, Model, Place
 from labbuilder.spec.models import LabSpec
-from labbuilder.store import LAB_NAME, NAME_RULE
 
 _KEYS_NEAR_ENOUGH = 0.6
 _SHORT = reprlib.Repr()  # aliases of aliases make values that no memory holds as text

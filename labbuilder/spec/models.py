@@ -17,10 +17,10 @@ from pydantic import (
     model_validator,
 )
 
+from labbuilder.host.store import LAB_NAME
 from labbuilder.spec.base import CrossCheckError, HostName, Model, Place, Problem
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.providers import HYPERVISORS, Incus, Vagrant, VirtualBox
-from labbuilder.store import LAB_NAME
 
 MAX_CLIENTS = 200
 WITNESS = IPv4Address("203.0.113.10")  # where the simulated world is; TEST-NET-3, RFC 5737: nobody's

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface
 
+from labbuilder.host.run import Result
 from labbuilder.plan.model import Upstream
-from labbuilder.run import Result
 from labbuilder.spec.models import LabSpec
 from labbuilder.verify.model import Judgement
 

@@ -8,9 +8,9 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from labbuilder.errors import LintError
+from labbuilder.host.run import Result
 from labbuilder.plan.dhcp_kea import CONF
 from labbuilder.plan.probes import KEA
-from labbuilder.run import Result
 from labbuilder.verify.files import config_of, files_beside
 from labbuilder.verify.judges import Judge
 from labbuilder.verify.model import Check, Judgement

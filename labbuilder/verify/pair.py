@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 
 from labbuilder.errors import LintError
+from labbuilder.host.run import Result
 from labbuilder.plan.dhcp_isc import CONF as ISC_CONF
 from labbuilder.plan.dhcp_kea import CONF as KEA_CONF
 from labbuilder.plan.dhcp_kea import ha_mode
 from labbuilder.plan.probes import KEA, OMAPI_STATE
 from labbuilder.plan.services import FAILOVER_PORTS
-from labbuilder.run import Result
 from labbuilder.spec.failover import BUCKETS, Failover
 from labbuilder.spec.models import LabSpec
 from labbuilder.verify.files import config_of, files_beside

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from labbuilder.errors import LabError, WaitError
-from labbuilder.parallel import for_each
-from labbuilder.run import Result
-from labbuilder.transport import Shell
+from labbuilder.host.parallel import for_each
+from labbuilder.host.run import Result
+from labbuilder.host.wait import wait_until
+from labbuilder.ssh.shell import Shell
 from labbuilder.verify.model import Check, Outcome, Verdict, Verification
-from labbuilder.wait import wait_until
 
 _ROUND_LIMIT_S = 60.0
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import pytest
 
 from labbuilder.errors import MachineError, TransportError
+from labbuilder.host.run import Result
+from labbuilder.host.store import Home, LabDir, remove_tree
 from labbuilder.lab import Lab
 from labbuilder.plan import Plan
 from labbuilder.providers.base import MachineState, Provider
 from labbuilder.providers.choice import open_provider
-from labbuilder.run import Result
 from labbuilder.spec.providers import HYPERVISORS
-from labbuilder.store import Home, LabDir, remove_tree
-from labbuilder.transport import Shell
+from labbuilder.ssh.shell import Shell
 
 pytestmark = pytest.mark.needs_root
 MARK = "c0117ac7"

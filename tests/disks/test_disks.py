@@ -16,7 +16,8 @@ from faulty_http import Web, serving
 from qemu import PACKAGES, Qemu, overlay, to_vdi
 
 from labbuilder.errors import TransportError
-from labbuilder.keys import LabKeys, ensure_keys
+from labbuilder.host.store import Home, remove_tree
+from labbuilder.host.wait import wait_until
 from labbuilder.plan.image import image_recipe
 from labbuilder.providers.disks import cloud
 from labbuilder.providers.disks.seed import MANAGEMENT_NIC, Seed, SeedNic, write_seed
@@ -24,9 +25,8 @@ from labbuilder.providers.disks.store import ensure_cloud_disk
 from labbuilder.providers.disks.user import user_disk
 from labbuilder.providers.images import ImageCache
 from labbuilder.spec.models import LabSpec
-from labbuilder.store import Home, remove_tree
-from labbuilder.transport import Endpoint, Shell, banner_ready
-from labbuilder.wait import wait_until
+from labbuilder.ssh.keys import LabKeys, ensure_keys
+from labbuilder.ssh.shell import Endpoint, Shell, banner_ready
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 MACS = ("52:54:00:aa:00:01", "52:54:00:aa:00:02", "52:54:00:aa:00:03")

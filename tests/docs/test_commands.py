@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pages import commands
 
-from labbuilder.store import Home
+from labbuilder.host.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.measures]
 

@@ -16,7 +16,7 @@ import userland
 from incus_cluster import Cluster, member_root
 from pages import ROOT, commands
 
-from labbuilder.store import Home, remove_tree
+from labbuilder.host.store import Home, remove_tree
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 

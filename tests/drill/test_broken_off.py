@@ -12,11 +12,11 @@ from contextlib import contextmanager
 import pytest
 
 from labbuilder.errors import HostError, MachineError, SpecError, VerificationError
-from labbuilder.journal import Journal, Record
+from labbuilder.host.journal import Journal, Record
+from labbuilder.host.store import Home
+from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
-from labbuilder.store import Home
-from labbuilder.wait import wait_until
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.measures]
 

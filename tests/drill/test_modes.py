@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
-from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.measures]
 

@@ -12,12 +12,12 @@ from incus_cluster import Cluster
 
 from labbuilder.drill import faults
 from labbuilder.errors import HostError, LabError, SpecError
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
+from labbuilder.lifecycle.session import Session
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.remotes import find_remote
-from labbuilder.session import Session
-from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 

@@ -10,11 +10,11 @@ import pytest
 from incus_cluster import Cluster
 
 from labbuilder.errors import HostError
+from labbuilder.host.run import run
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.remotes import find_remote
-from labbuilder.run import run
-from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from incus_cluster import Cluster
 
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.images import image_name
 from labbuilder.providers.incus.remotes import Remote, ensure_identity, find_remote, keep_remote
-from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 

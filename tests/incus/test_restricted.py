@@ -12,11 +12,11 @@ from netns_relay import relayed
 from pages import ROOT
 
 from labbuilder.errors import HostError, LabError
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.remotes import find_remote
 from labbuilder.providers.incus.trust import add_remote
-from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 

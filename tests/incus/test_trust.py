@@ -12,11 +12,11 @@ from incus_cluster import Cluster
 from netns_relay import relayed
 
 from labbuilder.errors import HostError, SpecError
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.remotes import find_remote, forget_remote, keep_remote, remotes
 from labbuilder.providers.incus.trust import add_remote
-from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 

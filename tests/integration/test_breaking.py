@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import pytest
 
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.plan.dhcp_isc import CONF as DHCPD_CONF
 from labbuilder.plan.dhcp_kea import CONF as KEA_CONF
 from labbuilder.plan.probes import KEA as ASK_KEA
 from labbuilder.plan.probes import OMAPI_STATE
-from labbuilder.store import Home
 from labbuilder.verify.pair import PROBE_PORTS
 
 pytestmark = pytest.mark.needs_root

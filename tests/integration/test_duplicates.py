@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from labbuilder import failover
+from labbuilder.failover import operator as failover
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
-from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.measures]
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from labbuilder import failover
 from labbuilder.errors import MachineError, SpecError, TransportError
-from labbuilder.failover import PeerStatus
+from labbuilder.failover import operator as failover
+from labbuilder.failover.operator import PeerStatus
+from labbuilder.host.store import Home
+from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
 from labbuilder.plan.probes import KEA, OMAPI_STATE
-from labbuilder.store import Home
-from labbuilder.wait import wait_until
 
 pytestmark = pytest.mark.needs_root
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from labbuilder import assets, render
 from labbuilder.errors import RejectedConfigError
-from labbuilder.journal import Journal
+from labbuilder.host import assets, render
+from labbuilder.host.journal import Journal
+from labbuilder.host.store import Home, locked
+from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
 from labbuilder.providers.nspawn.provider import NspawnProvider
-from labbuilder.store import Home, locked
-from labbuilder.wait import wait_until
 
 pytestmark = pytest.mark.needs_root
 

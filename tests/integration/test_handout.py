@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from labbuilder import engine
-from labbuilder.agreement import compare
-from labbuilder.handout import provision_script, up_order
+from labbuilder.host.store import Home, locked
 from labbuilder.lab import Lab
-from labbuilder.session import Session
-from labbuilder.store import Home, locked
+from labbuilder.lifecycle import proof
+from labbuilder.lifecycle import up as bringing_up
+from labbuilder.lifecycle.compare import compare
+from labbuilder.lifecycle.handout import provision_script, up_order
+from labbuilder.lifecycle.session import Session
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 WAYS = [("isc", "load-balancing"), ("isc", "manual"), ("kea", "hot-standby")]
@@ -23,8 +24,8 @@ def bare(request: pytest.FixtureRequest, home: Home) -> Iterator[Session]:
     way = dict(zip(("engine", "mode"), request.param, strict=True))
     lab = Lab("handout", home=home).add_server().add_server().add_client().set(provider="nspawn").failover(**way)
     folder = home.lab("handout")
-    with locked(folder), engine._begin(lab.spec, home, folder) as session:
-        engine.power_on(session)
+    with locked(folder), bringing_up._begin(lab.spec, home, folder) as session:
+        bringing_up.power_on(session)
         for machine in session.plan.machines:
             session.provider.wait_ready(machine.name)
         yield session
@@ -51,15 +52,15 @@ def test_each_machine_is_configured_by_its_own_script_one_after_the_other(bare: 
     written = scripts(bare)
     for machine, script in written.items():
         provision(bare, machine, script)
-    engine.verify(bare, within_s=engine.SETTLE_AFTER_REBOOT_S).raise_for_failures()
+    proof.verify(bare, within_s=proof.SETTLE_AFTER_REBOOT_S).raise_for_failures()
     left = compare(bare.spec, bare.home)
     assert (left.files, set(left.services) - {"server1: failover"}) == ((), set())  # up would look at it, no more
     for machine, script in written.items():
         assert "@labbuilder" not in provision(bare, machine, script)  # a second run applies nothing
     bare.shell("server1").run("echo '# broken' >>/etc/bind/db.lab; iptables -t nat -F; systemctl stop named")
-    assert not engine.verify(bare).passed
+    assert not proof.verify(bare).passed
     provision(bare, "server1", written["server1"])
-    engine.verify(bare, within_s=engine.SETTLE_AFTER_REBOOT_S).raise_for_failures()
+    proof.verify(bare, within_s=proof.SETTLE_AFTER_REBOOT_S).raise_for_failures()
 
 
 def test_a_script_that_fails_says_so(bare: Session) -> None:

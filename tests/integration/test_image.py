@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from labbuilder.parallel import for_each
+from labbuilder.host.parallel import for_each
+from labbuilder.host.store import Home
+from labbuilder.host.wait import wait_until
 from labbuilder.plan.model import ImageRecipe
 from labbuilder.providers import debian
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.nspawn import image
 from labbuilder.providers.nspawn.ids import UID_SHIFT
-from labbuilder.store import Home
-from labbuilder.wait import wait_until
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 

@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 
 from labbuilder.errors import LabError
+from labbuilder.host.store import Home
+from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
+from labbuilder.lifecycle.session import lab_identity
 from labbuilder.providers.nspawn import cgroups, provider
 from labbuilder.providers.nspawn.provider import NspawnProvider, kill_and_wait
-from labbuilder.session import lab_identity
-from labbuilder.store import Home
-from labbuilder.wait import wait_until
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 
 RECORDS = 19  # of an `up` of the guide's lab with the image cached
 KILLED = """
 import os, signal, sys
-from labbuilder.journal import Journal
+from labbuilder.host.journal import Journal
 from labbuilder.lab import Lab
 append, left = Journal.append, int(sys.argv[1])
 def killing(self, record):

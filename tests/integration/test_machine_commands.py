@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
-from labbuilder.transport import openssh_argv
-from labbuilder.wait import wait_until
+from labbuilder.ssh.shell import openssh_argv
 
 pytestmark = pytest.mark.needs_root
 

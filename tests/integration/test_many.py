@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from labbuilder.journal import Journal
+from labbuilder.host.journal import Journal
+from labbuilder.host.store import Home
+from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
-from labbuilder.store import Home
-from labbuilder.wait import wait_until
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from labbuilder.errors import MachineError, SpecError
+from labbuilder.host.run import run
+from labbuilder.host.store import Home
+from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.nspawn import cgroups, control
 from labbuilder.providers.nspawn.provider import NspawnProvider
-from labbuilder.run import run
-from labbuilder.store import Home
-from labbuilder.transport import connect_unix
-from labbuilder.wait import wait_until
+from labbuilder.ssh.shell import connect_unix
 
 pytestmark = pytest.mark.needs_root
 

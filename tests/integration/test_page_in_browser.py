@@ -11,7 +11,7 @@ import pytest
 from drills import NAMES, recorded
 
 from labbuilder import report
-from labbuilder.run import run
+from labbuilder.host.run import run
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]  # the first run installs Debian's chromium
 

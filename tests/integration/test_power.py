@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from labbuilder.journal import Journal
+from labbuilder.host.journal import Journal
+from labbuilder.host.store import locked
+from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
-from labbuilder.store import locked
-from labbuilder.wait import wait_until
 
 pytestmark = pytest.mark.needs_root
 

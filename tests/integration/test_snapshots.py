@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from labbuilder.errors import CommandError, MachineError, SpecError
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.nspawn.provider import NspawnProvider
-from labbuilder.store import Home
 
 pytestmark = pytest.mark.needs_root
 

@@ -8,7 +8,7 @@ import pytest
 
 from labbuilder.errors import TransportError
 from labbuilder.lab import Lab
-from labbuilder.transport import Shell
+from labbuilder.ssh.shell import Shell
 
 pytestmark = pytest.mark.needs_root
 

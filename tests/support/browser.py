@@ -15,7 +15,7 @@ from typing import Any
 
 from debian_packages import install
 
-from labbuilder.run import run
+from labbuilder.host.run import run
 
 PACKAGES = ("chromium", "chromium-driver", "fonts-dejavu-core", "poppler-utils")
 FLAGS = (

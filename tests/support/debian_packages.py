@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from labbuilder.run import run
+from labbuilder.host.run import run
 
 _LOCK = Path("/var/lock/labbuilder-tests-apt.lock")
 

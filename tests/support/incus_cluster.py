@@ -26,11 +26,11 @@ from pathlib import Path
 from filelock import FileLock
 from userland import cache
 
+from labbuilder.host.run import Result, run
+from labbuilder.host.store import remove_tree
+from labbuilder.host.wait import wait_until
 from labbuilder.providers.debian import host_mirror
 from labbuilder.providers.nspawn import cgroups
-from labbuilder.run import Result, run
-from labbuilder.store import remove_tree
-from labbuilder.wait import wait_until
 
 # fmt: off
 PACKAGES = (

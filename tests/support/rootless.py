@@ -43,11 +43,11 @@ def build(home: Path) -> Path:
 if __name__ == "__main__":
     from qemu import to_vdi
 
+    from labbuilder.host.store import Home
     from labbuilder.plan.image import image_recipe
     from labbuilder.providers.disks.store import ensure_disk
     from labbuilder.providers.images import ImageCache
     from labbuilder.spec.models import LabSpec
-    from labbuilder.store import Home
 
     assert os.geteuid() == UID
     print(ensure_disk(ImageCache(Home(Path(sys.argv[1]))), image_recipe(LabSpec()), to_vdi))

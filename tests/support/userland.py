@@ -17,8 +17,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from labbuilder.host.run import run
 from labbuilder.providers.debian import host_mirror
-from labbuilder.run import run
 
 PACKAGES = "virtualbox,python3,python3-venv,ca-certificates"
 OBSERVER = ("pyvbox==2.1.1", "virtualbox==2.1.1", "filelock", "platformdirs")  # pure Python, for the tree's own

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.plan import Plan
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
-from labbuilder.store import Home
 
 MARK = "5eed1e55"
 

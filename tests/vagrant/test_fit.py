@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.providers.vagrant import host
 from labbuilder.providers.vagrant.provider import VagrantProvider
-from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 

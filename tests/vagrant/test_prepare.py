@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from labbuilder.host.run import Result, run
+from labbuilder.host.store import Home, remove_tree
 from labbuilder.lab import Lab
 from labbuilder.providers.debian import host_mirror
 from labbuilder.providers.vagrant.prepare import write_identities
 from labbuilder.providers.vagrant.vagrantfile import Box
-from labbuilder.run import Result, run
-from labbuilder.store import Home, remove_tree
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 PLAIN = "systemd-sysv,ifupdown,isc-dhcp-client,openssh-server,sudo,initramfs-tools,ca-certificates"

@@ -17,14 +17,14 @@ import pytest
 import vagrantland
 
 from labbuilder.errors import HostError, LabError, MachineError, ProviderUnavailableError, SpecError
+from labbuilder.host.run import run
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.plan import Plan
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.vagrant import host
 from labbuilder.providers.vagrant.provider import VagrantProvider
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.run import run
-from labbuilder.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 MARK = "5eed1e55"

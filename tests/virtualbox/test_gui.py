@@ -16,10 +16,10 @@ import userland
 from virtual_trial import Trial
 
 from labbuilder.errors import MachineError
+from labbuilder.host.run import Result
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.virtualbox import host, vboxmanage
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.run import Result
 
 pytestmark = pytest.mark.needs_root
 TOLD = "another program holds the machine"

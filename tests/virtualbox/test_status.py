@@ -14,16 +14,16 @@ import pytest
 import userland
 from virtual_trial import MARK, Trial
 
-from labbuilder.engine import power_on
 from labbuilder.errors import MachineError
-from labbuilder.keys import ensure_keys
+from labbuilder.host.store import Home, remove_tree
 from labbuilder.lab import Lab
+from labbuilder.lifecycle.session import Session
+from labbuilder.lifecycle.up import power_on
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.virtualbox import host
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.session import Session
-from labbuilder.store import Home, remove_tree
+from labbuilder.ssh.keys import ensure_keys
 
 pytestmark = pytest.mark.needs_root
 

@@ -20,13 +20,13 @@ from virtual_trial import MARK, Trial
 
 import labbuilder
 from labbuilder.errors import HostError, MachineError, ProviderUnavailableError
+from labbuilder.host.run import Result, run
+from labbuilder.host.store import Home, remove_tree
 from labbuilder.lab import Lab
 from labbuilder.providers.base import Finding, MachineState
 from labbuilder.providers.disks import built
 from labbuilder.providers.virtualbox import hardware, host, media
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.run import Result, run
-from labbuilder.store import Home, remove_tree
 
 pytestmark = pytest.mark.needs_root
 

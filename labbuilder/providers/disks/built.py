@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labbuilder.errors import CommandError, HostError
+from labbuilder.host.run import run
 from labbuilder.plan.model import ImageRecipe
 from labbuilder.providers.debian import build_tree
 from labbuilder.providers.images import no_room
-from labbuilder.run import run
 
 BUILDER = 2  # raise it when the same recipe gives another disk
 SIZE_BYTES = 4 << 30  # the guest's view; a VDI takes what is written

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from labbuilder.assets import IMAGE_FILES
 from labbuilder.errors import HostError, MachineError
+from labbuilder.host.assets import IMAGE_FILES
 from labbuilder.plan.model import ImageRecipe
 from labbuilder.providers.debian import archives
 from labbuilder.providers.disks import cloudinit

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from labbuilder.assets import IMAGE_FILES
+from labbuilder.host.assets import IMAGE_FILES
 from labbuilder.plan.model import RenderedFile
 
 _NAME_NICS = IMAGE_FILES / "cloud" / "name-nics.sh"

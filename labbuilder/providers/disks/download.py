@@ -12,8 +12,8 @@ from typing import TypeVar
 import httpx
 
 from labbuilder.errors import HostError
-from labbuilder.progress import logger
-from labbuilder.wait import wait_until
+from labbuilder.host.progress import logger
+from labbuilder.host.wait import wait_until
 
 TRIES = 5
 """Tries in succession that bring nothing; one that brings a byte starts the count afresh."""

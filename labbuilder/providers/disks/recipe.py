@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from labbuilder.assets import IMAGE_FILES
+from labbuilder.host.assets import IMAGE_FILES
 from labbuilder.plan.model import ImageRecipe, RenderedFile
 
 KERNEL = ("linux-image-amd64",)  # not the cloud kernel: it has no driver for AHCI, VirtualBox's default controller

@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from labbuilder import progress
+from labbuilder.host import progress
+from labbuilder.host.store import remove_tree
 from labbuilder.plan.model import ImageRecipe
 from labbuilder.providers.disks import built, cloud
 from labbuilder.providers.disks.recipe import disk_recipe
 from labbuilder.providers.images import ImageCache
-from labbuilder.store import remove_tree
 
 DISK = "disk.vdi"
 ToVdi = Callable[[Path, Path], None]

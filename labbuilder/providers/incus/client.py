@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import httpx
 
 from labbuilder.errors import HostError, LabError
-from labbuilder.progress import logger
+from labbuilder.host.progress import logger
 from labbuilder.providers.incus.remotes import Remote
 from labbuilder.providers.incus.words import refusal
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from labbuilder.errors import HostError, LabError
+from labbuilder.host.store import Home
 from labbuilder.providers.base import Finding
 from labbuilder.providers.images import room
 from labbuilder.providers.incus.client import Api
@@ -15,7 +16,6 @@ from labbuilder.providers.incus.placement import Member
 from labbuilder.providers.incus.remotes import find_remote
 from labbuilder.providers.incus.words import NotPermittedError
 from labbuilder.spec.providers import Incus
-from labbuilder.store import Home
 
 NEEDED = {
     "nic_attached_connected": "cables that can be unplugged",

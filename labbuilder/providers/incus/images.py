@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock
 
-from labbuilder import progress
+from labbuilder.host import progress
 from labbuilder.plan.model import ImageRecipe
 from labbuilder.providers.debian import build_tree
 from labbuilder.providers.images import ImageCache

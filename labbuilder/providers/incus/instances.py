@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from labbuilder.errors import HostError, LabError, MachineError
+from labbuilder.host.wait import wait_until
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.images import KEY
 from labbuilder.providers.incus.networks import MARK_KEY
 from labbuilder.providers.incus.streams import SSH_SOCKET
-from labbuilder.wait import wait_until
 
 WORLD = "-world"  # no machine can be called so: names begin with a letter
 STATES = {"Running": MachineState.RUNNING, "Frozen": MachineState.PAUSED, "Error": MachineState.LOST}

@@ -12,7 +12,7 @@ from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
 from labbuilder.errors import HostError, MachineError
-from labbuilder.parallel import for_each
+from labbuilder.host.parallel import for_each
 from labbuilder.plan.model import NetworkKind, Nic
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.placement import Member

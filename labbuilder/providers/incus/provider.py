@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from labbuilder import progress
 from labbuilder.errors import LabError, MachineError
-from labbuilder.keys import LabKeys, ensure_keys
-from labbuilder.parallel import for_each
+from labbuilder.host import progress
+from labbuilder.host.parallel import for_each
+from labbuilder.host.store import Home, LabDir
+from labbuilder.host.wait import wait_until
 from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.images import ImageCache
@@ -26,9 +27,8 @@ from labbuilder.providers.incus.remotes import find_remote
 from labbuilder.providers.incus.words import went_off
 from labbuilder.spec.load import load_spec
 from labbuilder.spec.providers import Incus
-from labbuilder.store import Home, LabDir
-from labbuilder.transport import Endpoint
-from labbuilder.wait import wait_until
+from labbuilder.ssh.keys import LabKeys, ensure_keys
+from labbuilder.ssh.shell import Endpoint
 
 _OFF = (MachineState.STOPPED, MachineState.LOST)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from labbuilder.errors import HostError, LabError
-from labbuilder.parallel import for_each
-from labbuilder.progress import logger
+from labbuilder.host.parallel import for_each
+from labbuilder.host.progress import logger
+from labbuilder.host.store import Home
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.images import MARK
 from labbuilder.providers.incus.remotes import LOCAL, Remote, find_remote, remotes
-from labbuilder.store import Home
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labbuilder.host.store import Home
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.remotes import find_remote
 from labbuilder.providers.incus.streams import SSH_COMMAND, ExecStream
-from labbuilder.store import Home
 
 _CHUNK = 65536
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from labbuilder.errors import HostError, SpecError
-from labbuilder.store import Home, write_atomic
+from labbuilder.host.store import Home, write_atomic
 
 LOCAL = "local"
 PORT = 8443

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from labbuilder.errors import HostError, SpecError
+from labbuilder.host.store import Home
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.remotes import (
     Remote,
@@ -17,7 +18,6 @@ from labbuilder.providers.incus.remotes import (
     shown_certificate,
     url_of,
 )
-from labbuilder.store import Home
 
 
 def add_remote(

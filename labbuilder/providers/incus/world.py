@@ -6,9 +6,9 @@ It has no route back to the internal network, so only what a server has translat
 from __future__ import annotations
 
 from labbuilder.errors import MachineError
+from labbuilder.host.render import render
 from labbuilder.plan.model import Upstream, stable_mac
 from labbuilder.providers.incus.client import Api
-from labbuilder.render import render
 
 NIC = "enp0s8"
 _BOOT_S = 60.0

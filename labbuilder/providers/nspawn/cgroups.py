@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labbuilder.errors import MachineError, WaitError
-from labbuilder.wait import wait_until
+from labbuilder.host.wait import wait_until
 
 ROOT = Path("/sys/fs/cgroup")
 _MACHINE = "machine."  # else one named "supervisor" is in the leaf of ours, or "tasks" on v1's file

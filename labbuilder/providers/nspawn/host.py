@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 
 from labbuilder.errors import HostError
+from labbuilder.host.run import run
+from labbuilder.host.store import Home
 from labbuilder.providers.base import Finding
 from labbuilder.providers.images import room
 from labbuilder.providers.nspawn import cgroups
 from labbuilder.providers.nspawn.image import NEEDED_BYTES
-from labbuilder.run import run
-from labbuilder.store import Home
 
 PACKAGES = {
     "systemd-nspawn": "systemd-container",

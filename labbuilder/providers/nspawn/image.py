@@ -7,7 +7,7 @@ import stat
 import struct
 from pathlib import Path
 
-from labbuilder import progress
+from labbuilder.host import progress
 from labbuilder.plan.model import ImageRecipe
 from labbuilder.providers.debian import build_tree
 from labbuilder.providers.images import ImageCache

@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from labbuilder.errors import MachineError, WaitError
-from labbuilder.keys import LabKeys, ensure_keys
-from labbuilder.parallel import for_each
+from labbuilder.host.parallel import for_each
+from labbuilder.host.run import run, start_daemon
+from labbuilder.host.store import Home, LabDir, remove_tree, write_atomic
+from labbuilder.host.wait import wait_until
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan, stable_mac
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.nspawn import cgroups, control, host
 from labbuilder.providers.nspawn.ids import UID_SHIFT
 from labbuilder.providers.nspawn.image import ensure_tree
-from labbuilder.run import run, start_daemon
-from labbuilder.store import Home, LabDir, remove_tree, write_atomic
-from labbuilder.transport import Endpoint, banner_ready
-from labbuilder.wait import wait_until
+from labbuilder.ssh.keys import LabKeys, ensure_keys
+from labbuilder.ssh.shell import Endpoint, banner_ready
 
 _HARDWARE = "nics.json"
 _GOING = (MachineState.STARTING, MachineState.RUNNING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from labbuilder.run import run
+from labbuilder.host.run import run
 
 BRIDGES = {"internal": "br-int", "bridged": "br-lan"}
 WORLD_END = f"up.{BRIDGES['bridged']}"

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
-from labbuilder import progress
 from labbuilder.errors import ProviderUnavailableError
+from labbuilder.host import progress
+from labbuilder.host.store import Home, remove_tree
 from labbuilder.plan.model import Plan
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.vagrant.command import Vagrant
@@ -17,7 +18,6 @@ from labbuilder.providers.virtualbox import machines, media
 from labbuilder.providers.virtualbox.images import BaseDisks
 from labbuilder.providers.virtualbox.registry import Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.store import Home, remove_tree
 
 BOX = "lab.box"
 METADATA = "metadata.json"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any, Literal, TypeVar
 
 from labbuilder.errors import CommandError, HostError, LabError, MachineError, ProviderUnavailableError
+from labbuilder.host.run import FailedProcess, host_environment, run
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage, in_our_words, meaning
-from labbuilder.run import FailedProcess, host_environment, run
 
 Answer = TypeVar("Answer")
 _NOT_OURS = ("VAGRANT_CWD", "VAGRANT_VAGRANTFILE", "VAGRANT_DOTFILE_PATH", "VAGRANT_DEFAULT_PROVIDER")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from labbuilder.errors import HostError
-from labbuilder.store import LabDir, remove_tree, write_atomic
+from labbuilder.host.store import LabDir, remove_tree, write_atomic
 
 
 class Folder:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labbuilder.errors import HostError, LabError
+from labbuilder.host.store import Home
 from labbuilder.providers.base import Finding
 from labbuilder.providers.vagrant.command import INSTALL, Vagrant, require_vagrant
 from labbuilder.providers.virtualbox import host as virtualbox
 from labbuilder.providers.virtualbox.registry import Registry, VBoxManageRegistry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.store import Home
 
 # The first Vagrant that knows each VirtualBox, by its changelog; it refuses one that it does not know.
 FITTING = {(7, 0): (2, 3, 2), (7, 1): (2, 4, 2), (7, 2): (2, 4, 9)}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labbuilder.assets import IMAGE_FILES
-from labbuilder.keys import LabKeys, ensure_keys
+from labbuilder.host.assets import IMAGE_FILES
+from labbuilder.host.render import render
+from labbuilder.host.store import LabDir, write_atomic
 from labbuilder.plan.model import MachinePlan, Plan, RenderedFile
 from labbuilder.providers.vagrant.vagrantfile import Box
 from labbuilder.providers.virtualbox.images import SEED, identity, write_for_boot
-from labbuilder.render import render
-from labbuilder.store import LabDir, write_atomic
+from labbuilder.ssh.keys import LabKeys, ensure_keys
 
 PREPARE = "prepare.sh"
 _END = "END-OF-FILE"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from labbuilder.errors import LabError, MachineError
-from labbuilder.keys import LabKeys
+from labbuilder.host.store import Home, LabDir, remove_tree, write_atomic
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.providers.vagrant import host
 from labbuilder.providers.vagrant.boxes import Boxes
@@ -25,8 +25,8 @@ from labbuilder.providers.virtualbox.provider import VirtualBoxProvider, is_belo
 from labbuilder.providers.virtualbox.record import Record, load
 from labbuilder.providers.virtualbox.registry import Machine
 from labbuilder.providers.virtualbox.vboxmanage import parse_machine_readable
-from labbuilder.store import Home, LabDir, remove_tree, write_atomic
-from labbuilder.transport import Endpoint
+from labbuilder.ssh.keys import LabKeys
+from labbuilder.ssh.shell import Endpoint
 
 _IMPORTED = re.compile(r".+_\d{13}_\d{1,5}")  # what Vagrant calls a machine until it has a name
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from labbuilder.host.render import render
 from labbuilder.plan.model import MachinePlan, Plan
 from labbuilder.providers.disks.seed import MANAGEMENT_NIC
 from labbuilder.providers.virtualbox import hardware
 from labbuilder.providers.virtualbox.bridge import NAT
 from labbuilder.providers.virtualbox.images import LAN_BOOT_ROM, SEED
 from labbuilder.providers.virtualbox.machines import CONTROLLER, MARK_KEY
-from labbuilder.render import render
 
 OLDEST = (2, 3, 2)  # the first that knows VirtualBox 7.0
 FIRST_PORT = 2201

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labbuilder.errors import HostError
+from labbuilder.host.store import Home
 from labbuilder.providers.base import Finding
 from labbuilder.providers.disks import built
 from labbuilder.providers.images import room
 from labbuilder.providers.virtualbox.bridge import choose_bridge
 from labbuilder.providers.virtualbox.registry import Registry, VBoxManageRegistry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.store import Home
 
 OLDEST = (7, 0)
 DRIVER = Path("/dev/vboxdrv")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from labbuilder.keys import LabKeys
+from labbuilder.host.store import Home
 from labbuilder.plan.model import MachinePlan, Plan
 from labbuilder.providers.disks import built
 from labbuilder.providers.disks.seed import Seed, SeedNic, write_seed
@@ -16,7 +16,7 @@ from labbuilder.providers.virtualbox import hardware, host, media
 from labbuilder.providers.virtualbox.preparation import Preparation
 from labbuilder.providers.virtualbox.registry import Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.store import Home
+from labbuilder.ssh.keys import LabKeys
 
 SEED = "seed.iso"
 LAN_BOOT_ROM = "lan-boot.rom"

@@ -7,13 +7,13 @@ from pathlib import Path
 from uuid import uuid4
 
 from labbuilder.errors import MachineError
+from labbuilder.host.wait import wait_until
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.virtualbox import hardware, machines, media
 from labbuilder.providers.virtualbox.machines import CRASHED, OFF
 from labbuilder.providers.virtualbox.registry import Machine, Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.spec.providers import VirtualBox
-from labbuilder.wait import wait_until
 
 _PREFIX = "labbuilder-"
 _MARK = "image"

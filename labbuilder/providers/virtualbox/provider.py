@@ -10,8 +10,9 @@ from pathlib import Path
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from labbuilder.errors import LabError, MachineError, TransportError, WaitError
-from labbuilder.keys import LabKeys, ensure_keys
-from labbuilder.parallel import for_each
+from labbuilder.host.parallel import for_each
+from labbuilder.host.store import Home, LabDir, remove_tree
+from labbuilder.host.wait import Deadline, wait_until
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.virtualbox import hardware, host, machines, media, record
@@ -23,9 +24,8 @@ from labbuilder.providers.virtualbox.ports import free_port, port_is_free
 from labbuilder.providers.virtualbox.record import Record
 from labbuilder.providers.virtualbox.registry import UNREADABLE, Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.store import Home, LabDir, remove_tree
-from labbuilder.transport import Endpoint, Shell, banner_ready
-from labbuilder.wait import Deadline, wait_until
+from labbuilder.ssh.keys import LabKeys, ensure_keys
+from labbuilder.ssh.shell import Endpoint, Shell, banner_ready
 
 _STATES = {"paused": MachineState.PAUSED} | dict.fromkeys({UNREADABLE, *DEAD}, MachineState.STOPPED)
 _ALIVE_S = 2.0  # a question to VirtualBox takes time from the machine that boots

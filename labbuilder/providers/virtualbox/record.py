@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labbuilder.store import LabDir, write_atomic
+from labbuilder.host.store import LabDir, write_atomic
 
 _FILE = "virtualbox.json"
 

@@ -15,8 +15,8 @@ import platformdirs
 from filelock import FileLock
 
 from labbuilder.errors import CommandError, HostError, LabError, MachineError, ProviderUnavailableError, WaitError
-from labbuilder.run import Result, run
-from labbuilder.wait import wait_until
+from labbuilder.host.run import Result, run
+from labbuilder.host.wait import wait_until
 
 _ANY_STATUS = range(-64, 256)  # below 0: ended by a signal
 BUSY_LIMIT_S = 20.0  # the GUI lets go of a machine a few seconds after its window is closed

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 STEPS = """
-from labbuilder import progress
+from labbuilder.host import progress
 from labbuilder.cli import output
 with output.progress_on_stderr(verbose=False):
     with progress.step("boot", "server1") as step:

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from labbuilder import engine
 from labbuilder.drill import drill
 from labbuilder.errors import SpecError
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
-from labbuilder.session import Session
-from labbuilder.store import Home
+from labbuilder.lifecycle import up as bringing_up
+from labbuilder.lifecycle.session import Session
 
 
 @pytest.fixture
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
     """A lab that is asked for and of which nothing was made yet."""
     lab = Lab("pool").add_server().add_server().add_client().set(provider="nspawn", **request.param)
-    with engine._begin(lab.spec, Home(tmp_path), Home(tmp_path).lab("pool")) as session:
+    with bringing_up._begin(lab.spec, Home(tmp_path), Home(tmp_path).lab("pool")) as session:
         yield session
 
 

@@ -8,17 +8,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from labbuilder import progress
 from labbuilder.drill import FAULTS, series
 from labbuilder.drill.faults import fits, known
 from labbuilder.drill.run import window_s
 from labbuilder.drill.series import MATRIX, with_failover
 from labbuilder.errors import LabError, SpecError
-from labbuilder.session import Session
+from labbuilder.host import progress
+from labbuilder.host.store import Home
+from labbuilder.lifecycle.session import Session
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.load import spec_from_values
 from labbuilder.spec.models import LabSpec
-from labbuilder.store import Home
 
 
 def test_the_matrix_is_every_mode_on_each_engine() -> None:

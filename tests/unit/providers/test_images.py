@@ -9,18 +9,18 @@ from threading import Event
 
 import pytest
 
-from labbuilder import progress
 from labbuilder.errors import HostError
-from labbuilder.parallel import for_each
+from labbuilder.host import progress
+from labbuilder.host.parallel import for_each
+from labbuilder.host.store import Home
+from labbuilder.host.wait import wait_until
 from labbuilder.providers.images import ImageCache
-from labbuilder.store import Home
-from labbuilder.wait import wait_until
 
 MAKER = """
 import sys, time
 from pathlib import Path
 from labbuilder.providers.images import ImageCache
-from labbuilder.store import Home
+from labbuilder.host.store import Home
 
 def make(folder, step):
     (folder / "half").touch()

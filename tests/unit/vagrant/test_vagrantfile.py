@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from labbuilder.errors import HostError
-from labbuilder.handout import up_order
+from labbuilder.host.render import ruby
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
+from labbuilder.lifecycle.handout import up_order
 from labbuilder.plan import Plan
 from labbuilder.providers.vagrant.vagrantfile import Box, vagrantfile
-from labbuilder.render import ruby
-from labbuilder.store import Home
 
 GOLDEN = Path(__file__).parents[2] / "golden/vagrant"
 OWN = Box("labbuilder/bookworm-0123456789ab", file="lab.box", sha256="ab" * 32)

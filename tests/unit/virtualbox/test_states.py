@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from labbuilder.errors import MachineError
+from labbuilder.host.store import Home
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.virtualbox import host, media, provider
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.providers.virtualbox.record import Record
 from labbuilder.providers.virtualbox.registry import Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.store import Home
 
 UUID = "11111111-2222-3333-4444-555555555555"
 

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labbuilder.errors import HostError, LabError, MachineError
+from labbuilder.host.run import Result
 from labbuilder.lab import Lab
 from labbuilder.providers.virtualbox import host, vboxmanage
 from labbuilder.providers.virtualbox.bridge import choose_bridge
 from labbuilder.providers.virtualbox.hardware import LAN_BOOT_KEY, extradata, modifyvm_words
 from labbuilder.providers.virtualbox.registry import HostInterface
 from labbuilder.providers.virtualbox.vboxmanage import parse_machine_readable
-from labbuilder.run import Result
 from labbuilder.spec.providers import VirtualBox
 
 ETH0 = HostInterface("eth0", up=True, wireless=False, address="10.1.2.3")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
-from labbuilder.store import Home
 
 BOOT_S = 900  # box, import, boot and provisioning in the emulation
 

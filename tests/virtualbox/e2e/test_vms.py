@@ -13,14 +13,14 @@ import pytest
 from dnslib.server import DNSLogger, DNSServer
 
 from labbuilder import report
-from labbuilder.journal import Journal
+from labbuilder.host.journal import Journal
+from labbuilder.host.store import Home
+from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.nspawn.upstream import Names
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
-from labbuilder.store import Home
-from labbuilder.wait import wait_until
 
 UP = (sys.executable, "-m", "labbuilder", "up")
 NAME = "www.internet.test"

@@ -15,12 +15,12 @@ import yaml
 from faulty_http import Web, serving
 
 from labbuilder.errors import HostError, MachineError
+from labbuilder.host.store import Home
 from labbuilder.plan.image import image_recipe
 from labbuilder.providers.disks import cloud
 from labbuilder.providers.disks.store import DISK, cloud_disk_name, ensure_cloud_disk
 from labbuilder.providers.images import ImageCache
 from labbuilder.spec.models import LabSpec
-from labbuilder.store import Home
 
 NAME = "debian-12-generic-amd64.tar.xz"
 FOLDER = "/bookworm/latest"

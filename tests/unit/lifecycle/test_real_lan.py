@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from labbuilder.agreement import refuse_taken_addresses
 from labbuilder.errors import SpecError
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
-from labbuilder.store import Home
+from labbuilder.lifecycle.compare import refuse_taken_addresses
 
 VIRTUALBOX = {"provider": "virtualbox"}
 NAT = {"provider": "virtualbox", "virtualbox": {"bridged": "nat"}}

@@ -7,14 +7,14 @@ from types import TracebackType
 from typing import Self
 
 from labbuilder.errors import MachineError, SpecError, TransportError
-from labbuilder.journal import Journal
+from labbuilder.host.journal import Journal
+from labbuilder.host.store import Home, LabDir
 from labbuilder.plan import Plan, build_plan
 from labbuilder.providers.base import MachineState, Provider
 from labbuilder.providers.choice import open_provider
 from labbuilder.spec.load import load_spec
 from labbuilder.spec.models import LabSpec
-from labbuilder.store import Home, LabDir
-from labbuilder.transport import Shell
+from labbuilder.ssh.shell import Shell
 
 _SOON_S = 5.0  # then it is looked whether the machine is on; one that is gets longer
 _MENDS = {MachineState.STOPPED: "start {} starts it", MachineState.PAUSED: "resume {} lets it go on"}

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from labbuilder.errors import SpecError
+from labbuilder.host.render import render
+from labbuilder.host.store import Home, LabDir, write_atomic
 from labbuilder.plan import MachinePlan, Plan, Service, build_plan
 from labbuilder.providers.vagrant.boxes import BOX, Boxes
 from labbuilder.providers.vagrant.prepare import write_identities
@@ -15,9 +17,7 @@ from labbuilder.providers.vagrant.vagrantfile import vagrantfile
 from labbuilder.providers.virtualbox.observer import open_registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.provisioning.script import NEW, STAMPS, service_script, stamp
-from labbuilder.render import render
 from labbuilder.spec.models import LabSpec
-from labbuilder.store import Home, LabDir, write_atomic
 
 _END = "END-OF-FILE"
 SCRIPT = "provision.sh"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_HERE = Path(__file__).resolve().parent
-_INSTALLED = _HERE / "_assets"
+_PACKAGE = Path(__file__).resolve().parent.parent
+_INSTALLED = _PACKAGE / "_assets"
 
-ROOT = _INSTALLED if _INSTALLED.is_dir() else _HERE.parent
+ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
 PROVISION = ROOT / "provision"
 TEMPLATES = PROVISION / "templates"
 IMAGE_FILES = PROVISION / "image"

@@ -10,16 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from labbuilder import progress
 from labbuilder.errors import MachineError, SpecError, TransportError
+from labbuilder.host import progress
+from labbuilder.host.wait import wait_until
+from labbuilder.lifecycle.session import Session
 from labbuilder.plan.dhcp_isc import CONF, FENCED, LEASES, TAKEN_OVER
 from labbuilder.plan.dhcp_isc import UNIT as ISC_UNIT
 from labbuilder.plan.dhcp_kea import UNIT as KEA_UNIT
 from labbuilder.plan.dhcp_kea import ha_mode
 from labbuilder.plan.probes import FAILOVER_STATES, KEA, omapi
 from labbuilder.plan.systemd import DISABLE_NOW, ENABLE_NOW
-from labbuilder.session import Session
-from labbuilder.wait import wait_until
 
 _PARTNER_DOWN = 4  # local-state of dhcpd's failover-state object
 _NOT_ACTIVE = 3  # what is-active itself says of a unit that does not run

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labbuilder import progress
 from labbuilder.errors import SpecError
-from labbuilder.parallel import for_each
+from labbuilder.host import progress
+from labbuilder.host.parallel import for_each
+from labbuilder.host.store import Home, LabDir
+from labbuilder.lifecycle.session import Session, lab_identity
 from labbuilder.plan import MachinePlan, build_plan
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.choice import choose
 from labbuilder.provisioning import FileDiff, difference
-from labbuilder.session import Session, lab_identity
 from labbuilder.spec.load import load_spec, spec_differences
 from labbuilder.spec.models import LabSpec
-from labbuilder.store import Home, LabDir
 
 
 def with_provider(spec: LabSpec, lab: LabDir) -> LabSpec:

@@ -8,25 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from labbuilder import power, progress, transport
-from labbuilder.agreement import outdated_machines, refuse_another_spec, refuse_taken_addresses, with_provider
-from labbuilder.errors import ResidueError
-from labbuilder.journal import Journal, Record
-from labbuilder.parallel import for_each
-from labbuilder.plan import MachinePlan, Plan, build_plan
-from labbuilder.providers.base import MachineState, MachineStatus, Provider
+from labbuilder.host import progress
+from labbuilder.host.journal import Journal, Record
+from labbuilder.host.parallel import for_each
+from labbuilder.host.store import Home, LabDir, locked, one_begins, unwritable, write_atomic
+from labbuilder.lifecycle import power
+from labbuilder.lifecycle.compare import outdated_machines, refuse_another_spec, refuse_taken_addresses, with_provider
+from labbuilder.lifecycle.session import Session, lab_identity
+from labbuilder.plan import MachinePlan, build_plan
+from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.choice import open_provider
-from labbuilder.providers.images import ImageCache
 from labbuilder.provisioning import Change, configure
-from labbuilder.session import Session, lab_identity
-from labbuilder.spec.load import dump_spec, load_spec
+from labbuilder.spec.load import dump_spec
 from labbuilder.spec.models import LabSpec
-from labbuilder.spec.providers import Incus
-from labbuilder.store import Home, LabDir, locked, one_begins, remove_tree, unwritable, write_atomic
-from labbuilder.transport import Shell
-from labbuilder.verify import Verification, checks_for, run_checks
-
-SETTLE_AFTER_REBOOT_S = 90.0  # a failover pair that missed each other retries after 5 s, under load more than once
+from labbuilder.ssh import shell as transport
+from labbuilder.ssh.shell import Shell
 
 
 @dataclass(frozen=True)
@@ -182,113 +178,3 @@ def _provision(session: Session) -> tuple[Change, ...]:
 
     with session.journal.effect("provision"):
         return configure(session.plan.machines, ready_shell)
-
-
-def verify(session: Session, *, reboot: bool = False, within_s: float = 0.0) -> Verification:
-    """Ask every check; with ``reboot``, reboot the servers one after the other and ask again after each."""
-    checks = checks_for(session.plan, session.spec)
-    with progress.step("verify") as step:
-        found = run_checks(checks, session.shell, lab=session.plan.lab, within_s=within_s)
-        step.detail = f"{len(found.outcomes) - len(found.failures)} of {len(found.outcomes)} checks passed"
-    if not reboot:
-        return found
-    for server in session.plan.servers:
-        session.drop(server.name)
-        power.switch(session, "reboot", [server.name])
-        with progress.step("verify") as step:
-            again = run_checks(checks, session.shell, lab=session.plan.lab, within_s=SETTLE_AFTER_REBOOT_S)
-            step.detail = f"after the reboot of {server.name}"
-        found = found.followed_by(again, rebooted=server.name)
-    return found
-
-
-def begun(home: Home, name: str) -> tuple[str, ...]:
-    """What there is of a lab whose `up` was cut off: its machines, and the steps that were not ended."""
-    lab = home.lab(name)
-    identity = lab_identity(lab)
-    if identity is None:
-        return ()
-    machines = _remembered(home, lab, *identity).status()
-    cut_off = [f"{r.effect} {r.machine or ''}".rstrip() for r in Journal(lab.journal).unfinished() if r.effect != "lab"]
-    return (
-        *(f"{machine.name} is {machine.state}" for machine in machines),
-        *([f"not ended: {', '.join(cut_off)}"] if cut_off else []),
-    )
-
-
-def take_down(home: Home, name: str) -> bool:
-    """Remove everything of the lab and look whether it is gone; False when there was nothing.
-
-    Raises:
-        ResidueError: Something is left.
-    """
-    lab = home.lab(name)
-    if not lab.path.exists():
-        return False
-    with locked(lab), progress.step("down"):
-        identity = lab_identity(lab)
-        if identity is not None:
-            provider = _remembered(home, lab, *identity)
-            Journal(lab.journal).append(Record("down", "begun"))
-            provider.destroy_all()
-            _raise_if_residue(provider, lab)
-        remove_tree(lab.path)  # the journal goes last: until then `down` can be told again
-        return identity is not None
-
-
-def _remembered(home: Home, lab: LabDir, kind: str, mark: str) -> Provider:
-    """The provider of a lab of which there may be no more than its first record."""
-    known = kind == "incus" and lab.spec.exists()  # a spec that is refused by now is no obstacle for the others
-    settings = load_spec(lab.spec).incus if known else Incus()
-    return open_provider(kind, home, lab, mark, settings)
-
-
-def _raise_if_residue(provider: Provider, lab: LabDir) -> None:
-    left = provider.residue()
-    if left:
-        raise ResidueError(
-            brief=f"{len(left)} things of the lab {lab.name} are still there",
-            details="\n".join(left),
-            resolution=f"labbuilder down --lab {lab.name} tries again",
-        )
-
-
-def build_image(spec: LabSpec, home: Home) -> str | None:
-    """Make what the spec's machines start from, unless it is there; its name in the cache."""
-    plan, provider = _planned(spec, home)
-    provider.ensure_image(plan)
-    return provider.image_name(plan)
-
-
-@dataclass(frozen=True)
-class Pruned:
-    """What `prune_images` did.
-
-    Attributes:
-        removed: The images; on a server, with its name.
-        left: Servers whose images could not be looked at or removed, and why.
-    """
-
-    removed: tuple[str, ...]
-    left: tuple[str, ...]
-
-
-def prune_images(home: Home) -> Pruned:
-    """Remove the images that no lab uses, here and on the Incus servers that are known."""
-    from labbuilder.providers.incus.pruning import prune_servers  # noqa: PLC0415  who asks for it
-
-    specs = [load_spec(home.lab(name).spec) for name in home.lab_names() if home.lab(name).spec.exists()]
-    names = (provider.image_name(plan) for plan, provider in (_planned(spec, home) for spec in specs))
-    here = ImageCache(home).prune(frozenset(name for name in names if name))
-    there = prune_servers(home, (spec.incus.remote for spec in specs if spec.provider == "incus"))
-    return Pruned(
-        (*(image.name for image in here), *(f"{name} on {p.server}" for p in there for name in p.removed)),
-        tuple(f"{p.server}: {p.refused}" for p in there if p.refused),
-    )
-
-
-def _planned(spec: LabSpec, home: Home) -> tuple[Plan, Provider]:
-    """The plan of a lab that may not exist, and a provider that is asked about its image alone."""
-    lab = home.lab(spec.name)
-    whole = with_provider(spec, lab)
-    return build_plan(whole), open_provider(whole.provider, home, lab, "", whole.incus)

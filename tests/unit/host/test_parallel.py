@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from labbuilder.parallel import for_each
+from labbuilder.host.parallel import for_each
 
 
 def test_the_first_error_is_told_when_all_that_had_begun_has_ended() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labbuilder.journal import Journal, Record
+from labbuilder.host.journal import Journal, Record
 
 
 def test_a_journal_cut_at_any_byte_is_still_readable(tmp_path: Path) -> None:

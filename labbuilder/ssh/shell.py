@@ -1,4 +1,4 @@
-"""Management SSH: the only door into a machine, and with remote.py the only module that imports Fabric."""
+"""Management SSH: the only door into a machine, and with runner.py the only module that imports Fabric."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from labbuilder.errors import LabError, TransportError
-from labbuilder.run import Result
-from labbuilder.store import write_atomic
+from labbuilder.host.run import Result
+from labbuilder.host.store import write_atomic
 
 if TYPE_CHECKING:
     import fabric
@@ -284,7 +284,7 @@ def _connect(endpoint: Endpoint, within_s: float) -> fabric.Connection:
     import fabric  # noqa: PLC0415  costs 0.1 s; only who connects pays
     import paramiko  # noqa: PLC0415
 
-    from labbuilder.remote import WholeOutput  # noqa: PLC0415
+    from labbuilder.ssh.runner import WholeOutput  # noqa: PLC0415
 
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its threads would print tracebacks of their own
     config = fabric.Config(overrides={"runners": {"remote": WholeOutput}}, lazy=True)

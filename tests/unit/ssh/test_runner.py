@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from labbuilder.remote import WholeOutput
+from labbuilder.ssh.runner import WholeOutput
 
 
 def test_a_limit_that_passed_is_known_before_its_timer_has_ended() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from labbuilder.errors import CommandError, HostError
-from labbuilder.progress import logger
+from labbuilder.host.progress import logger
 
 _TIDYING_S = 15.0  # mmdebstrap removes a whole root tree
 FailedProcess = subprocess.CalledProcessError  # raised by libraries that spawn a program themselves

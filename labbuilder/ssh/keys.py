@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labbuilder.errors import MachineError
-from labbuilder.parallel import for_each
-from labbuilder.run import run
-from labbuilder.store import LabDir
+from labbuilder.host.parallel import for_each
+from labbuilder.host.run import run
+from labbuilder.host.store import LabDir
 
 _making_user = threading.Lock()  # machines are made at once, and share it
 

@@ -9,8 +9,8 @@ import pytest
 
 from labbuilder.cli.output import verification_text
 from labbuilder.errors import VerificationError
-from labbuilder.run import Result
-from labbuilder.transport import Shell
+from labbuilder.host.run import Result
+from labbuilder.ssh.shell import Shell
 from labbuilder.verify import Check, Outcome, Verdict, Verification, run_checks
 from labbuilder.verify.judges import says
 

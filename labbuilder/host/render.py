@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from labbuilder.assets import ROOT, TEMPLATES
+from labbuilder.host.assets import ROOT, TEMPLATES
 
 
 @cache

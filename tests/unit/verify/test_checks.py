@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from labbuilder.host.run import Result
 from labbuilder.lab import Lab
-from labbuilder.run import Result
 from labbuilder.verify.checks import checks_for
 from labbuilder.verify.model import Judgement
 
@@ -136,7 +136,7 @@ def printed(text: str, **others: str) -> str:
 
 
 def dhcpd_conf(machine: str) -> str:
-    return (Path(__file__).parents[1] / f"golden/guide/expected/{machine}/etc/dhcp/dhcpd.conf").read_text()
+    return (Path(__file__).parents[2] / f"golden/guide/expected/{machine}/etc/dhcp/dhcpd.conf").read_text()
 
 
 def test_the_lint_follows_includes_of_the_machine_absolute_or_from_the_root() -> None:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from labbuilder import engine, power, progress
 from labbuilder.errors import MachineError, SpecError
-from labbuilder.parallel import for_each
+from labbuilder.host import progress
+from labbuilder.host.parallel import for_each
+from labbuilder.host.store import Home, locked, remove_tree, write_atomic
+from labbuilder.lifecycle import power
+from labbuilder.lifecycle.session import Session
+from labbuilder.lifecycle.up import go_back, power_on
 from labbuilder.providers.base import MachineState
-from labbuilder.session import Session
-from labbuilder.store import Home, locked, remove_tree, write_atomic
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,40}")
 _SPEC = "lab.yaml"  # written last: it says that the snapshot is whole
@@ -80,8 +82,8 @@ def restore(home: Home, lab: str, name: str) -> None:
                 brief=f"the lab {lab} had another spec when the snapshot {name} was taken",
                 resolution=f"labbuilder up --reconfigure {folder / _SPEC} goes back to that, without the state",
             )
-        engine.go_back(session, name)
-        engine.power_on(session)
+        go_back(session, name)
+        power_on(session)
         booting = [machine.name for machine in session.provider.status() if machine.state is not MachineState.RUNNING]
         for_each(booting, lambda machine: power.await_ready(session, machine))
 

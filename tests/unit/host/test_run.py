@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from labbuilder.errors import CommandError, HostError
-from labbuilder.run import run, run_streaming, start_daemon
-from labbuilder.wait import wait_until
+from labbuilder.host.run import run, run_streaming, start_daemon
+from labbuilder.host.wait import wait_until
 
 
 def is_gone(pid: int) -> bool:
@@ -37,10 +37,10 @@ def test_a_limit_ends_what_the_command_started_too_and_is_told(script: str) -> N
 
 
 INTERRUPTED = """
-import labbuilder.run
-labbuilder.run._TIDYING_S = 0.5
+import labbuilder.host.run
+labbuilder.host.run._TIDYING_S = 0.5
 script = "trap '' TERM; sleep 60 & echo $!; wait"
-labbuilder.run.run_streaming(["sh", "-c", script], lambda line: print(line, flush=True), timeout_s=60)
+labbuilder.host.run.run_streaming(["sh", "-c", script], lambda line: print(line, flush=True), timeout_s=60)
 """
 
 

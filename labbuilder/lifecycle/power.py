@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from labbuilder import progress
 from labbuilder.errors import MachineError, SpecError
-from labbuilder.parallel import for_each, one_by_one
+from labbuilder.host import progress
+from labbuilder.host.parallel import for_each, one_by_one
+from labbuilder.lifecycle.session import Session, awakened
 from labbuilder.plan.model import NetworkKind
 from labbuilder.providers.base import MachineState, ManyAtOnce, Provider
-from labbuilder.session import Session, awakened
 
 Word = Literal["stop", "kill", "start", "pause", "resume", "reboot"]
 _REFUSED: dict[Word, tuple[MachineState, ...]] = {

@@ -1,0 +1,1 @@
+"""What the operator of a failover pair sees and says."""

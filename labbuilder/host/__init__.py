@@ -1,0 +1,1 @@
+"""What stands on this host: commands, waiting, files, the journal, progress."""

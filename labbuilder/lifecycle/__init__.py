@@ -1,0 +1,1 @@
+"""A lab's life: brought up, changed, switched, kept, restored and taken down."""

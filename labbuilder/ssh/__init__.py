@@ -1,0 +1,1 @@
+"""Management SSH: the only door into a machine."""
