@@ -62,8 +62,16 @@ class SpecError(LabError):
     exit_code = 2
 
 
+@dataclass
 class LintError(LabError):
-    """A configuration that was given to the lint can't be read, or breaks its language's grammar."""
+    """A configuration that was given to the lint can't be read, or breaks its language's grammar.
+
+    ``file``, ``line`` and ``column`` say where, as ``brief`` does: programs ask for them.
+    """
+
+    file: str | None = None
+    line: int = 1
+    column: int = 1
 
     exit_code = 2
 

@@ -144,6 +144,11 @@ class Pair:
     """The second server is off until it is needed: there is no failover, and all pools are shared."""
 
     @property
+    def alone(self) -> bool:
+        """There is one file: it is both peers, and nothing in it differs from the partner's."""
+        return self.a is self.b
+
+    @property
     def peers(self) -> tuple[Peer, Peer]:
         """Both."""
         return self.a, self.b
@@ -200,6 +205,8 @@ class Rule:
     mend: str
     source: str
     find: Callable[[Pair], Iterable[Hit]] = field(repr=False, compare=False)
+    needs_partner: bool = False
+    """It compares: one file alone can't break it."""
 
 
 @dataclass(frozen=True, slots=True)

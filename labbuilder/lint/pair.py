@@ -1,4 +1,4 @@
-"""Two configurations in, findings out."""
+"""Configurations in, findings out."""
 
 from __future__ import annotations
 
@@ -30,9 +30,33 @@ def lint_pair(
     Raises:
         LintError: One can't be read or parsed, or they are for different servers.
     """
-    pair = Pair(*_peers(*(c if isinstance(c, Config) else Config.from_file(c) for c in (a, b))), clients, cold_standby)
-    engine = pair.a.engine
-    found = {_finding(rule, hit) for rule in RULES if engine in rule.engines for hit in rule.find(pair)}
+    return _found(Pair(*_peers(_config(a), _config(b)), clients, cold_standby))
+
+
+def lint_server(one: Config | Path, *, clients: int | None = None) -> tuple[Finding, ...]:
+    """Look at one server's configuration by itself: all rules that need no partner.
+
+    Args:
+        one: A dhcpd.conf or Kea configuration, read or as a path; it need not be one of a pair.
+        clients: So many clients are expected.
+
+    Returns:
+        As `lint_pair`.
+
+    Raises:
+        LintError: It can't be read or parsed.
+    """
+    peer = _read(config := _config(one), engine_of(config))
+    return _found(Pair(peer, peer, clients))
+
+
+def _config(given: Config | Path) -> Config:
+    return given if isinstance(given, Config) else Config.from_file(given)
+
+
+def _found(pair: Pair) -> tuple[Finding, ...]:
+    rules = [rule for rule in RULES if pair.a.engine in rule.engines and not (pair.alone and rule.needs_partner)]
+    found = {_finding(rule, hit) for rule in rules for hit in rule.find(pair)}
     return tuple(sorted(found, key=lambda f: (_ORDER[f.severity], f.where, f.rule, f.what)))
 
 
@@ -45,8 +69,11 @@ def _peers(a: Config, b: Config) -> tuple[Peer, Peer]:
             details="ISC dhcpd and Kea do not speak each other's failover protocol.",
             resolution="name two configurations for the same server",
         )
-    read = kea_peer.read if engines[0] == "kea" else dhcpd_peer.read
-    return read(a), read(b)
+    return _read(a, engines[0]), _read(b, engines[1])
+
+
+def _read(config: Config, engine: Engine) -> Peer:
+    return kea_peer.read(config) if engine == "kea" else dhcpd_peer.read(config)
 
 
 def engine_of(config: Config) -> Engine:
@@ -69,5 +96,5 @@ def _finding(rule: Rule, hit: Hit) -> Finding:
         why=rule.why,
         mend=rule.mend,
         source=rule.source,
-        other=hit.other,
+        other=hit.other if hit.other != hit.where else None,
     )

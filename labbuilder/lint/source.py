@@ -101,6 +101,9 @@ def _unreadable(name: str, error: Exception, place: Place | None = None) -> Lint
         "holds the machine's etc, a relative one in the folder in which the lint runs, as the daemons do"
         if place
         else "name two files: dhcpd.conf or Kea's configuration of each peer",
+        file=place.file if place else name,
+        line=place.line if place else 1,
+        column=place.column if place else 1,
     )
 
 
@@ -131,11 +134,18 @@ class Reader:
             raise LintError(
                 brief=f"{place}: includes go round: {printable(' -> '.join([*self._open[-3:], name]))}",
                 resolution="take the include out of one of these files",
+                file=place.file,
+                line=place.line,
+                column=place.column,
             )
         self._included += 1
         if self._included > MAX_INCLUDES:
             raise LintError(
-                brief=f"{place}: too many includes: more than {MAX_INCLUDES}", resolution="put the files into fewer"
+                brief=f"{place}: too many includes: more than {MAX_INCLUDES}",
+                resolution="put the files into fewer",
+                file=place.file,
+                line=place.line,
+                column=place.column,
             )
         self._open.append(name)
         try:
@@ -155,6 +165,7 @@ class Reader:
             raise LintError(
                 brief=f"{name} is too long: with its includes more than {MAX_BYTES // 1024 // 1024} MB",
                 resolution="leave out what both peers share, such as host declarations",
+                file=name,
             )
         text = content if isinstance(content, str) else _text_of(content)
         if strange := _NO_TEXT.search(text):
@@ -162,6 +173,8 @@ class Reader:
             raise LintError(
                 brief=f"{name}:{line}: it is no text: it holds the byte 0x{ord(strange.group()):02x}",
                 resolution="name a configuration in plain text",
+                file=name,
+                line=line,
             )
         return text
 

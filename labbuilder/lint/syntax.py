@@ -45,7 +45,14 @@ def parse(lark: Lark, text: str, place_of: Callable[[int, int], Place], words: M
 
 def broken(place: Place, what: str, shown: str = "", resolution: str = "mend the line") -> LintError:
     """The error for a text that its daemon would refuse too."""
-    return LintError(brief=f"{place}:{place.column}: {what}", details=shown or None, resolution=resolution)
+    return LintError(
+        brief=f"{place}:{place.column}: {what}",
+        details=shown or None,
+        resolution=resolution,
+        file=place.file,
+        line=place.line,
+        column=place.column,
+    )
 
 
 def _syntax_error(

@@ -52,9 +52,11 @@ class Rules:
         mend: str,
         engines: tuple[Engine, ...] | None = None,
         source: str | None = None,
+        needs_partner: bool = False,
     ) -> Callable[[Find], Find]:
         def enter(find: Find) -> Find:
-            self.found.append(Rule(name, severity, engines or self._engines, why, mend, source or self._source, find))
+            of = engines or self._engines
+            self.found.append(Rule(name, severity, of, why, mend, source or self._source, find, needs_partner))
             return find
 
         return enter

@@ -32,6 +32,7 @@ _MEMBER_DEFAULTS = {"auto-failover": "true"}
 
 @rules.error(
     "ha-missing",
+    needs_partner=True,
     why="without libdhcp_ha.so and its high-availability on both, neither knows of the other's leases",
     mend="load libdhcp_ha.so on both, with the same peers",
 )
@@ -55,6 +56,7 @@ def ha_lease_cmds(pair: Pair) -> Iterator[Hit]:
 
 @rules.error(
     "ha-peers-differ",
+    needs_partner=True,
     why="each looks for its partner where its own list says, in the role that it says there",
     mend="copy the list of peers from one file to the other, unchanged",
 )
@@ -104,7 +106,7 @@ def ha_urls(pair: Pair) -> Iterator[Hit]:
 def ha_server_name(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
         name = "this-server-name"
-        if a.get(name) is not None and a.get(name) == b.get(name):
+        if a.get(name) is not None and a.get(name) == b.get(name) and not pair.alone:
             yield Hit(b.at(name), f"both are {b.get(name)}", a.at(name))
         for end in (a, b):
             if end.get(name) not in {member.name for member in end.members}:
@@ -149,6 +151,7 @@ def _wrong_roles(end: Relation) -> str | None:
 
 @rules.warning(
     "ha-settings-differ",
+    needs_partner=True,
     why="the two judge the same outage at different times, or treat each other's leases differently",
     mend="write the same value on both",
 )
@@ -219,6 +222,7 @@ def ha_pool_classes(pair: Pair) -> Iterator[Hit]:
 
 @rules.error(
     "pool-classes-differ",
+    needs_partner=True,
     why="both servers believe to be the one that hands out this pool, or neither does",
     mend="write the same client class at the pool on both",
     source=f"{KEA_HA}, Load Balancing Configuration",
@@ -251,6 +255,7 @@ def ha_multi_threading(pair: Pair) -> Iterator[Hit]:
 
 @rules.error(
     "subnet-id-differs",
+    needs_partner=True,
     why="the partners tell each other leases by the subnet's id: the lease is kept in the wrong subnet, or refused",
     mend="write the same id for the subnet on both",
     source="Kea ARM, IPv4 Subnet Identifier",

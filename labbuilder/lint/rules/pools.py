@@ -38,6 +38,7 @@ def _spans(spans: Spans) -> str:
 
 @rules.error(
     "pool-differs",
+    needs_partner=True,
     why="a lease of an address that the partner does not have in its pool is lost when it takes over",
     mend="write the same ranges in both files, best in one file that both include",
 )
@@ -60,6 +61,7 @@ def _nearest(pool: Pool, partner: Peer) -> Place | None:
 
 @rules.error(
     "pool-without-failover",
+    needs_partner=True,
     engines=ISC,
     why="both servers hand out these addresses, and this one does not tell the other: addresses are given twice",
     mend='write failover peer "NAME"; in the pool; a range outside of a pool must be put into one',
@@ -121,6 +123,7 @@ def dynamic_bootp(pair: Pair) -> Iterator[Hit]:
 
 @rules.warning(
     "permits-differ",
+    needs_partner=True,
     engines=ISC,
     why="a client that one server serves is refused by the other: it loses its lease at the takeover",
     mend="write the same allow and deny statements in the pool on both",
@@ -135,6 +138,7 @@ def permits_differ(pair: Pair) -> Iterator[Hit]:
 
 @rules.error(
     "subnet-differs",
+    needs_partner=True,
     why="a server answers clients of the networks alone that it knows, with the netmask it has there",
     mend="write the same subnet and netmask in both files",
 )
@@ -188,6 +192,7 @@ def _different(pair: Pair, names: set[str] | None) -> Iterator[Hit]:
 
 @rules.warning(
     "options-differ",
+    needs_partner=True,
     why="what a client is told depends on which server answered, and changes at the takeover",
     mend="write the same options on both",
 )
@@ -197,6 +202,7 @@ def options_differ(pair: Pair) -> Iterator[Hit]:
 
 @rules.note(
     "routers-differ",
+    needs_partner=True,
     why="right when each server is a gateway or resolver itself; else clients lose theirs at the takeover",
     mend="nothing, if it is meant; else write the same routers and domain-name-servers on both",
     source="the guide's lab: each server hands itself out",
@@ -207,6 +213,7 @@ def routers_differ(pair: Pair) -> Iterator[Hit]:
 
 @rules.warning(
     "lease-times-differ",
+    needs_partner=True,
     why="a client's lease gets longer or shorter with the server that answers, and outages last as long as the longer",
     mend="write the same lease times on both",
 )
@@ -216,6 +223,7 @@ def lease_times_differ(pair: Pair) -> Iterator[Hit]:
 
 @rules.warning(
     "authoritative-differs",
+    needs_partner=True,
     why="a client from another network is told at once to ask anew (DHCPNAK) by one server, and ignored by the other",
     mend="write authoritative on both, or on neither",
     source="dhcpd.conf(5), The authoritative statement; Kea ARM, authoritative",
@@ -232,6 +240,7 @@ def authoritative_differs(pair: Pair) -> Iterator[Hit]:
 
 @rules.warning(
     "hosts-differ",
+    needs_partner=True,
     why="the client keeps its address only while the server that knows of it answers",
     mend="write the same host declarations on both, best in one file that both include",
     source="dhcpd.conf(5), The host statement; Kea ARM, Host Reservations",

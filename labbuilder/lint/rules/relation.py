@@ -20,6 +20,7 @@ _ALL, _NONE = {"256", ":".join(["ff"] * _HBA_BYTES)}, {"0", ":".join(["00"] * _H
 
 @rules.error(
     "failover-missing",
+    needs_partner=True,
     why="without it on both, the two servers know nothing of each other's leases",
     mend='declare failover peer "NAME" { ... } on both servers, with the same name',
 )
@@ -31,6 +32,7 @@ def failover_missing(pair: Pair) -> Iterator[Hit]:
 
 @rules.error(
     "failover-name",
+    needs_partner=True,
     why="each rejects the other's connection (invalid failover partner), and neither serves",
     mend="give the failover peer one name in both files, and in the pools that refer to it",
 )
@@ -50,7 +52,7 @@ def roles(pair: Pair) -> Iterator[Hit]:
         for end, other in ((a, b), (b, a)):
             if end.get("role") is None:
                 yield Hit(end.place, "neither primary nor secondary is said", other.at("role"))
-        if a.get("role") is not None and a.get("role") == b.get("role"):
+        if a.get("role") is not None and a.get("role") == b.get("role") and not pair.alone:
             yield Hit(b.at("role"), f"both are {b.get('role')}", a.at("role"))
 
 
@@ -68,6 +70,7 @@ def address_missing(pair: Pair) -> Iterator[Hit]:
 
 @rules.error(
     "addresses-mirrored",
+    needs_partner=True,
     why="each connects to the partner's address from its own: else they never meet, and a new pair serves nobody",
     mend="this server's address must be the partner's peer address",
 )
@@ -84,6 +87,7 @@ def addresses_mirrored(pair: Pair) -> Iterator[Hit]:
 
 @rules.error(
     "ports-mirrored",
+    needs_partner=True,
     why="one connects to a port where the other does not listen",
     mend="this server's port must be the partner's peer port; leave out both for 647",
 )
@@ -184,6 +188,7 @@ def load_balance_off(pair: Pair) -> Iterator[Hit]:
 
 @rules.warning(
     "failover-timers-differ",
+    needs_partner=True,
     why="the two judge the same outage, and the same waiting client, at different times",
     mend="write the same value on both",
 )

@@ -12,6 +12,7 @@ rules = Rules(ISC)
 
 @rules.warning(
     "omapi-differs",
+    needs_partner=True,
     why="the command that declares one server dead (partner-down) works on the other server not at all",
     mend="write the same omapi-port, omapi-key and key on both",
     source="dhcpd.conf(5), omapi-port and omapi-key; omshell(1)",
@@ -23,6 +24,7 @@ def omapi_differs(pair: Pair) -> Iterator[Hit]:
 
 @rules.warning(
     "keys-differ",
+    needs_partner=True,
     why="what one server's key opens, the other refuses: a script for both fails on one, and that in an emergency",
     mend="write the same algorithm and secret on both",
     source="dhcpd.conf(5), omapi-key",
@@ -53,6 +55,7 @@ def omapi_without_key(pair: Pair) -> Iterator[Hit]:
 
 @rules.note(
     "ping-check-differs",
+    needs_partner=True,
     why="one server asks by ICMP whether an address is free, which costs 1 s for each offer, the other does not",
     mend="write the same ping-check on both",
     source="dhcpd.conf(5), The ping-check statement",
