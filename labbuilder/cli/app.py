@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
 import time
-from typing import Annotated
 
-import typer
-
-from labbuilder import __version__
-
-# help lists the commands in this order
-# isort: off
-from labbuilder.cli import lab, drill, failover, machine, power, files, snapshot, image, remote, output  # noqa: F401
-
-# isort: on
-from labbuilder.cli.shared import app, home, settings
+from labbuilder.cli import output
 from labbuilder.errors import HostError, LabError
-
-
-def _tell_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
-    if asked:
-        print(f"labbuilder {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show the commands that are run.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_tell_version)
-    ] = False,
-) -> None:
-    del version  # told already: a command is missing beside it
-    settings["verbose"] = verbose
-    if verbose:
-        logging.basicConfig(level=logging.DEBUG, format="%(message)s", stream=sys.stderr)
-        logging.getLogger("paramiko").setLevel(logging.WARNING)
 
 
 def main() -> None:
@@ -51,22 +20,37 @@ def main() -> None:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)  # what was begun is tidied up as after Ctrl-C
     try:
-        app(prog_name="labbuilder")
+        _run(sys.argv[1:])
     except LabError as error:
-        output.print_error(error, as_json=settings["json"])
+        output.print_error(error, as_json=output.settings["json"])
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read our output has left
     except OSError as error:
-        output.print_error(HostError(brief=str(error)), as_json=settings["json"])
+        output.print_error(HostError(brief=str(error)), as_json=output.settings["json"])
         sys.exit(HostError.exit_code)
     except Exception as error:  # noqa: BLE001  our own mistake: words for the user, the traceback for who mends it
-        output.print_error(_own_mistake(error), as_json=settings["json"])
+        output.print_error(_own_mistake(error), as_json=output.settings["json"])
         sys.exit(LabError.exit_code)
+
+
+def _run(words: list[str]) -> None:
+    """The lint starts without what all other commands need: half a second of imports, pydantic's by typer among it."""
+    if words[:1] == ["lint"]:
+        from labbuilder.cli import linting  # noqa: PLC0415
+
+        sys.exit(linting.main(words[1:]))
+    from labbuilder.cli.commands import app  # noqa: PLC0415
+
+    app(prog_name="labbuilder")
 
 
 def _own_mistake(error: Exception) -> LabError:
     import traceback  # noqa: PLC0415
+
+    from labbuilder.cli.shared import home  # noqa: PLC0415
 
     seen = f"{type(error).__name__}: {error}"
     home().path.mkdir(parents=True, exist_ok=True)

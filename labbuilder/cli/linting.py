@@ -1,58 +1,82 @@
-"""The command `labbuilder lint`: findings as people read them."""
+"""The command `labbuilder lint`: looks at pairs and servers, and prints what was found."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from labbuilder.cli import output
-
-if TYPE_CHECKING:
-    from labbuilder.lint import Finding
-
-_COLOURS = {"error": "\033[31m", "warning": "\033[33m", "note": "\033[2m"}
-_WIDTH = 100
-
-
-def run(file: Path, partner: Path, *, clients: int | None, cold_standby: bool, strict: bool, as_json: bool) -> int:
-    """Print what is found; the exit status: 1 if there are errors, or warnings where these count."""
-    from labbuilder.lint import lint_pair  # noqa: PLC0415  --help needs no parser
-
-    found = lint_pair(file, partner, clients=clients, cold_standby=cold_standby)
-    bad = {"error", "warning"} if strict else {"error"}
-    passed = not any(finding.severity in bad for finding in found)
-    if as_json:
-        output.print_json({"passed": passed, "findings": [asdict(finding) for finding in found]})
-    else:
-        print(_text(found))
-    return 0 if passed else 1
+from labbuilder import __version__
+from labbuilder.cli import lint_options, output
+from labbuilder.cli.lint_options import Options
+from labbuilder.errors import LintError
+from labbuilder.lint import lint_pair, lint_server
+from labbuilder.lint.outcome import Outcome, exit_status
+from labbuilder.lint.words import Words
 
 
-def _text(found: Sequence[Finding]) -> str:
-    """Each rule once, with why and mend, and below it each place."""
-    lines = []
-    for rule in dict.fromkeys(finding.rule for finding in found):
-        same = [finding for finding in found if finding.rule == rule]
-        word = output.colour(same[0].severity.value, _COLOURS[same[0].severity], sys.stdout)
-        lines.append(f"{word}: {rule}")
-        for finding in same:
-            lines.append(f"  {finding.where}: {finding.what}")
-            lines += [f"      there: {finding.other}"] if finding.other else []
-        lines += [*_wrapped("why", same[0].why), *_wrapped("mend", same[0].mend), ""]
-    counts = Counter(finding.severity.value for finding in found)
-    said = ", ".join(f"{n} {word}{'s' if n > 1 else ''}" for word, n in counts.items())
-    lines.append(f"{said}." if said else "Nothing found: the two fit each other.")
-    return "\n".join(lines)
+def main(words: Sequence[str]) -> int:
+    """Do what the words after `lint` say; the exit status.
+
+    Raises:
+        LintError: They don't go together, or the only pair or server that is named can't be read.
+    """
+    options = lint_options.read(words)
+    outcomes = [_look(target, options) for target in options.targets]
+    if len(outcomes) == 1 and (error := outcomes[0].error) and options.format in {"text", "json"}:
+        raise error
+    _print(outcomes, options)
+    return exit_status(outcomes, strict=options.strict)
 
 
-def _wrapped(head: str, text: str) -> list[str]:
-    import shutil  # noqa: PLC0415
-    import textwrap  # noqa: PLC0415
+def _look(target: tuple[str, ...], options: Options) -> Outcome:
+    try:
+        files = [Path(name) for name in target]
+        if len(files) == 1:
+            found = lint_server(files[0], clients=options.clients)
+        else:
+            found = lint_pair(*files, clients=options.clients, cold_standby=options.cold_standby)
+    except LintError as error:
+        return Outcome(target, error=error)
+    return Outcome(target, found)
 
-    width = max(40, min(_WIDTH, shutil.get_terminal_size().columns))
-    first, rest = f"  {head + ':':6}", " " * 8
-    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+def _print(outcomes: Sequence[Outcome], options: Options) -> None:
+    words = Words(options.language)
+    match options.format:
+        case "text":
+            _print_text(outcomes, words)
+        case "json":
+            output.print_json(_document(outcomes, words, options))
+        case "sarif":
+            from labbuilder.lint.formats.sarif import sarif  # noqa: PLC0415
+
+            print(json.dumps(sarif(outcomes, words, __version__), indent=2))
+        case "github":
+            from labbuilder.lint.formats.github import github  # noqa: PLC0415
+
+            if said := github(outcomes, words):
+                print(said)
+
+
+def _print_text(outcomes: Sequence[Outcome], words: Words) -> None:
+    from labbuilder.lint.formats.text import Text  # noqa: PLC0415
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for outcome in outcomes:
+        if outcome.error:
+            output.print_error(outcome.error, as_json=False)
+    if said := Text(words, lambda text, code: output.colour(text, code, sys.stdout), width)(outcomes):
+        print(said)
+
+
+def _document(outcomes: Sequence[Outcome], words: Words, options: Options) -> dict[str, object]:
+    """One list of findings, whatever the pair: each names its file."""
+    found = [finding for outcome in outcomes for finding in outcome.findings]
+    said = [asdict(f) | {name: words(getattr(f, name)) for name in ("what", "why", "mend")} for f in found]
+    errors = [outcome.error.as_dict() for outcome in outcomes if outcome.error]
+    passed = exit_status(outcomes, strict=options.strict) == 0
+    return {"passed": passed, "findings": said} | ({"errors": errors} if errors else {})

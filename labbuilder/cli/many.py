@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from labbuilder.cli import output
-from labbuilder.cli.shared import interruptible, settings
+from labbuilder.cli.output import settings
+from labbuilder.cli.shared import interruptible
 from labbuilder.errors import LabError, SpecError
 from labbuilder.host import progress
 

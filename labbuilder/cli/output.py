@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labbuilder.errors import LabError
-from labbuilder.host import progress
 
 if TYPE_CHECKING:
+    from labbuilder.host import progress
     from labbuilder.verify.model import Verification
+
+settings = {"json": False, "verbose": False}
+"""What was said before or beside the command, for who reports its end."""
 
 _GREEN, _RED, _DIM, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 
@@ -92,6 +95,8 @@ def progress_on_stderr(*, verbose: bool, only: Container[str] | None = None) -> 
         verbose: The commands are logged too.
         only: The names of the steps that are shown; None: all.
     """
+    from labbuilder.host import progress  # noqa: PLC0415  the lint shows none, and starts sooner
+
     live = sys.stderr.isatty() and not verbose  # what is logged would tear a live table
     with _live_steps() if live else nullcontext(_print_step) as show:
 

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labbuilder.cli import output
+from labbuilder.cli.output import settings
 from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
     from labbuilder.host.store import Home
     from labbuilder.lab import Lab
-
-
-settings = {"json": False, "verbose": False}
 
 
 def home() -> Home:

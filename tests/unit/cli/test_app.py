@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import labbuilder
 from labbuilder.cli import app, lab
 
+TESTS = Path(__file__).parents[2]
 COMMANDS = [
     "up",
     "status",
@@ -159,12 +161,35 @@ def test_the_schema_and_the_completion_are_printed(env: dict[str, str], tmp_path
 
 
 def test_help_imports_nothing_heavy() -> None:
-    assert imported_with("labbuilder.cli.app", "pydantic", "fabric", "jinja2", "yaml", "lark") == []
+    assert imported_with("labbuilder.cli.commands", "pydantic", "fabric", "jinja2", "yaml", "lark") == []
 
 
 def test_a_look_at_a_virtual_lab_imports_nothing_that_only_making_one_needs() -> None:
     module = "labbuilder.lab, labbuilder.providers.vagrant.provider"
     assert imported_with(module, "fabric", "httpx", "pycdlib", "dpkt") == []
+
+
+def test_the_lint_starts_without_what_the_labs_need() -> None:
+    """Nor with typer, which imports pydantic as soon as it has a command to run."""
+    pair = [str(TESTS / "golden/guide/expected" / name / "etc/dhcp/dhcpd.conf") for name in ("server1", "server2")]
+    code = "import sys\nfrom labbuilder.cli import app\ntry: app.main()\nexcept SystemExit: print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code, "lint", *pair], capture_output=True, text=True, check=True)
+    modules = set(said.stdout.splitlines()[-1].split())
+    assert not modules & {"fabric", "pydantic", "typer", "rich", "yaml", "jinja2", "httpx", "subprocess"}
+    ours = {name.split(".")[1] for name in modules if name.startswith("labbuilder.")}
+    assert ours == {"cli", "errors", "lint"}
+
+
+def test_the_lints_contract_forbids_every_other_room() -> None:
+    root = TESTS.parent
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (contract,) = (c for c in contracts if c.get("source_modules") == ["labbuilder.lint"])
+    rooms = {
+        path.stem for path in (root / "labbuilder").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert {f"labbuilder.{room}" for room in rooms - {"lint", "errors", "__init__", "__main__"}} <= set(
+        contract["forbidden_modules"]
+    )
 
 
 def imported_with(module: str, *heavy: str) -> list[str]:

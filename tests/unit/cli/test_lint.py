@@ -126,3 +126,60 @@ def test_a_relative_include_is_looked_for_in_the_folder_of_the_command(
     (tmp_path / "x/etc/dhcpd.conf").write_text('include "more";\n' + P.read_text())
     said = lint("x/etc/dhcpd.conf", S)
     assert (said.returncode, "include-relative" in said.stdout) == (0, True), said.stderr
+
+
+def test_a_server_by_itself(tmp_path: Path) -> None:
+    said = lint(P)
+    assert (said.returncode, said.stdout) == (0, "Nothing found.\n")
+    said = lint(changed(tmp_path, "  secondary;", "  primary;"))
+    assert (said.returncode, "mclt-missing" in said.stdout, "split-missing" in said.stdout) == (1, True, True)
+
+
+def test_several_pairs_and_servers_in_one_call(tmp_path: Path) -> None:
+    bad = changed(tmp_path, "192.168.1.200", "192.168.1.199")
+    said = lint(P, S, "--pair", P, bad, "--pair", KEA, KEA.with_stem("secondary"))
+    assert said.returncode == 1
+    assert said.stdout.startswith(
+        f"{P}, {S}\nNothing found: the two fit each other.\n\n{P}, {bad}\nerror: pool-differs"
+    )
+    document = json.loads(lint(P, S, "--pair", P, bad, "--json").stdout)
+    assert (document["passed"], [finding["rule"] for finding in document["findings"]]) == (False, ["pool-differs"])
+    each = lint("--alone", P, S, KEA)
+    assert (each.returncode, each.stdout.count("Nothing found.")) == (0, 3)
+
+
+def test_one_pair_that_can_not_be_read_hides_no_other(tmp_path: Path) -> None:
+    bad = changed(tmp_path, "192.168.1.200", "192.168.1.199")
+    said = lint(P, tmp_path / "none", "--pair", P, bad)
+    assert (said.returncode, "pool-differs" in said.stdout, "none can't be read" in said.stderr) == (2, True, True)
+    document = json.loads(lint(P, tmp_path / "none", "--pair", P, bad, "--json").stdout)
+    assert [error["exit_code"] for error in document["errors"]] == [2]
+    assert [finding["rule"] for finding in document["findings"]] == ["pool-differs"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "no file is named"),
+        (["a", "b", "c"], "which of these 3 files belong together?"),
+        (["--pair", "a"], "expected 2 arguments"),
+        (["a", "--what"], "--what"),
+        (["a", "--clients", "-1"], "--clients"),
+        (["a", "--clients", "many"], "'many' is no number of clients"),
+        (["a", "--format", "xml"], "invalid choice: 'xml'"),
+        (["a", "--language", "fr"], "invalid choice: 'fr'"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_in_words_and_in_json(words: list[str], told: str) -> None:
+    said = lint(*words)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert told in said.stderr
+    assert "What to do: " in said.stderr
+    assert told in json.loads(lint(*words, "--json").stdout)["brief"]
+
+
+def test_the_options_before_the_command_and_after_it() -> None:
+    argv = [sys.executable, "-m", "labbuilder", "-v", "lint", str(P), str(S), "--format", "json"]
+    said = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert json.loads(said.stdout) == {"passed": True, "findings": []}
+    assert "Examples:" in lint("--help").stdout
