@@ -26,6 +26,7 @@ from labbuilder.plan import Plan
 from labbuilder.providers.virtualbox import hardware
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.spec.load import dump_spec
+from labbuilder.spec.providers import VirtualBox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/support"))
 import userland
@@ -45,14 +46,19 @@ def bare_s(plan: Plan, base: Path, folder: Path) -> float:
         uuid, disk = str(uuid4()), folder / f"{machine.name}.vdi"
         ids.append(uuid)
         words = hardware.modifyvm_words(
-            machine, plan.virtualbox, network="bare", bridge=None, mark="bare", console=str(folder / "console.log")
+            machine,
+            plan.section(VirtualBox),
+            network="bare",
+            bridge=None,
+            mark="bare",
+            console=str(folder / "console.log"),
         )
         vboxmanage(
             "createvm", "--name", machine.name, "--uuid", uuid, "--ostype", "Debian12_64",
             "--groups", "/bare", "--basefolder", folder, "--register",
         )  # fmt: skip
         vboxmanage("setextradata", uuid, "mark", "bare")
-        for key, value in hardware.extradata(plan.virtualbox, lan_boot_rom=str(folder / "rom")).items():
+        for key, value in hardware.extradata(plan.section(VirtualBox), lan_boot_rom=str(folder / "rom")).items():
             vboxmanage("setextradata", uuid, key, value)
         vboxmanage("modifyvm", uuid, *words, *hardware.forward_words(2200 + len(ids)))
         vboxmanage(

@@ -21,9 +21,9 @@ from labbuilder.lifecycle.snapshots import Snapshot
 from labbuilder.lifecycle.up import Outcome, brought_up
 from labbuilder.plan import Plan, build_plan
 from labbuilder.providers.base import MachineStatus
+from labbuilder.spec.base import Model
 from labbuilder.spec.load import dump_spec, load_spec, spec_from_values
 from labbuilder.spec.models import Dhcp, LabSpec
-from labbuilder.spec.providers import Incus
 from labbuilder.verify import Verification
 
 
@@ -98,11 +98,14 @@ class Lab:
         dhcp = dhcp.model_dump(exclude_unset=True) if isinstance(dhcp, Dhcp) else dict(dhcp)
         return self._change(dhcp={**dhcp, "failover": {**(dhcp.get("failover") or {}), **settings}})
 
-    def incus(self, **settings: Any) -> Self:
-        """Say which Incus, and how it is used, by the spec's names: ``incus(remote="school", spread=True)``."""
-        known = self._values.get("incus") or {}
-        known = known.model_dump(exclude_unset=True) if isinstance(known, Incus) else dict(known)
-        return self._change(incus={**known, **settings}) if settings else self
+    def section(self, key: str, **settings: Any) -> Self:
+        """Set some keys of a section of the spec, by their YAML names; the others stay as they are.
+
+        ``section("dns", domain="lab.test")``; a provider's settings too.
+        """
+        known = self._values.get(key) or {}
+        known = known.model_dump(exclude_unset=True) if isinstance(known, Model) else dict(known)
+        return self._change(**{key: {**known, **settings}}) if settings else self
 
     def set(self, **sections: Mapping[str, Any] | str | None) -> Self:
         """Set sections of the spec by their YAML names: ``set(dhcp={"default_lease_s": 120})``."""
@@ -147,13 +150,13 @@ class Lab:
         return written
 
     def hand_out(self, folder: str | Path) -> list[Path]:
-        """Write a folder with which Vagrant alone builds and configures the lab; return the paths.
+        """Write a folder from which the lab is built and configured without labbuilder; return the paths.
 
         Raises:
             SpecError: The folder is not empty.
-            HostError: The box can't be packed here.
+            HostError: What its machines start from can't be made here.
         """
-        from labbuilder.lifecycle import handout  # noqa: PLC0415  all of Vagrant's part, for this alone
+        from labbuilder.lifecycle import handout  # noqa: PLC0415  who asks for it
 
         return handout.hand_out(self.spec, self._home, Path(folder))
 

@@ -64,7 +64,7 @@ def up(
     for lab in labs:
         lab.set(**_said(flags))
         lab.failover(**_said({"mode": mode, "engine": engine, "timers": timers}))
-        lab.incus(**_said({"remote": remote, "project": project, "spread": spread}))
+        lab.section("incus", **_said({"remote": remote, "project": project, "spread": spread}))
     if count > 1:
         labs = [numbered(lab, number) for lab in labs for number in range(1, count + 1)]
     for notice in dict.fromkeys(lab.spec.dhcp.failover.notice for lab in labs):
@@ -237,10 +237,10 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Say what this host has and lacks, and what to do about it."""
-    from labbuilder.providers import choice  # noqa: PLC0415
+    from labbuilder.providers import registry  # noqa: PLC0415
     from labbuilder.spec.providers import Incus  # noqa: PLC0415
 
-    found = choice.doctor(home(), provider, Incus(remote=remote or "local", project=project))
+    found = registry.doctor(home(), provider, [Incus(remote=remote or "local", project=project)])
     if as_json:
         output.print_json([asdict(f) | ({"resolution": ""} if f.ok else {}) for f in found])
     else:

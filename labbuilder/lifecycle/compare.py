@@ -11,7 +11,7 @@ from labbuilder.host.store import Home, LabDir
 from labbuilder.lifecycle.session import Session, lab_identity
 from labbuilder.plan import MachinePlan, build_plan
 from labbuilder.providers.base import MachineState
-from labbuilder.providers.choice import choose
+from labbuilder.providers.registry import choose
 from labbuilder.provisioning import FileDiff, difference
 from labbuilder.spec.load import load_spec, spec_differences
 from labbuilder.spec.models import LabSpec
@@ -78,7 +78,7 @@ def outdated_machines(session: Session, spec: LabSpec) -> tuple[str, ...]:
         SpecError: None can; the lab must be made anew.
     """
     before, plan = session.plan, build_plan(spec)
-    ground = [(p.image, p.upstream, p.virtualbox, p.vagrant, p.incus) for p in (before, plan)]
+    ground = [(p.image, p.upstream, p.settings) for p in (before, plan)]
     if ground[0] != ground[1]:
         raise SpecError(
             brief=f"the lab {plan.lab} can't be changed in place: its image, its LAN or its hardware would differ",

@@ -8,9 +8,9 @@ from labbuilder.host.journal import Journal, Record
 from labbuilder.host.store import Home, LabDir, locked, remove_tree
 from labbuilder.lifecycle.session import lab_identity
 from labbuilder.providers.base import Provider
-from labbuilder.providers.choice import open_provider
+from labbuilder.providers.registry import open_provider, provider_row
 from labbuilder.spec.load import load_spec
-from labbuilder.spec.providers import Incus
+from labbuilder.spec.providers import sections
 
 
 def begun(home: Home, name: str) -> tuple[str, ...]:
@@ -49,8 +49,10 @@ def take_down(home: Home, name: str) -> bool:
 
 def _remembered(home: Home, lab: LabDir, kind: str, mark: str) -> Provider:
     """The provider of a lab of which there may be no more than its first record."""
-    known = kind == "incus" and lab.spec.exists()  # a spec that is refused by now is no obstacle for the others
-    settings = load_spec(lab.spec).incus if known else Incus()
+    known = (
+        provider_row(kind).elsewhere and lab.spec.exists()
+    )  # a spec that is refused by now is no obstacle for others
+    settings = sections(kind, load_spec(lab.spec)) if known else ()
     return open_provider(kind, home, lab, mark, settings)
 
 

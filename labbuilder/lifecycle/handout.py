@@ -1,75 +1,42 @@
-"""A folder with which Vagrant alone builds and configures the lab, on a host that has no labbuilder."""
+"""A folder with which a provider alone builds and configures the lab, on a host that has no labbuilder."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from labbuilder.errors import SpecError
 from labbuilder.host.render import render
-from labbuilder.host.store import Home, LabDir, write_atomic
+from labbuilder.host.store import Home
 from labbuilder.plan import MachinePlan, Plan, Service, build_plan
-from labbuilder.providers.vagrant.boxes import BOX, Boxes
-from labbuilder.providers.vagrant.prepare import write_identities
-from labbuilder.providers.vagrant.vagrantfile import vagrantfile
-from labbuilder.providers.virtualbox.observer import open_registry
-from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+from labbuilder.providers import registry
 from labbuilder.provisioning.script import NEW, STAMPS, service_script, stamp
 from labbuilder.spec.models import LabSpec
 
 _END = "END-OF-FILE"
-SCRIPT = "provision.sh"
 
 
 def hand_out(spec: LabSpec, home: Home, folder: Path) -> list[Path]:
-    """Write the Vagrantfile and all that it needs; return the paths.
+    """Write all that the provider needs; return the paths.
 
     Args:
         spec: The lab; its provider is of no matter.
-        home: Where boxes are kept.
+        home: Where images are kept.
         folder: New or empty.
 
     Raises:
         SpecError: There is something in the folder.
-        HostError: The box can't be packed here.
+        HostError: The image can't be made here.
     """
-    _refuse_what_is_there(folder)
-    plan = build_plan(spec.model_copy(update={"provider": "vagrant"}))
-    vboxmanage = VBoxManage()
-    boxes = Boxes(home, vboxmanage, open_registry(vboxmanage))
-    boxes.preflight(plan)
-    boxes.ensure_file(plan)
-    folder.mkdir(parents=True, exist_ok=True)
-    box = boxes.named(plan)
-    if box.file is not None:
-        shutil.copyfile(box.file, folder / BOX)
-        box = replace(box, file=BOX)
+    plan = build_plan(spec.model_copy(update={"provider": registry.hand_out_provider()}))
     order = up_order(plan.machines)
-    mark = plan.digest[:8]
-    text = vagrantfile(replace(plan, machines=order), box, mark=mark, bridge=plan.virtualbox.bridged, standalone=True)
-    (folder / "Vagrantfile").write_text(text, encoding="utf-8")
-    lab = LabDir(plan.lab, folder)
-    write_identities(plan, order, lab, mark, box)
     before: set[str] = set()
+    scripts: dict[str, str] = {}
     for machine in order:
-        write_atomic(lab.machine(machine.name) / SCRIPT, provision_script(plan, machine, before), mode=0o755)
+        scripts[machine.name] = provision_script(plan, machine, before)
         before.add(machine.name)
+    registry.hand_out(replace(plan, machines=order), home, folder, scripts)
     return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _refuse_what_is_there(folder: Path) -> None:
-    there = folder / "Vagrantfile"
-    if there.exists():
-        first = next((line for line in there.read_text(errors="replace").splitlines() if "labbuilder" in line), "")
-        raise SpecError(
-            brief=f"{folder} has a Vagrantfile already; it stays as it is",
-            details=first.lstrip("# ") or "labbuilder did not write it.",
-            resolution="name a new or empty folder: each lab has its own",
-        )
-    if folder.exists() and any(folder.iterdir()):
-        raise SpecError(brief=f"{folder} is not empty", resolution="name a new or empty folder")
 
 
 def up_order(machines: Sequence[MachinePlan]) -> tuple[MachinePlan, ...]:

@@ -8,8 +8,8 @@ from labbuilder.host.store import Home
 from labbuilder.lifecycle.compare import with_provider
 from labbuilder.plan import Plan, build_plan
 from labbuilder.providers.base import Provider
-from labbuilder.providers.choice import open_provider
 from labbuilder.providers.images import ImageCache
+from labbuilder.providers.registry import open_provider, prune
 from labbuilder.spec.load import load_spec
 from labbuilder.spec.models import LabSpec
 
@@ -35,13 +35,12 @@ class Pruned:
 
 
 def prune_images(home: Home) -> Pruned:
-    """Remove the images that no lab uses, here and on the Incus servers that are known."""
-    from labbuilder.providers.incus.pruning import prune_servers  # noqa: PLC0415  who asks for it
-
+    """Remove the images that no lab uses, here and on the servers that are known."""
     specs = [load_spec(home.lab(name).spec) for name in home.lab_names() if home.lab(name).spec.exists()]
-    names = (provider.image_name(plan) for plan, provider in (_planned(spec, home) for spec in specs))
+    planned = [_planned(spec, home) for spec in specs]
+    names = (provider.image_name(plan) for plan, provider in planned)
     here = ImageCache(home).prune(frozenset(name for name in names if name))
-    there = prune_servers(home, (spec.incus.remote for spec in specs if spec.provider == "incus"))
+    there = prune(home, (plan.settings for plan, _ in planned))
     return Pruned(
         (*(image.name for image in here), *(f"{name} on {p.server}" for p in there for name in p.removed)),
         tuple(f"{p.server}: {p.refused}" for p in there if p.refused),
@@ -52,4 +51,5 @@ def _planned(spec: LabSpec, home: Home) -> tuple[Plan, Provider]:
     """The plan of a lab that may not exist, and a provider that is asked about its image alone."""
     lab = home.lab(spec.name)
     whole = with_provider(spec, lab)
-    return build_plan(whole), open_provider(whole.provider, home, lab, "", whole.incus)
+    plan = build_plan(whole)
+    return plan, open_provider(plan.provider, home, lab, "", plan.settings)

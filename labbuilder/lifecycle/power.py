@@ -10,7 +10,8 @@ from labbuilder.host import progress
 from labbuilder.host.parallel import for_each, one_by_one
 from labbuilder.lifecycle.session import Session, awakened
 from labbuilder.plan.model import NetworkKind
-from labbuilder.providers.base import MachineState, ManyAtOnce, Provider
+from labbuilder.providers.base import MachineState, Provider
+from labbuilder.providers.registry import provider_row
 
 Word = Literal["stop", "kill", "start", "pause", "resume", "reboot"]
 _REFUSED: dict[Word, tuple[MachineState, ...]] = {
@@ -71,4 +72,4 @@ def await_ready(session: Session, machine: str) -> None:
 
 def each(provider: Provider) -> Callable[[Sequence[Any], Callable[[Any], Any]], list[Any]]:
     """How several machines of the provider are created and switched: at once, or one by one."""
-    return for_each if isinstance(provider, ManyAtOnce) else one_by_one
+    return for_each if provider_row(provider.kind).many_at_once else one_by_one

@@ -11,9 +11,10 @@ from labbuilder.host.journal import Journal
 from labbuilder.host.store import Home, LabDir
 from labbuilder.plan import Plan, build_plan
 from labbuilder.providers.base import MachineState, Provider
-from labbuilder.providers.choice import open_provider
+from labbuilder.providers.registry import open_provider
 from labbuilder.spec.load import load_spec
 from labbuilder.spec.models import LabSpec
+from labbuilder.spec.providers import sections
 from labbuilder.ssh.shell import Shell
 
 _SOON_S = 5.0  # then it is looked whether the machine is on; one that is gets longer
@@ -53,7 +54,8 @@ class Session:
         if identity is None or not lab.spec.exists():
             raise no_such_lab(home, name)
         kind, mark = identity
-        return cls(home, lab, (spec := load_spec(lab.spec)), open_provider(kind, home, lab, mark, spec.incus))
+        spec = load_spec(lab.spec)
+        return cls(home, lab, spec, open_provider(kind, home, lab, mark, sections(kind, spec)))
 
     def shell(self, machine: str) -> Shell:
         """The connection to a machine of the lab.

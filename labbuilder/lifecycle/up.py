@@ -17,10 +17,11 @@ from labbuilder.lifecycle.compare import outdated_machines, refuse_another_spec,
 from labbuilder.lifecycle.session import Session, lab_identity
 from labbuilder.plan import MachinePlan, build_plan
 from labbuilder.providers.base import MachineState, MachineStatus
-from labbuilder.providers.choice import open_provider
+from labbuilder.providers.registry import open_provider
 from labbuilder.provisioning import Change, configure
 from labbuilder.spec.load import dump_spec
 from labbuilder.spec.models import LabSpec
+from labbuilder.spec.providers import sections
 from labbuilder.ssh import shell as transport
 from labbuilder.ssh.shell import Shell
 
@@ -83,7 +84,7 @@ def _begin(spec: LabSpec, home: Home, lab: LabDir) -> Session:
     """Make the lab's folder and give the lab its mark, unless it has one; write down what was asked for."""
     kind, identity = spec.provider, lab_identity(lab)
     mark = identity[1] if identity else secrets.token_hex(4)
-    provider = open_provider(kind, home, lab, mark, spec.incus)
+    provider = open_provider(kind, home, lab, mark, sections(kind, spec))
     if identity is None:
         provider.preflight(build_plan(spec))
     text = dump_spec(spec)

@@ -6,6 +6,7 @@ from labbuilder.plan.image import image_recipe
 from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan, Upstream, Witness, stable_mac
 from labbuilder.plan.services import client_services, server_services
 from labbuilder.spec.models import WITNESS, LabSpec
+from labbuilder.spec.providers import sections
 
 WITNESS_PORT = 80
 WITNESS_NAME = "www.internet.test"
@@ -43,7 +44,7 @@ def build_plan(spec: LabSpec) -> Plan:
         witness=Witness(WITNESS, WITNESS_PORT) if spec.simulated else None,
     )
     machines, image = (*servers, *clients), image_recipe(spec)
-    return Plan(spec.name, spec.provider, machines, image, upstream, spec.virtualbox, spec.vagrant, spec.incus)
+    return Plan(spec.name, spec.provider, machines, image, upstream, sections(spec.provider, spec))
 
 
 def mac(spec: LabSpec, machine: str, network: NetworkKind) -> str:

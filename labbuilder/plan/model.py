@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Literal
 
-from labbuilder.spec.providers import Incus, Vagrant, VirtualBox
+from labbuilder.spec.base import Model
+from labbuilder.spec.providers import Section, section
 
 NetworkKind = Literal["internal", "bridged"]
 Role = Literal["server", "client"]
@@ -159,9 +160,11 @@ class Plan:
     machines: tuple[MachinePlan, ...]
     image: ImageRecipe
     upstream: Upstream
-    virtualbox: VirtualBox
-    vagrant: Vagrant
-    incus: Incus
+    settings: tuple[Model, ...]  # the sections of the spec that the provider's machines have
+
+    def section(self, kind: type[Section]) -> Section:
+        """The provider's settings of that kind; as they are when the spec says nothing of them, where it has none."""
+        return section(self.settings, kind)
 
     def machine(self, name: str) -> MachinePlan:
         """The machine called ``name``.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.ssh.shell import Endpoint
@@ -48,11 +48,19 @@ class MachineStatus:
     member: str = ""
 
 
-@runtime_checkable
-class ManyAtOnce(Protocol):
-    """What a provider also is whose `create` and `start` may be called for several machines at once."""
+@dataclass(frozen=True)
+class Pruned:
+    """What became of the images of one server.
 
-    many_at_once: bool
+    Attributes:
+        server: As the user calls it.
+        removed: Their names.
+        refused: Why some may be left.
+    """
+
+    server: str
+    removed: tuple[str, ...] = ()
+    refused: str | None = None
 
 
 class Provider(Protocol):
@@ -84,16 +92,19 @@ class Provider(Protocol):
     def start(self, name: str) -> None:
         """Power it on; returns when it is on its way, not when it has booted."""
 
-    def wait_ready(self, name: str, *, within_s: float = 60.0) -> None:
-        """Return when the machine's management SSH answers; raise at once when it died."""
+    def wait_ready(self, name: str) -> None:
+        """Return when the machine's management SSH answers; raise at once when it died, or after the longest boot.
 
-    def stop(self, name: str, *, within_s: float = 30.0) -> None:
-        """Shut it down in order; powered off when the limit passes."""
+        How long that is, and how long a shutdown may take, only the provider knows.
+        """
+
+    def stop(self, name: str) -> None:
+        """Shut it down in order; one that takes too long is powered off."""
 
     def kill(self, name: str) -> None:
         """Cut its power."""
 
-    def reboot(self, name: str, *, within_s: float = 60.0) -> None:
+    def reboot(self, name: str) -> None:
         """Reboot in order; returns when the next boot's management SSH answers."""
 
     def pause(self, name: str) -> None:

@@ -20,7 +20,7 @@ from pydantic import (
 from labbuilder.host.store import LAB_NAME
 from labbuilder.spec.base import CrossCheckError, HostName, Model, Place, Problem
 from labbuilder.spec.failover import Failover
-from labbuilder.spec.providers import HYPERVISORS, Incus, Vagrant, VirtualBox
+from labbuilder.spec.providers import Incus, Vagrant, VirtualBox, World, world
 
 MAX_CLIENTS = 200
 WITNESS = IPv4Address("203.0.113.10")  # where the simulated world is; TEST-NET-3, RFC 5737: nobody's
@@ -230,16 +230,17 @@ class LabSpec(Model):
     def gateway(self) -> IPv4Address:
         """The router of the bridged LAN; VirtualBox's NAT is the second address of its network."""
         bridged = self.networks.bridged
-        return bridged.gateway or bridged.subnet.network_address + (2 if self._behind_nat else 1)
+        return bridged.gateway or bridged.subnet.network_address + (2 if self.world.kind == "nat" else 1)
 
     @property
-    def _behind_nat(self) -> bool:
-        return self.provider in HYPERVISORS and self.virtualbox.bridged == "nat"
+    def world(self) -> World:
+        """What lies behind NIC 2."""
+        return world(self.provider, self)
 
     @property
     def simulated(self) -> bool:
         """NIC 2 is on a LAN of the lab's own, with a simulated world behind it."""
-        return self.provider not in HYPERVISORS and not (self.provider == "incus" and self.incus.bridged != "simulated")
+        return self.world.kind == "simulated"
 
     @property
     def pool(self) -> AddressRange:
@@ -270,10 +271,8 @@ class LabSpec(Model):
 
     @property
     def real_lan(self) -> str | None:
-        """Whose LAN NIC 2 is on, "host" or the Incus server; None where it is the lab's own."""
-        if self.simulated or self._behind_nat:
-            return None
-        return self.incus.remote if self.provider == "incus" else "host"
+        """Whose LAN NIC 2 is on, "host" or a server; None where it is the lab's own."""
+        return self.world.owner
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -1,16 +1,17 @@
-"""What only one provider's machines have: each has a section of the spec."""
+"""The providers: a row each, and what only one provider's machines have, which is a section of the spec."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from labbuilder.spec.base import HostName, Model
 
 OwnFile = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]  # `up` may be said elsewhere again
-HYPERVISORS = ("virtualbox", "vagrant")  # what bridges to a real LAN, or goes through VirtualBox's NAT
 
 
 class VirtualBox(Model):
@@ -91,3 +92,108 @@ class Incus(Model):
         """As Incus calls them."""
         memory = {} if self.memory_mib is None else {"limits.memory": f"{self.memory_mib}MiB"}
         return memory if self.cpus is None else memory | {"limits.cpu": str(self.cpus)}
+
+
+Section = TypeVar("Section", bound=Model)
+Sections = Iterable[Model]
+
+
+def section(sections: Sections, kind: type[Section]) -> Section:
+    """The section of that kind; as it is when the spec says nothing of it, where there is none."""
+    return next((found for found in sections if isinstance(found, kind)), kind())
+
+
+@dataclass(frozen=True)
+class World:
+    """What lies behind NIC 2.
+
+    Attributes:
+        kind: "simulated": a LAN of the lab's own, with a world behind it; "nat": the hypervisor's NAT; "real": a LAN.
+        owner: Of a real LAN, whose it is: "host", or the server whose bridge it is.
+    """
+
+    kind: Literal["simulated", "nat", "real"] = "simulated"
+    owner: str | None = None
+
+
+def _of_the_host(sections: Sections) -> World:
+    return World("nat") if section(sections, VirtualBox).bridged == "nat" else World("real", "host")
+
+
+def _of_the_server(sections: Sections) -> World:
+    settings = section(sections, Incus)
+    return World() if settings.bridged == "simulated" else World("real", settings.remote)
+
+
+@dataclass(frozen=True)
+class ProviderRow:
+    """All that is known of a provider outside its own package.
+
+    Attributes:
+        name: What the spec calls it.
+        title: What a reader calls it.
+        package: Its `provider` module opens it, its `host` module says what the host lacks; what else it has is below.
+        sections: The sections of the spec that its machines have, by their keys.
+        world: What lies behind NIC 2, by these sections.
+        many_at_once: Several machines may be created and switched at the same time; else one after the other.
+        command: Without it "auto" does not look at it any closer.
+        hands_out: Its `handout` module writes a folder that needs no labbuilder.
+        elsewhere: Its machines may be on another host: which, its sections say.
+        prunes: Its `pruning` module removes unused images elsewhere than in this host's cache.
+    """
+
+    name: str
+    title: str
+    package: str
+    sections: Mapping[str, type[Model]] = field(default_factory=dict)
+    world: Callable[[Sections], World] = lambda _: World()
+    many_at_once: bool = False
+    command: str = ""
+    hands_out: bool = False
+    elsewhere: bool = False
+    prunes: bool = False
+
+
+_ROWS = (
+    ProviderRow("nspawn", "systemd-nspawn", "labbuilder.providers.nspawn"),
+    ProviderRow(
+        "virtualbox",
+        "VirtualBox",
+        "labbuilder.providers.virtualbox",
+        {"virtualbox": VirtualBox},
+        _of_the_host,
+        command="VBoxManage",
+    ),
+    ProviderRow(
+        "vagrant",
+        "Vagrant",
+        "labbuilder.providers.vagrant",
+        {"virtualbox": VirtualBox, "vagrant": Vagrant},
+        _of_the_host,
+        hands_out=True,
+    ),
+    ProviderRow(
+        "incus",
+        "Incus",
+        "labbuilder.providers.incus",
+        {"incus": Incus},
+        _of_the_server,
+        many_at_once=True,
+        elsewhere=True,
+        prunes=True,
+    ),
+)
+PROVIDERS = {row.name: row for row in _ROWS}
+AUTOMATIC = (PROVIDERS["virtualbox"], PROVIDERS["nspawn"])  # "auto" takes the first, where it can start a machine
+
+
+def sections(provider: str, spec: object) -> tuple[Model, ...]:
+    """The sections of the spec that this provider's machines have; none while "auto" is not decided."""
+    row = PROVIDERS.get(provider)
+    return tuple(getattr(spec, key) for key in row.sections) if row else ()
+
+
+def world(provider: str, spec: object) -> World:
+    """What lies behind NIC 2; simulated while "auto" is not decided."""
+    row = PROVIDERS.get(provider)
+    return row.world(sections(provider, spec)) if row else World()

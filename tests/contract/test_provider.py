@@ -18,8 +18,8 @@ from labbuilder.host.store import Home, LabDir, remove_tree
 from labbuilder.lab import Lab
 from labbuilder.plan import Plan
 from labbuilder.providers.base import MachineState, Provider
-from labbuilder.providers.choice import open_provider
-from labbuilder.spec.providers import HYPERVISORS
+from labbuilder.providers.registry import open_provider
+from labbuilder.spec.providers import PROVIDERS
 from labbuilder.ssh.shell import Shell
 
 pytestmark = pytest.mark.needs_root
@@ -38,7 +38,7 @@ class Bench:
 
     def again(self) -> Provider:
         """The provider as another command would open it: it remembers nothing."""
-        return open_provider(self.provider.kind, Home(self.lab.path.parent.parent), self.lab, MARK, self.plan.incus)
+        return open_provider(self.provider.kind, Home(self.lab.path.parent.parent), self.lab, MARK, self.plan.settings)
 
     def define(self) -> None:
         """Make the image, the networks and the machine."""
@@ -63,13 +63,13 @@ class Bench:
 @contextmanager
 def lab_of_one(request: pytest.FixtureRequest, home: Home, name: str) -> Iterator[Bench]:
     spec = Lab(name, home=home).add_server().set(provider=request.param)
-    if request.param in HYPERVISORS:
+    if "virtualbox" in PROVIDERS[request.param].sections:
         spec.set(virtualbox=request.getfixturevalue(request.param))
     if request.param == "incus":
         spec.set(incus={"remote": request.getfixturevalue("incus_remote")})
     lab, plan = home.lab(name), spec.plan()
     lab.path.mkdir(parents=True)
-    provider = open_provider(request.param, home, lab, MARK, plan.incus)
+    provider = open_provider(request.param, home, lab, MARK, plan.settings)
     yield Bench(provider, plan, lab)
     provider.destroy_all()
     assert list(provider.residue()) == []
@@ -95,7 +95,7 @@ def running(shared: Bench) -> Bench:
     if shared.state() is not MachineState.RUNNING:
         shared.provider.kill("server1")
         shared.provider.start("server1")
-        shared.provider.wait_ready("server1", within_s=300)
+        shared.provider.wait_ready("server1")
     return shared
 
 
@@ -192,10 +192,10 @@ def test_what_was_written_outlives_a_power_cut_a_shutdown_and_a_reboot(running: 
         assert running.state() is MachineState.STOPPED
         assert not running.provider.is_awake("server1")
         running.again().start("server1")
-        running.again().wait_ready("server1", within_s=300)
+        running.again().wait_ready("server1")
         assert running.run("cat /root/note").stdout == "kept\n"
     boot = running.run("cat /proc/sys/kernel/random/boot_id; stat -c %i /proc/1/ns/net").stdout
-    running.again().reboot("server1", within_s=300)
+    running.again().reboot("server1")
     assert running.run("cat /proc/sys/kernel/random/boot_id; stat -c %i /proc/1/ns/net").stdout != boot
     assert running.run("cat /root/note").stdout == "kept\n"
 
@@ -209,7 +209,7 @@ def test_a_snapshot_is_gone_back_to_and_forgotten(running: Bench) -> None:
         provider.kill("server1")
         provider.restore_snapshot("kept")
         running.again().start("server1")
-        running.again().wait_ready("server1", within_s=300)
+        running.again().wait_ready("server1")
         assert running.run("cat /root/note; ls /root; ls -d /var/lib/dhcp").stdout == "before\nnote\n/var/lib/dhcp\n"
     for _ in range(2):
         provider.delete_snapshot("kept")
@@ -228,7 +228,7 @@ def test_a_paused_machine_can_be_switched_off_and_destroyed(running: Bench) -> N
     running.again().kill("server1")
     assert running.state() is MachineState.STOPPED
     running.provider.start("server1")
-    running.provider.wait_ready("server1", within_s=300)
+    running.provider.wait_ready("server1")
     running.provider.pause("server1")
     running.again().destroy_all()
     assert list(running.provider.residue()) == []

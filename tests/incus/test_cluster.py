@@ -32,7 +32,7 @@ def spread(home: Home, incus_remote: str) -> Iterator[Lab]:
 
     The primary is not on the first member, which is the one that is asked.
     """
-    lab = guide(home, incus_remote, "spread").incus(placement={"server1": "h2"}).up()
+    lab = guide(home, incus_remote, "spread").section("incus", placement={"server1": "h2"}).up()
     yield lab
     lab.down()
 
@@ -149,13 +149,13 @@ def test_machines_go_where_the_spec_says(home: Home, incus_remote: str, api: Api
         ("@racks", "no member is in a group racks"),  # it is there, and empty
     ):
         with pytest.raises(SpecError, match=f"server1 can be placed nowhere: {why}"):
-            lab.incus(placement={"server1": wish}).up()
+            lab.section("incus", placement={"server1": wish}).up()
         assert not home.lab("placed").path.exists()
         assert everything(api) == before
     try:
         for name in ("h2", "h3"):
             incus_cluster.run(incus_cluster.member(1), "incus", "cluster", "group", "add", name, "racks")
-        lab.incus(placement={"server1": "@racks", "server2": "@racks", "client1": "h2"}).up(verify=False)
+        lab.section("incus", placement={"server1": "@racks", "server2": "@racks", "client1": "h2"}).up(verify=False)
         assert {member_of(lab, name) for name in ("server1", "server2")} == {"h2", "h3"}
         assert member_of(lab, "client1") == "h2"
     finally:
@@ -173,7 +173,7 @@ def test_virtual_machines_are_refused_with_the_members_that_cant_before_anything
     with pytest.raises(
         HostError, match=r"(?s)h1, h2, h3 can't run virtual machines.*h1: it has lxc alone. KVM support"
     ):
-        guide(home, incus_remote, "vms").incus(**settings).up()
+        guide(home, incus_remote, "vms").section("incus", **settings).up()
     assert not home.lab("vms").path.exists()
     assert everything(api) == before
 

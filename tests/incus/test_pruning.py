@@ -41,7 +41,7 @@ def test_an_image_goes_when_its_last_lab_has_gone(
 ) -> None:
     other = Home(tmp_path)  # of somebody else, who knows the server and has no lab
     api = Api(find_remote(home, incus_remote))
-    lab = Lab("pruned", home=home).add_server().set(provider="incus").incus(remote=incus_remote)
+    lab = Lab("pruned", home=home).add_server().set(provider="incus").section("incus", remote=incus_remote)
     ours = image_name(lab.plan().image)
     incus_cluster.run(incus_cluster.member(1), "sh", "-ec", _FOREIGN)
     try:

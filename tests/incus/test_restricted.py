@@ -57,7 +57,7 @@ def pupil(home: Home, tmp_path: Path, incus_cluster: Cluster) -> Iterator[Home]:
 
 def restricted(home: Home, **settings: object) -> Lab:
     lab = Lab("restricted", home=home).add_server().add_server().add_client().set(provider="incus")
-    return lab.incus(**{"remote": "school", "project": "pupils", **settings})
+    return lab.section("incus", **{"remote": "school", "project": "pupils", **settings})
 
 
 def test_what_it_may_not_do_is_told_with_what_to_ask_for(pupil: Home, incus_cluster: Cluster) -> None:

@@ -50,7 +50,7 @@ def test_a_lab_is_built_over_https_with_a_token(stranger: Home, incus_cluster: C
     found = add_remote(stranger, "far", address=address, token=text, trusts=no_word)
     assert found["fingerprint"] == json.loads(base64.b64decode(text))["fingerprint"]
     assert (stranger.path / "incus/client.key").stat().st_mode & 0o077 == 0
-    lab = Lab("far", home=stranger).add_server().add_client().set(provider="incus").incus(remote="far")
+    lab = Lab("far", home=stranger).add_server().add_client().set(provider="incus").section("incus", remote="far")
     try:
         lab.up().verify().raise_for_failures()
         assert {machine.member for machine in lab.status()} <= {"h1", "h2", "h3"}
@@ -109,7 +109,7 @@ def test_what_is_not_there_is_told_before_anything_is_made(
 ) -> None:
     lab = Lab("early", home=stranger).add_server().set(provider="incus")
     with pytest.raises(HostError, match=told):
-        lab.incus(**{"remote": incus_remote, **settings}).up()
+        lab.section("incus", **{"remote": incus_remote, **settings}).up()
     assert not stranger.lab("early").path.exists()
 
 
@@ -119,7 +119,12 @@ def test_a_limit_of_the_project_and_a_full_pool_are_told_in_words(
     admin = Api(find_remote(stranger, incus_remote))
     limits = {"features.images": "false", "limits.instances": "1"}
     admin.change("POST", "/1.0/projects", {"name": "small", "config": limits})
-    lab = Lab("small", home=stranger).add_server().set(provider="incus").incus(remote=incus_remote, project="small")
+    lab = (
+        Lab("small", home=stranger)
+        .add_server()
+        .set(provider="incus")
+        .section("incus", remote=incus_remote, project="small")
+    )
     try:
         with pytest.raises(HostError, match="a limit of the Incus project is reached"):
             lab.up()
@@ -131,7 +136,7 @@ def test_a_limit_of_the_project_and_a_full_pool_are_told_in_words(
         incus_cluster.run(member, "mount", "-t", "tmpfs", "-o", "size=50m", "tiny", "/tmp/tiny")
         admin.change("POST", "/1.0/storage-pools", _tiny({"source": "/tmp/tiny"}), target=member.name)
     admin.change("POST", "/1.0/storage-pools", _tiny({}))
-    lab.incus(project=None, pool="tiny")
+    lab.section("incus", project=None, pool="tiny")
     try:
         with pytest.raises(HostError, match="the storage pool of Incus is full"):
             lab.up()

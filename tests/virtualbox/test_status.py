@@ -23,6 +23,7 @@ from labbuilder.providers.base import MachineState
 from labbuilder.providers.virtualbox import host
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+from labbuilder.spec.providers import VirtualBox
 from labbuilder.ssh.keys import ensure_keys
 
 pytestmark = pytest.mark.needs_root
@@ -85,7 +86,7 @@ def test_up_of_a_lab_that_runs_changes_nothing_and_asks_once(running: Trial, ask
     ensure_keys(lab, [machine.name for machine in running.plan.machines])
     assert {machine.state for machine in running.provider.status()} == {MachineState.RUNNING}
     spec = Lab("trap").add_server().add_server().add_client()
-    spec.set(provider="virtualbox", virtualbox=running.plan.virtualbox.model_dump())
+    spec.set(provider="virtualbox", virtualbox=running.plan.section(VirtualBox).model_dump())
     asked.clear()
     with Session(Home(lab.path.parent.parent), lab, spec.spec, running.provider) as session:
         assert power_on(session) == ()

@@ -15,7 +15,7 @@ from labbuilder.providers.incus.networks import may_make_networks
 from labbuilder.providers.incus.placement import Member
 from labbuilder.providers.incus.remotes import find_remote
 from labbuilder.providers.incus.words import NotPermittedError
-from labbuilder.spec.providers import Incus
+from labbuilder.spec.providers import Incus, Sections, section
 
 NEEDED = {
     "nic_attached_connected": "cables that can be unplugged",
@@ -103,8 +103,9 @@ def no_placement(project: str) -> HostError:
     )
 
 
-def findings(home: Home, settings: Incus) -> tuple[Finding, ...]:
+def findings(home: Home, sections: Sections = ()) -> tuple[Finding, ...]:
     """Everything that ``labbuilder doctor`` says about the server."""
+    settings = section(sections, Incus)
     try:
         api = Api(find_remote(home, settings.remote), settings.project or "default")
         found = [*_server(api, settings)]

@@ -26,11 +26,12 @@ from labbuilder.providers.incus.relay import Relay
 from labbuilder.providers.incus.remotes import find_remote
 from labbuilder.providers.incus.words import went_off
 from labbuilder.spec.load import load_spec
-from labbuilder.spec.providers import Incus
+from labbuilder.spec.providers import Incus, Sections, section
 from labbuilder.ssh.keys import LabKeys, ensure_keys
 from labbuilder.ssh.shell import Endpoint
 
 _OFF = (MachineState.STOPPED, MachineState.LOST)
+_BOOT_S, _SHUTDOWN_S = 120.0, 60  # the longest, with what a server far away needs to say so
 
 
 class IncusProvider:
@@ -44,7 +45,6 @@ class IncusProvider:
     """
 
     kind = "incus"
-    many_at_once = True
 
     def __init__(self, home: Home, lab: LabDir, mark: str, settings: Incus) -> None:
         self.home = home
@@ -169,17 +169,17 @@ class IncusProvider:
         if state is MachineState.STOPPED:
             self._instances.power_on(name)
 
-    def wait_ready(self, name: str, *, within_s: float = 60.0) -> None:
+    def wait_ready(self, name: str) -> None:
         """Wait for the banner of the machine's SSH, by one command in it; then for the world."""
 
         def answers() -> bool:
             self._raise_if_dead(name)
-            return self._instances.answers(name, within_s=within_s)
+            return self._instances.answers(name, within_s=_BOOT_S)
 
         wait_until(
             f"{name} answers on its management SSH",
             answers,
-            within_s=within_s,
+            within_s=_BOOT_S,
             every_s=0.1,
             resolution=f"labbuilder console {name} shows how far it came",
         )
@@ -200,7 +200,7 @@ class IncusProvider:
                     world.settle(self.api, self._instances.instance(WORLD), there["config"][f"{KEY}script"])
                     self.api.change("PATCH", self._instances.path(WORLD), {"config": {f"{KEY}settled": "yes"}})
 
-    def stop(self, name: str, *, within_s: float = 30.0) -> None:
+    def stop(self, name: str) -> None:
         """Shut down in order, then by force."""
         state = self._instances.state(name)
         if state in (None, *_OFF):
@@ -208,7 +208,7 @@ class IncusProvider:
         if state is MachineState.PAUSED:
             self.resume(name)
         try:
-            self._instances.tell(name, "stop", timeout=int(within_s))
+            self._instances.tell(name, "stop", timeout=_SHUTDOWN_S)
         except MachineError:
             self.kill(name)
 
@@ -217,12 +217,12 @@ class IncusProvider:
         if self._instances.state(name) not in (None, *_OFF):
             self._instances.tell(name, "stop", force=True, timeout=-1)
 
-    def reboot(self, name: str, *, within_s: float = 60.0) -> None:
+    def reboot(self, name: str) -> None:
         """Reboot in order, into a new network namespace."""
         if self._instances.state(name) in (None, *_OFF):
             raise MachineError(brief=f"{name} is off, so it can't reboot", resolution="labbuilder up")
-        self._instances.tell(name, "restart", timeout=int(within_s))
-        self.wait_ready(name, within_s=within_s)
+        self._instances.tell(name, "restart", timeout=_SHUTDOWN_S)
+        self.wait_ready(name)
 
     def pause(self, name: str) -> None:
         """Freeze every process of it."""
@@ -335,3 +335,8 @@ def _unless(remove: Callable[[str], None]) -> Callable[[str], None]:
             progress.logger.debug("%s is left: %s", what, error)
 
     return tried
+
+
+def open_provider(home: Home, lab: LabDir, mark: str, settings: Sections) -> IncusProvider:
+    """The provider, bound to one lab."""
+    return IncusProvider(home, lab, mark, section(settings, Incus))

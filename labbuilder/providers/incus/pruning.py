@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from labbuilder.errors import HostError, LabError
 from labbuilder.host.parallel import for_each
 from labbuilder.host.progress import logger
 from labbuilder.host.store import Home
+from labbuilder.providers.base import Pruned
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.images import MARK
 from labbuilder.providers.incus.remotes import LOCAL, Remote, find_remote, remotes
+from labbuilder.spec.providers import Incus, Sections
 
 
-@dataclass(frozen=True)
-class Pruned:
-    """What became of the images of one server.
-
-    Attributes:
-        server: As the user calls it.
-        removed: Their aliases.
-        refused: Why some may be left.
-    """
-
-    server: str
-    removed: tuple[str, ...] = ()
-    refused: str | None = None
-
-
-def prune_servers(home: Home, named: Iterable[str]) -> tuple[Pruned, ...]:
+def prune(home: Home, labs: Iterable[Sections]) -> tuple[Pruned, ...]:
     """Remove our unused images from this host's Incus, the servers that were added, and those that labs name."""
     known: dict[str, Remote] = {}
+    named = [found.remote for sections in labs for found in sections if isinstance(found, Incus)]
     for name in (LOCAL, *(remote.name for remote in remotes(home)), *named):
         try:
             remote = find_remote(home, name)

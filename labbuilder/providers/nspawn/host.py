@@ -14,6 +14,7 @@ from labbuilder.providers.base import Finding
 from labbuilder.providers.images import room
 from labbuilder.providers.nspawn import cgroups
 from labbuilder.providers.nspawn.image import NEEDED_BYTES
+from labbuilder.spec.providers import Sections
 
 PACKAGES = {
     "systemd-nspawn": "systemd-container",
@@ -37,8 +38,9 @@ def preflight() -> None:
             raise HostError(brief=f"{finding.name}: {finding.seen}", resolution=finding.resolution)
 
 
-def findings(home: Home) -> tuple[Finding, ...]:
+def findings(home: Home, settings: Sections = ()) -> tuple[Finding, ...]:
     """Everything that ``labbuilder doctor`` says about this host."""
+    del settings  # the same for every lab
     found = [_root(), _programs(), _memory(), room(home, NEEDED_BYTES), _cgroups()]
     if found[0].ok and found[1].ok:
         found += [_version(), _namespaces(), _overlay(home)]

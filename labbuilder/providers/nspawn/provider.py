@@ -24,10 +24,12 @@ from labbuilder.providers.images import ImageCache
 from labbuilder.providers.nspawn import cgroups, control, host
 from labbuilder.providers.nspawn.ids import UID_SHIFT
 from labbuilder.providers.nspawn.image import ensure_tree
+from labbuilder.spec.providers import Sections
 from labbuilder.ssh.keys import LabKeys, ensure_keys
 from labbuilder.ssh.shell import Endpoint, banner_ready
 
 _HARDWARE = "nics.json"
+_BOOT_S, _SHUTDOWN_S = 60.0, 30.0  # the longest
 _GOING = (MachineState.STARTING, MachineState.RUNNING)
 
 
@@ -145,13 +147,13 @@ class NspawnProvider:
             raise MachineError(brief=f"{name} was never made", resolution="labbuilder up makes it")
         self._ask(do="boot", name=name, nics=json.loads(hardware.read_text(encoding="utf-8")))
 
-    def wait_ready(self, name: str, *, within_s: float = 60.0) -> None:
+    def wait_ready(self, name: str) -> None:
         """Wait for the banner of the machine's SSH."""
         endpoint = self.endpoint(name)
         wait_until(
             f"{name} answers on its management SSH",
             lambda: banner_ready(endpoint) or self._raise_if_dead(name),
-            within_s=within_s,
+            within_s=_BOOT_S,
             every_s=0.01,
             resolution=f"labbuilder console {name} shows how far it came",
         )
@@ -185,14 +187,14 @@ class NspawnProvider:
 
         wait_until(f"{name} is {what}", probe, within_s=within_s, every_s=0.01)
 
-    def stop(self, name: str, *, within_s: float = 30.0) -> None:
+    def stop(self, name: str) -> None:
         """Shut down in order, then by force."""
         if not self._seen().get(name, {}).get("running"):
             return
         cgroups.thaw(self.mark, name)
         self._ask(do="signal", name=name, what="poweroff")
         try:
-            self._wait(name, "off", lambda seen: not seen["running"], within_s)
+            self._wait(name, "off", lambda seen: not seen["running"], _SHUTDOWN_S)
         except WaitError:
             self.kill(name)
 
@@ -204,14 +206,14 @@ class NspawnProvider:
         cgroups.thaw(self.mark, name)
         self._wait(name, "off", lambda seen: not seen["running"], within_s=10.0)
 
-    def reboot(self, name: str, *, within_s: float = 60.0) -> None:
+    def reboot(self, name: str) -> None:
         """Reboot in order, into a new network namespace."""
         before = self._seen().get(name)
         if before is None or not before["running"]:
             raise MachineError(brief=f"{name} is off, so it can't reboot", resolution="labbuilder up")
         self._ask(do="signal", name=name, what="reboot")
-        self._wait(name, "in its next boot", lambda seen: seen["boots"] > before["boots"], within_s)
-        self.wait_ready(name, within_s=within_s)
+        self._wait(name, "in its next boot", lambda seen: seen["boots"] > before["boots"], _BOOT_S)
+        self.wait_ready(name)
 
     def pause(self, name: str) -> None:
         """Freeze the machine's control group; a process in the middle of a system call stops a moment later."""
@@ -348,3 +350,9 @@ def kill_and_wait(pid: int) -> None:
         select.select([handle], [], [], 10.0)
     finally:
         os.close(handle)
+
+
+def open_provider(home: Home, lab: LabDir, mark: str, settings: Sections) -> NspawnProvider:
+    """The provider, bound to one lab."""
+    del settings  # it has none
+    return NspawnProvider(home, lab, mark)

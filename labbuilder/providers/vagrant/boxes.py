@@ -18,6 +18,7 @@ from labbuilder.providers.virtualbox import machines, media
 from labbuilder.providers.virtualbox.images import BaseDisks
 from labbuilder.providers.virtualbox.registry import Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+from labbuilder.spec.providers import Vagrant as VagrantSettings
 
 BOX = "lab.box"
 METADATA = "metadata.json"
@@ -38,7 +39,7 @@ class Boxes:
 
     def cache_name(self, plan: Plan) -> str | None:
         """What our box is called in the cache; None for a box of the user's."""
-        return f"box-{self._digest(plan)}" if plan.vagrant.box == "built" else None
+        return f"box-{self._digest(plan)}" if plan.section(VagrantSettings).box == "built" else None
 
     def _digest(self, plan: Plan) -> str:
         """A disk of the user's is known by its place, size and date: to read it whole takes too long."""
@@ -51,7 +52,7 @@ class Boxes:
 
     def named(self, plan: Plan) -> Box:
         """The box as the Vagrantfile names it; where our own is not packed yet, without its sum."""
-        asked, cached = plan.vagrant, self.cache_name(plan)
+        asked, cached = plan.section(VagrantSettings), self.cache_name(plan)
         if cached is None:
             return Box(asked.box, own=False, version=asked.box_version, url=asked.box_url)
         file = self._cache.path(cached) / BOX

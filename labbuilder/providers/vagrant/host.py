@@ -14,6 +14,7 @@ from labbuilder.providers.vagrant.command import INSTALL, Vagrant, require_vagra
 from labbuilder.providers.virtualbox import host as virtualbox
 from labbuilder.providers.virtualbox.registry import Registry, VBoxManageRegistry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+from labbuilder.spec.providers import Sections
 
 # The first Vagrant that knows each VirtualBox, by its changelog; it refuses one that it does not know.
 FITTING = {(7, 0): (2, 3, 2), (7, 1): (2, 4, 2), (7, 2): (2, 4, 9)}
@@ -49,9 +50,9 @@ def preflight(vagrant: Vagrant, registry: Registry) -> None:
         raise HostError(brief=f"Vagrant {seen[0]} does not know VirtualBox {seen[1]}", resolution=advice)
 
 
-def findings(home: Home) -> tuple[Finding, ...]:
+def findings(home: Home, settings: Sections = ()) -> tuple[Finding, ...]:
     """Everything that ``labbuilder doctor`` says about Vagrant, and VirtualBox below it; changes nothing."""
-    return (*_findings(), *virtualbox.findings(home))
+    return (*_findings(), *virtualbox.findings(home, settings))
 
 
 def _findings() -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from labbuilder.providers.virtualbox.provider import VirtualBoxProvider, is_belo
 from labbuilder.providers.virtualbox.record import Record, load
 from labbuilder.providers.virtualbox.registry import Machine
 from labbuilder.providers.virtualbox.vboxmanage import parse_machine_readable
+from labbuilder.spec.providers import Sections, VirtualBox
 from labbuilder.ssh.keys import LabKeys
 from labbuilder.ssh.shell import Endpoint
 
@@ -77,7 +78,7 @@ class VagrantProvider(VirtualBoxProvider):
             self._refuse_others(machine.name)
         self._remove_orphans()
         box = self.boxes.named(plan)
-        self.folder.write(vagrantfile(plan, box, mark=self.mark, bridge=self._bridge(plan.virtualbox.bridged)))
+        self.folder.write(vagrantfile(plan, box, mark=self.mark, bridge=self._bridge(plan.section(VirtualBox).bridged)))
         write_identities(plan, plan.machines, self.lab, self.mark, box)  # who says `vagrant up` means all
         begun = Record(machine.name, known.uuid if known else "", 0).save(self.lab)
         with self.folder.importing(self.registry.names()):
@@ -119,14 +120,14 @@ class VagrantProvider(VirtualBoxProvider):
         known.save(self.lab, boots=known.boots + 1, stale_clock=state in machines.SAVED)
         self.vagrant.up(name, "started")
 
-    def wait_ready(self, name: str, *, within_s: float = 300.0) -> None:
+    def wait_ready(self, name: str) -> None:
         """Wait for the banner of the machine's SSH; a box of the user's is prepared then, once."""
-        super().wait_ready(name, within_s=within_s)
+        super().wait_ready(name)
         prepared, uuid = self.lab.machine(name) / "prepared", self._made(name).uuid
         if self._is_of_users_box(name) and not (prepared.exists() and prepared.read_text(encoding="ascii") == uuid):
             self.vagrant.provision(name, "prepare")
             write_atomic(prepared, uuid)
-            super().wait_ready(name, within_s=within_s)
+            super().wait_ready(name)
 
     def _is_of_users_box(self, name: str) -> bool:
         return (self.lab.machine(name) / PREPARE).exists()
@@ -135,9 +136,8 @@ class VagrantProvider(VirtualBoxProvider):
         found = slots(own_box=not self._is_of_users_box(machine))
         return {"internal": found["internal"], "bridged": found["bridged"]}
 
-    def stop(self, name: str, *, within_s: float = 60.0) -> None:
+    def stop(self, name: str) -> None:
         """Let Vagrant shut it down; after a minute it cuts the power, by the Vagrantfile."""
-        del within_s
         known = self._record(name)
         if known is not None and self.registry.machine(known.uuid).state not in OFF:
             self.vagrant.halt(name)
@@ -234,3 +234,9 @@ class VagrantProvider(VirtualBoxProvider):
             *(f"medium {medium.location}" for medium in known if is_below(medium.location, self.lab.path)),
             *(f"folder {place}" for place in (folder, self.folder.notes) if place.exists()),
         ]
+
+
+def open_provider(home: Home, lab: LabDir, mark: str, settings: Sections) -> VagrantProvider:
+    """The provider, bound to one lab."""
+    del settings  # the plan brings them
+    return VagrantProvider(home, lab, mark)

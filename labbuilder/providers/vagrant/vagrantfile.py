@@ -12,6 +12,7 @@ from labbuilder.providers.virtualbox import hardware
 from labbuilder.providers.virtualbox.bridge import NAT
 from labbuilder.providers.virtualbox.images import LAN_BOOT_ROM, SEED
 from labbuilder.providers.virtualbox.machines import CONTROLLER, MARK_KEY
+from labbuilder.spec.providers import VirtualBox
 
 OLDEST = (2, 3, 2)  # the first that knows VirtualBox 7.0
 FIRST_PORT = 2201
@@ -55,7 +56,7 @@ def vagrantfile(plan: Plan, box: Box, *, mark: str, bridge: str | None, standalo
         bridge: The host interface that servers are bridged to; None for NAT, "auto" leaves it to who runs Vagrant.
         standalone: Vagrant alone provisions the machines; else labbuilder does, which also says how far `up` goes.
     """
-    settings = plan.virtualbox
+    settings = plan.section(VirtualBox)
     server = plan.servers[0]
     return render(
         "Vagrantfile",

@@ -18,6 +18,7 @@ from labbuilder.providers.images import room
 from labbuilder.providers.virtualbox.bridge import choose_bridge
 from labbuilder.providers.virtualbox.registry import Registry, VBoxManageRegistry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+from labbuilder.spec.providers import Sections
 
 OLDEST = (7, 0)
 DRIVER = Path("/dev/vboxdrv")
@@ -47,7 +48,7 @@ def preflight(registry: Registry) -> None:
     require_driver()
 
 
-def driver_problem() -> str | None:
+def obstacle() -> str | None:
     """Why no machine can start; None where they can."""
     if sys.platform == "linux" and not DRIVER.exists():
         return f"{DRIVER} does not exist, so VirtualBox can start no machine"
@@ -60,13 +61,14 @@ def require_driver() -> None:
     Raises:
         HostError: The kernel module is not loaded.
     """
-    problem = driver_problem()
+    problem = obstacle()
     if problem:
         raise HostError(brief="VirtualBox's kernel module is not there", details=problem, resolution=_LOAD_DRIVER)
 
 
-def findings(home: Home) -> tuple[Finding, ...]:
+def findings(home: Home, settings: Sections = ()) -> tuple[Finding, ...]:
     """Everything that ``labbuilder doctor`` says about VirtualBox on this host; changes nothing."""
+    del settings  # it is asked before there is a spec
     if shutil.which("VBoxManage") is None:
         advice = "install VirtualBox (Debian: contrib of sid, or virtualbox.org), or use --provider nspawn"
         return (Finding("VirtualBox", False, "VBoxManage is not installed", advice),)
@@ -93,7 +95,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _driver() -> Finding:
-    problem = driver_problem()
+    problem = obstacle()
     return Finding("kernel module", problem is None, problem or "machines can start", _LOAD_DRIVER)
 
 

@@ -16,6 +16,7 @@ from labbuilder.providers.virtualbox import hardware, host, media
 from labbuilder.providers.virtualbox.preparation import Preparation
 from labbuilder.providers.virtualbox.registry import Registry
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+from labbuilder.spec.providers import VirtualBox
 from labbuilder.ssh.keys import LabKeys
 
 SEED = "seed.iso"
@@ -32,7 +33,7 @@ class BaseDisks:
 
     def name(self, plan: Plan) -> str | None:
         """What the plan's base disk is called in the cache; None for the user's own."""
-        settings = plan.virtualbox
+        settings = plan.section(VirtualBox)
         match settings.image:
             case "built":
                 return disk_name(plan.image)
@@ -44,7 +45,7 @@ class BaseDisks:
     def path(self, plan: Plan) -> Path:
         """Where the plan's base disk is or would be."""
         name = self.name(plan)
-        return self._cache.path(name) / DISK if name else Path(plan.virtualbox.image)
+        return self._cache.path(name) / DISK if name else Path(plan.section(VirtualBox).image)
 
     def preflight(self, plan: Plan) -> None:
         """Raise what is certain to keep `ensure` from its work; quick.
@@ -54,7 +55,7 @@ class BaseDisks:
         """
         if self.name(plan) is None:
             user_disk(self.path(plan))
-        elif plan.virtualbox.image == "built" and not self.path(plan).exists():
+        elif plan.section(VirtualBox).image == "built" and not self.path(plan).exists():
             built.preflight()
 
     def ensure(self, plan: Plan) -> None:
@@ -64,7 +65,7 @@ class BaseDisks:
             HostError: The user's own disk is no disk; no network, no room, or a tool is missing.
             CommandError, MachineError: It could not be built or prepared.
         """
-        settings, name = plan.virtualbox, self.name(plan)
+        settings, name = plan.section(VirtualBox), self.name(plan)
         if name is None:
             user_disk(self.path(plan))
         elif settings.image == "cloud":

@@ -24,10 +24,12 @@ from labbuilder.providers.virtualbox.ports import free_port, port_is_free
 from labbuilder.providers.virtualbox.record import Record
 from labbuilder.providers.virtualbox.registry import UNREADABLE, Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
+from labbuilder.spec.providers import Sections, VirtualBox
 from labbuilder.ssh.keys import LabKeys, ensure_keys
 from labbuilder.ssh.shell import Endpoint, Shell, banner_ready
 
 _STATES = {"paused": MachineState.PAUSED} | dict.fromkeys({UNREADABLE, *DEAD}, MachineState.STOPPED)
+_BOOT_S, _SHUTDOWN_S = 300.0, 60.0  # the longest, where the host emulates the processor
 _ALIVE_S = 2.0  # a question to VirtualBox takes time from the machine that boots
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 _BANNER_S = 20.0  # NAT accepts long before the guest does, and each new try costs a slow guest another sshd
@@ -78,7 +80,7 @@ class VirtualBoxProvider:
 
     def ensure_networks(self, plan: Plan) -> None:
         """Look whether there is the bridge that the spec asks for: VirtualBox makes an internal network by itself."""
-        self._bridge(plan.virtualbox.bridged)
+        self._bridge(plan.section(VirtualBox).bridged)
 
     def _bridge(self, wanted: str) -> str | None:
         if wanted not in self._bridges:
@@ -131,7 +133,7 @@ class VirtualBoxProvider:
         return f"{self.lab.name}-{machine}"
 
     def _define(self, plan: Plan, machine: MachinePlan, begun: Record) -> None:
-        settings, change = plan.virtualbox, self.vboxmanage.change
+        settings, change = plan.section(VirtualBox), self.vboxmanage.change
         self._register(begun.uuid, machine.name)
         words = hardware.modifyvm_words(
             machine,
@@ -152,7 +154,7 @@ class VirtualBoxProvider:
 
     def _attach_disks(self, plan: Plan, machine: MachinePlan, begun: Record) -> None:
         disk, base = self._disk(machine.name), self.images.path(plan)
-        if plan.virtualbox.clones == "linked":
+        if plan.section(VirtualBox).clones == "linked":
             media.linked_clone(self.vboxmanage, self._kept_base(base), disk)
         else:
             self.bases.full_clone(base, disk)
@@ -204,7 +206,7 @@ class VirtualBoxProvider:
         known.save(self.lab, boots=known.boots + 1, stale_clock=state in SAVED)
         machines.switch_on(self.vboxmanage, known.uuid)
 
-    def wait_ready(self, name: str, *, within_s: float = 300.0) -> None:
+    def wait_ready(self, name: str) -> None:
         """Wait for the banner of the machine's SSH: VirtualBox's NAT accepts a connection long before."""
         known, endpoint = self._made(name), self.endpoint(name)
         alive = Deadline(0.0)
@@ -221,7 +223,7 @@ class VirtualBoxProvider:
         wait_until(
             f"{name} answers on its management SSH",
             answers,
-            within_s=within_s,
+            within_s=_BOOT_S,
             every_s=0.2,
             resolution=f"labbuilder console {name} shows how far it came",
         )
@@ -250,14 +252,14 @@ class VirtualBoxProvider:
         console = self.console(name)
         return "\n".join(console.read_text(errors="replace").splitlines()[-10:]) if console.exists() else ""
 
-    def stop(self, name: str, *, within_s: float = 60.0) -> None:
+    def stop(self, name: str) -> None:
         """Shut down in order, by its own systemd, then by force."""
         known = self._record(name)
         if known is None or self.registry.machine(known.uuid).state in OFF:
             return
         try:
             self._send_off(name, "poweroff")
-            self._wait(known, "off", lambda seen: seen.state in OFF, within_s)
+            self._wait(known, "off", lambda seen: seen.state in OFF, _SHUTDOWN_S)
         except (TransportError, WaitError):
             self.kill(name)
 
@@ -285,7 +287,7 @@ class VirtualBoxProvider:
         self.vboxmanage.change("controlvm", known.uuid, "poweroff")
         self._wait(known, "off", lambda seen: seen.state in OFF, 60.0)
 
-    def reboot(self, name: str, *, within_s: float = 300.0) -> None:
+    def reboot(self, name: str) -> None:
         """Reboot in order, by its own systemd."""
         known = self._made(name)
         if self.registry.machine(known.uuid).state in DEAD:
@@ -306,7 +308,7 @@ class VirtualBoxProvider:
             except TransportError:
                 return False
 
-        wait_until(f"{name} is in its next boot", is_next_boot, within_s=within_s, every_s=0.5)
+        wait_until(f"{name} is in its next boot", is_next_boot, within_s=_BOOT_S, every_s=0.5)
 
     def pause(self, name: str) -> None:
         """Stop its processors."""
@@ -437,3 +439,9 @@ class VirtualBoxProvider:
 def is_below(path: Path | None, folder: Path) -> bool:
     """The path is known, and is the folder or lies in it."""
     return path is not None and path.is_relative_to(folder)
+
+
+def open_provider(home: Home, lab: LabDir, mark: str, settings: Sections) -> VirtualBoxProvider:
+    """The provider, bound to one lab."""
+    del settings  # the plan brings them
+    return VirtualBoxProvider(home, lab, mark)

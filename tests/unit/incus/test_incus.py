@@ -98,11 +98,11 @@ def test_wishes_come_first_and_members_that_are_off_are_passed_over() -> None:
 def test_what_is_said_of_an_unknown_machine_is_an_error_of_the_spec() -> None:
     for key, value in (("placement", "h1"), ("machines", "vm")):
         with pytest.raises(SpecError, match=rf"{key}.*server9 is no machine of the lab"):
-            Lab("x").add_server().incus(**{key: {"server9": value}}).plan()
+            Lab("x").add_server().section("incus", **{key: {"server9": value}}).plan()
 
 
 def test_nic_2_is_on_one_network() -> None:
-    lab = Lab("x").add_server().incus(bridged="br0", networks={"internal": "a", "bridged": "b"})
+    lab = Lab("x").add_server().section("incus", bridged="br0", networks={"internal": "a", "bridged": "b"})
     with pytest.raises(SpecError, match=r"incus.networks.bridged: NIC 2 is connected to br0 already"):
         lab.plan()
 
