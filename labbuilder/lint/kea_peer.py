@@ -45,7 +45,8 @@ def read(config: Config) -> Peer:
     Raises:
         LintError: It can't be read, or is no configuration of kea-dhcp4.
     """
-    root, includes = parse(config)
+    document = parse(config)
+    root, includes = document.root, document.includes
     server = root.get("Dhcp4")
     if server is None:
         raise syntax.broken(root.place, "it holds no Dhcp4", resolution="name the configuration of kea-dhcp4")

@@ -65,7 +65,7 @@ def _syntax_error(
     terminals = error.accepts if isinstance(error, UnexpectedToken) and error.accepts else _allowed(error)
     expected = sorted({words[t] for t in terminals if t in words})
     what = f"{seen}, where {' or '.join(expected)} was expected" if expected else f"{seen} was not expected"
-    return broken(place_of(line, column), what, _shown(text, at, column))
+    return broken(place_of(line, column), what, shown(text, at, column))
 
 
 def _allowed(error: UnexpectedInput) -> set[str]:
@@ -80,7 +80,7 @@ def _seen(error: UnexpectedInput, character: str) -> str:
     return f"the character U+{ord(character):04X}" if not character.isascii() else repr(character)
 
 
-def _shown(text: str, at: int, column: int) -> str:
+def shown(text: str, at: int, column: int) -> str:
     """The line, or the part of it around the place, with a mark below."""
     start = at - min(column - 1, _BEFORE)
     end = text.find("\n", at)

@@ -38,7 +38,7 @@ def _same(machine: str) -> Judge:
 
         wanted = "what the file says"
         try:
-            file, _ = parse(config_of(machine, CONF, files.stdout))
+            file = parse(config_of(machine, CONF, files.stdout)).root
             runs = json.loads(told.stdout)["arguments"]
         except LintError as error:
             return Judgement(False, wanted, "\n".join(filter(None, (error.brief, error.details))))
