@@ -49,6 +49,7 @@ class Options:
     targets: tuple[tuple[str, ...], ...]
     clients: int | None
     cold_standby: bool
+    engine_version: str | None
     strict: bool
     format: Format
     language: str
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--alone", action="store_true", help="each FILE is a server by itself, however many there are")
     add("--clients", type=_count, metavar="N", help="so many clients are expected")
     add("--cold-standby", action="store_true", help="one dhcpd is off until it is needed: no failover is wanted")
+    add("--engine-version", metavar="KEA", help="the release of Kea, such as kea-2.6; default: the installed one's")
     add("--strict", action="store_true", help="warnings count as errors do")
     add("--format", choices=FORMATS, default="text", help="for people, programs, code scanning, GitHub's annotations")
     add("--json", action="store_const", const="json", dest="format", help="the same as --format json")
@@ -104,6 +106,7 @@ def read(words: Sequence[str]) -> Options:
         targets=_targets(said.files, said.pair, alone=said.alone) if looks else (),
         clients=said.clients,
         cold_standby=said.cold_standby,
+        engine_version=said.engine_version,
         strict=said.strict,
         format=said.format,
         language=language,

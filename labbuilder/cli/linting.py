@@ -36,9 +36,14 @@ def _look(target: tuple[str, ...], options: Options) -> Outcome:
     try:
         files = [Path(name) for name in target]
         if len(files) == 1:
-            found = lint_server(files[0], clients=options.clients)
+            found = lint_server(files[0], clients=options.clients, engine_version=options.engine_version)
         else:
-            found = lint_pair(*files, clients=options.clients, cold_standby=options.cold_standby)
+            found = lint_pair(
+                *files,
+                clients=options.clients,
+                cold_standby=options.cold_standby,
+                engine_version=options.engine_version,
+            )
     except LintError as error:
         return Outcome(target, error=error)
     return Outcome(target, found)

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
 from labbuilder.lint.source import Place
+from labbuilder.lint.versions import RELEASES, Release
 
 Engine = Literal["isc", "kea"]
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
@@ -72,6 +73,8 @@ class Pool(Level):
     """ISC: its allow and deny statements, and dynamic-bootp of a range."""
     settings: Settings = field(default_factory=dict)
     """In effect here, from wherever they are inherited: lease times by name, options as ``option NAME``."""
+    server: str | None = None
+    """Kea: the peer of whose relationship it is (``user-context.ha-server-name``)."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,12 @@ class Subnet(Level):
     settings: Settings = field(default_factory=dict)
     """In effect here, as those of a pool."""
     identity: Setting | None = None
-    """Kea: its id."""
+    """Kea: its id, said or given by Kea."""
+    identity_said: bool = True
+    shared: str | None = None
+    """Kea: the shared network around it."""
+    server: str | None = None
+    """Kea: as of a pool."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,14 @@ class Host:
 
     place: Place
     client: str
-    address: IPv4Address
+    address: IPv4Address | None
+    """None: Kea keeps other things for it."""
+    settings: Settings = field(default_factory=dict)
+    """Kea: what is kept beside the address."""
+    where: str = ""
+    """Kea: the subnet in which it is kept."""
+    server: str | None = None
+    """Kea: as of a pool."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,19 @@ class Relation(Level):
     members: tuple[Member, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Kea: what the daemon refuses in one file, whatever the partner says."""
+
+    rule: str
+    """The rule that tells it."""
+    place: Place
+    what: str
+    releases: frozenset[Release] = frozenset(RELEASES)
+    """In which releases it is one."""
+    other: Place | None = None
+
+
 @dataclass(frozen=True)
 class Peer(Level):
     """One server's configuration."""
@@ -131,6 +159,13 @@ class Peer(Level):
     libraries: Settings = field(default_factory=dict)
     """Kea: hook libraries by file name."""
     includes: tuple[Setting, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    classes: Settings = field(default_factory=dict)
+    """Kea: client classes by name, with all that they say."""
+    definitions: Settings = field(default_factory=dict)
+    """Kea: its own option definitions by name."""
+    unrelated: tuple[tuple[Place, str], ...] = ()
+    """Kea: subnets that belong to none of several relationships, and how."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +177,8 @@ class Pair:
     clients: int | None = None
     cold_standby: bool = False
     """The second server is off until it is needed: there is no failover, and all pools are shared."""
+    releases: tuple[Release, ...] = RELEASES
+    """Kea: those that may run the two."""
 
     @property
     def alone(self) -> bool:

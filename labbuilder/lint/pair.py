@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from labbuilder.errors import LintError
-from labbuilder.lint import dhcpd_peer, kea_peer
+from labbuilder.lint import dhcpd_peer, kea_pair, kea_peer, versions
 from labbuilder.lint.model import Engine, Finding, Hit, Pair, Peer, Rule, Severity
 from labbuilder.lint.rules import RULES
 from labbuilder.lint.source import Config, Reader, printable
@@ -14,7 +14,12 @@ _ORDER = {severity: index for index, severity in enumerate(Severity)}
 
 
 def lint_pair(
-    a: Config | Path, b: Config | Path, *, clients: int | None = None, cold_standby: bool = False
+    a: Config | Path,
+    b: Config | Path,
+    *,
+    clients: int | None = None,
+    cold_standby: bool = False,
+    engine_version: str | None = None,
 ) -> tuple[Finding, ...]:
     """Compare the configurations of two failover peers, in either order.
 
@@ -23,6 +28,8 @@ def lint_pair(
         b: The other peer's.
         clients: So many clients are expected; without it the size of a hot standby's pool is only noted.
         cold_standby: dhcpd on one of the two is off until an operator starts it, so no failover is wanted.
+        engine_version: The Kea that runs them, such as ``kea-2.6``; None: the installed one's; if there is
+            none, what only some releases refuse is a note.
 
     Returns:
         Errors first, then warnings, then notes; each in the order of its place.
@@ -30,15 +37,19 @@ def lint_pair(
     Raises:
         LintError: One can't be read or parsed, or they are for different servers.
     """
-    return _found(Pair(*_peers(_config(a), _config(b)), clients, cold_standby))
+    peers = _peers(_config(a), _config(b))
+    return _found(Pair(*peers, clients, cold_standby, _releases(peers[0], engine_version)))
 
 
-def lint_server(one: Config | Path, *, clients: int | None = None) -> tuple[Finding, ...]:
+def lint_server(
+    one: Config | Path, *, clients: int | None = None, engine_version: str | None = None
+) -> tuple[Finding, ...]:
     """Look at one server's configuration by itself: all rules that need no partner.
 
     Args:
         one: A dhcpd.conf or Kea configuration, read or as a path; it need not be one of a pair.
         clients: So many clients are expected.
+        engine_version: As of `lint_pair`.
 
     Returns:
         As `lint_pair`.
@@ -47,7 +58,13 @@ def lint_server(one: Config | Path, *, clients: int | None = None) -> tuple[Find
         LintError: It can't be read or parsed.
     """
     peer = _read(config := _config(one), engine_of(config))
-    return _found(Pair(peer, peer, clients))
+    return _found(Pair(peer, peer, clients, releases=_releases(peer, engine_version)))
+
+
+def _releases(peer: Peer, engine_version: str | None) -> tuple[versions.Release, ...]:
+    """Those of Kea that may be meant; of no weight for dhcpd, of which there is one."""
+    wanted = peer.engine == "kea" or engine_version is not None
+    return versions.releases(engine_version) if wanted else versions.RELEASES
 
 
 def _config(given: Config | Path) -> Config:
@@ -69,7 +86,8 @@ def _peers(a: Config, b: Config) -> tuple[Peer, Peer]:
             details="ISC dhcpd and Kea do not speak each other's failover protocol.",
             resolution="name two configurations for the same server",
         )
-    return _read(a, engines[0]), _read(b, engines[1])
+    found = _read(a, engines[0]), _read(b, engines[1])
+    return kea_pair.shared(*found) if engines[0] == "kea" else found
 
 
 def _read(config: Config, engine: Engine) -> Peer:

@@ -64,12 +64,13 @@ def _fits(spec: LabSpec, conf: str) -> Judge:
     def judge(*said: Result) -> Judgement:
         # Who verifies no pair needs no parser: 0.04 s.
         from labbuilder.lint import Severity, lint_pair  # noqa: PLC0415
+        from labbuilder.lint.versions import of_suite  # noqa: PLC0415
 
         wanted = "no error"
         try:
             a, b = (config_of(name, conf, result.stdout) for name, result in zip(names, said, strict=True))
             cold = spec.dhcp.failover.cold_standby
-            found = lint_pair(a, b, clients=len(spec.clients), cold_standby=cold)
+            found = lint_pair(a, b, clients=len(spec.clients), cold_standby=cold, engine_version=of_suite(spec.suite))
         except LintError as error:
             return Judgement(False, wanted, "\n".join(filter(None, (error.brief, error.details))))
         errors = [finding for finding in found if finding.severity is Severity.ERROR]

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labbuilder.lint import kea_ha
 from labbuilder.lint.model import Hit, Member, Pair, Relation, Setting
 from labbuilder.lint.rules.base import KEA, KEA_HA, Rules, difference
+from labbuilder.lint.rules.kea_refused import told
+from labbuilder.lint.versions import Release, named
 
 rules = Rules(KEA, KEA_HA)
 
-_ROLES = {
-    "hot-standby": ("primary", "standby"),
-    "load-balancing": ("primary", "secondary"),
-    "passive-backup": ("primary", "backup"),
-}
 _SERVING = {"primary", "secondary", "standby"}
-# What holds where nothing is said (Kea ARM); times in milliseconds.
+# What holds where nothing is said (HA_CONFIG_DEFAULTS in ha_config_parser.cc); times in milliseconds.
 _TIMERS = {"heartbeat-delay": "10000", "max-response-delay": "60000", "max-ack-delay": "10000"}
 _SAME = {
     **_TIMERS,
     "max-unacked-clients": "10",
+    "max-rejected-lease-updates": "10",
     "send-lease-updates": "true",
     "sync-leases": "true",
+    "sync-timeout": "60000",
+    "sync-page-limit": "10000",
     "wait-backup-ack": "false",
-    "delayed-updates-limit": "0",
+    "require-client-certs": "true",
 }
 _DELAY_MAX = 65535
-_SLOW_MS = 10000
-_MEMBER_DEFAULTS = {"auto-failover": "true"}
+_SLOW_MS, _MANY = 60000, 10
+_THREADED: Release = (2, 4)
+"""Since when multi-threading, and the listener of the hook's own, are on unless said otherwise."""
+_RESTRICTED: Release = (3, 0)
+"""Since when restrict-commands is true unless said otherwise."""
+_TLS_FILES = ("trust-anchor", "cert-file", "key-file")
 
 
 @rules.error(
@@ -39,7 +44,7 @@ _MEMBER_DEFAULTS = {"auto-failover": "true"}
 def ha_missing(pair: Pair) -> Iterator[Hit]:
     for peer in pair.peers:
         if not peer.relations:
-            yield Hit(peer.place, "no high-availability is configured")
+            yield Hit(peer.place, "no high-availability in which both take part is configured")
 
 
 @rules.error(
@@ -57,8 +62,8 @@ def ha_lease_cmds(pair: Pair) -> Iterator[Hit]:
 @rules.error(
     "ha-peers-differ",
     needs_partner=True,
-    why="each looks for its partner where its own list says, in the role that it says there",
-    mend="copy the list of peers from one file to the other, unchanged",
+    why="each looks for its partner where its own list says, in the role and with the password that it says there",
+    mend="copy the list of peers from one file to the other, but for files that are each machine's own",
 )
 def ha_peers_differ(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
@@ -68,32 +73,50 @@ def ha_peers_differ(pair: Pair) -> Iterator[Hit]:
             lone = there.get(name) or here[name]
             yield Hit(b.place if name in there else lone.place, f"only one of the lists has the peer {name}", a.place)
         for name in sorted(there.keys() & here.keys()):
-            mine, theirs = (_MEMBER_DEFAULTS | {**m.values} for m in (here[name], there[name]))
-            for key in sorted(mine.keys() | theirs.keys()):
-                if mine.get(key) != theirs.get(key):
-                    what = (
-                        f"{name}: {key} differs"
-                        if "password" in key
-                        else (f"{name}: {key} is {mine.get(key, 'not said')} here, {theirs.get(key, 'not said')} there")
-                    )
-                    yield Hit(here[name].place, what, there[name].place)
+            yield from _members_differ(here[name], there[name])
+
+
+def _members_differ(here: Member, there: Member) -> Iterator[Hit]:
+    for key in ("role", "url", "basic-auth-user", "basic-auth-password"):
+        mine, theirs = (_compared(key, member) for member in (here, there))
+        if mine != theirs:
+            said = "" if "password" in key else f": {mine or 'not said'} here, {theirs or 'not said'} there"
+            yield Hit(here.place, f"{here.name}: {key} differs{said}", there.place)
+    safe = [any(member.values.get(file) for file in _TLS_FILES) for member in (here, there)]
+    if safe[0] != safe[1]:
+        yield Hit(here.place, f"{here.name} has TLS {'here' if safe[0] else 'there'} alone", there.place)
+
+
+def _compared(key: str, member: Member) -> str:
+    """A value as Kea takes it: a URL's path, and its trailing slash, name no other listener."""
+    text = member.values.get(key, "")
+    url = kea_ha.taken_apart(text) if key == "url" else text
+    return text if isinstance(url, str) else f"{url.scheme}://{url.host}:{url.port}"
 
 
 @rules.error(
     "ha-urls",
-    why="each listens at its own URL and finds its partner at the other's: with one for both they never meet",
+    why="each listens at its own URL and finds its partner at the other's: with one for both, without an address or "
+    "without a port they never meet",
     mend="write at each peer the address of that server, and a port that nothing else uses",
+    source="Kea's ha_config.cc (HAConfig::validate) and url.cc",
 )
 def ha_urls(pair: Pair) -> Iterator[Hit]:
+    yield from told("ha-urls")(pair)
     for _, end, _ in pair.ends:
-        first: dict[str, Member] = {}
+        first: dict[tuple[str, int], Member] = {}
         for member in end.members:
-            url = member.values.get("url", "").rstrip("/")
-            if not url:
-                yield Hit(member.place, f"the peer {member.name} has no url")
-            elif url in first:
-                yield Hit(member.place, f"{member.name} has the url of {first[url].name}, {url}", first[url].place)
-            first.setdefault(url, member)
+            url = kea_ha.taken_apart(member.values.get("url", ""))
+            if isinstance(url, str):
+                continue  # told above
+            if url.port == 0:
+                yield Hit(member.place, f"the url of {member.name} has no port")
+            elif (url.host, url.port) in first:
+                other = first[url.host, url.port]
+                yield Hit(
+                    member.place, f"{member.name} has the url of {other.name}, {url.host}:{url.port}", other.place
+                )
+            first.setdefault((url.host, url.port), member)
 
 
 @rules.error(
@@ -101,16 +124,14 @@ def ha_urls(pair: Pair) -> Iterator[Hit]:
     why="each takes itself for the peer of this name: the same on both, and both are the same server; unknown, and Kea "
     "does not start (kea-dhcp4 -t does not tell)",
     mend="write in each file the name of its own server, as in the list of peers",
-    source=f"{KEA_HA}; measured with Kea 2.2.0",
+    source=f"{KEA_HA}; Kea's ha_config.cc (HAConfig::validate); measured with Kea 2.2.0",
 )
 def ha_server_name(pair: Pair) -> Iterator[Hit]:
-    for a, b in pair.relations:
+    yield from told("ha-server-name")(pair)
+    for a, b in () if pair.alone else pair.relations:
         name = "this-server-name"
-        if a.get(name) is not None and a.get(name) == b.get(name) and not pair.alone:
+        if a.get(name) is not None and a.get(name) == b.get(name):
             yield Hit(b.at(name), f"both are {b.get(name)}", a.at(name))
-        for end in (a, b):
-            if end.get(name) not in {member.name for member in end.members}:
-                yield Hit(end.at(name), f"{name} {end.get(name, 'is not said, and')} is none of the peers")
 
 
 @rules.error(
@@ -119,34 +140,9 @@ def ha_server_name(pair: Pair) -> Iterator[Hit]:
     mend="write hot-standby, load-balancing or passive-backup: the same on both",
 )
 def ha_mode(pair: Pair) -> Iterator[Hit]:
+    yield from told("ha-mode")(pair)
     for a, b in pair.relations:
         yield from difference(b, a, "mode")
-        if a.get("mode") == b.get("mode") and b.get("mode") not in _ROLES:
-            yield Hit(b.at("mode"), f"mode is {b.get('mode', 'not said')}", a.at("mode"))
-
-
-@rules.error(
-    "ha-roles",
-    why="a wrong role for the mode does not start (kea-dhcp4 -t does not tell)",
-    mend="hot-standby: primary and standby; load-balancing: primary and secondary; passive-backup: one primary",
-    source=f"{KEA_HA}; measured with Kea 2.2.0",
-)
-def ha_roles(pair: Pair) -> Iterator[Hit]:
-    for a, b in pair.relations:
-        wrong = [(end, said) for end in (a, b) if (said := _wrong_roles(end))]
-        for end, said in wrong[:1] if len({said for _, said in wrong}) == 1 else wrong:  # equal lists: said once
-            yield Hit(end.members[0].place if end.members else end.place, said)
-
-
-def _wrong_roles(end: Relation) -> str | None:
-    wanted = _ROLES.get(end.get("mode") or "")
-    roles = sorted(member.values.get("role", "none") for member in end.members)
-    if wanted is None:
-        return None
-    needed = [role for role in wanted if role in _SERVING]
-    if sorted(role for role in roles if role != "backup") == sorted(needed):
-        return None
-    return f"{end.get('mode')} with the roles {', '.join(roles) or 'of nobody'}"
 
 
 @rules.warning(
@@ -154,26 +150,35 @@ def _wrong_roles(end: Relation) -> str | None:
     needs_partner=True,
     why="the two judge the same outage at different times, or treat each other's leases differently",
     mend="write the same value on both",
+    source=f"{KEA_HA}; Kea's ha_config_parser.cc (HA_CONFIG_DEFAULTS)",
 )
 def ha_settings_differ(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
-        for name, default in _SAME.items():
+        limit = "100" if a.get("mode") == "load-balancing" else "0"
+        for name, default in {**_SAME, "delayed-updates-limit": limit}.items():
             yield from difference(b, a, name, default)
+        said = [end.get("restrict-commands") for end in (a, b)]
+        if pair.releases[0] >= _RESTRICTED or None not in said:
+            yield from difference(b, a, "restrict-commands", "true")
+        elif pair.releases[-1] < _RESTRICTED:
+            yield from difference(b, a, "restrict-commands", "false")
+        mine, theirs = ({m.name: m for m in end.members}.get(str(end.get("this-server-name"))) for end in (b, a))
+        takes = [m.values.get("auto-failover", "true") for m in (mine, theirs) if m is not None]
+        if mine is not None and len(set(takes)) > 1:
+            yield Hit(mine.place, f"auto-failover is {takes[0]} for this server, {takes[1]} for the other")
 
 
-@rules.error(
+@rules.warning(
     "ha-delays",
-    why="more than 65535 does not start; and a partner counts as dead before its next heartbeat is due, if "
-    "max-response-delay is not longer than heartbeat-delay",
+    why="a partner counts as unreachable before its next heartbeat is due: when an update is not answered too, it is "
+    "declared dead within one heartbeat",
     mend="choose heartbeat-delay 1000 and max-response-delay 3000 in a lab, 10000 and 60000 elsewhere",
-    source=f"{KEA_HA}; measured with Kea 2.2.0",
+    source="Kea's communication_state.cc (isCommunicationInterrupted); measured with Kea 2.2.0",
 )
 def ha_delays(pair: Pair) -> Iterator[Hit]:
     for _, end, _ in pair.ends:
         beat, response = (_milliseconds(end, name) for name in ("heartbeat-delay", "max-response-delay"))
-        if response > _DELAY_MAX:
-            yield Hit(end.at("max-response-delay"), f"max-response-delay is {response}")
-        elif response <= beat:
+        if response < beat <= _DELAY_MAX:
             what = f"max-response-delay is {response}, heartbeat-delay {beat}"
             yield Hit(end.at("max-response-delay"), what, end.at("heartbeat-delay"))
 
@@ -184,18 +189,18 @@ def _milliseconds(end: Relation, name: str) -> int:
 
 @rules.note(
     "ha-slow-takeover",
-    why="so long a dead partner's clients wait; and max-unacked-clients above 0 waits for that many clients more, "
-    "which an idle network does not have",
-    mend="max-response-delay 3000 and max-unacked-clients 0 in a lab",
+    why="a dead partner's clients wait longer than with Kea's own values; max-unacked-clients above 0 waits for that "
+    "many clients more, which an idle network does not have",
+    mend="max-response-delay 3000 and max-unacked-clients 0 in a lab; said nowhere, they are 60000 and 10",
     source="measured with Kea 2.2.0: 6 new clients got nothing in 60 s near the defaults",
 )
 def ha_slow_takeover(pair: Pair) -> Iterator[Hit]:
     for _, end, _ in pair.ends:
-        response, unacked = _milliseconds(end, "max-response-delay"), end.get("max-unacked-clients", "10")
-        if response > _SLOW_MS:
+        response, unacked = _milliseconds(end, "max-response-delay"), end.settings.get("max-unacked-clients")
+        if _SLOW_MS < response <= _DELAY_MAX:
             yield Hit(end.at("max-response-delay"), f"max-response-delay is {response} ms")
-        if unacked != "0" and end.get("mode") != "passive-backup":
-            yield Hit(end.at("max-unacked-clients"), f"max-unacked-clients is {unacked}")
+        if unacked is not None and (unacked.number or 0) > _MANY and end.get("mode") != "passive-backup":
+            yield Hit(unacked.place, f"max-unacked-clients is {unacked.value}")
 
 
 @rules.error(
@@ -241,29 +246,76 @@ def pool_classes_differ(pair: Pair) -> Iterator[Hit]:
     why="the listener for the partner is not there without multi-threading of the whole server, and nothing is said: "
     "both go to partner-down and serve everything",
     mend='write "multi-threading": {"enable-multi-threading": true} in Dhcp4 and in high-availability, on both',
-    source=f"{KEA_HA}, Multi-Threaded Configuration; measured with Kea 2.2.0",
+    source=f"{KEA_HA}, Multi-Threaded Configuration; Kea's ha_config.cc (HAConfig::validate); measured with Kea 2.2.0",
 )
 def ha_multi_threading(pair: Pair) -> Iterator[Hit]:
-    for peer, end, _ in pair.ends:
-        threaded = peer.get("multi-threading")
-        if end.get("multi-threading") == "true" and threaded != "true":
-            said = threaded or "not said, which is false in Kea 2.2"
-            yield Hit(peer.at("multi-threading"), f"multi-threading of Dhcp4 is {said}", end.at("multi-threading"))
+    for hit, where in _unthreaded(pair):
+        if where.issuperset(pair.releases):
+            yield hit
     for a, b in pair.relations:
-        yield from difference(b, a, "multi-threading")
+        listens = [{_listens(end, release) for release in pair.releases} for end in (b, a)]
+        if not listens[0] & listens[1]:
+            yield Hit(b.at("multi-threading"), "one of the two has no listener of its own", a.at("multi-threading"))
+
+
+def _listens(end: Relation, release: Release) -> bool:
+    on = "true" if release >= _THREADED else "false"
+    return end.get("multi-threading", on) == end.get("http-dedicated-listener", on) == "true"
+
+
+def _unthreaded(pair: Pair) -> Iterator[tuple[Hit, frozenset[Release]]]:
+    """Where a listener is asked for that is not there, and in which releases."""
+    for peer, end, _ in pair.ends:
+        if end.get("multi-threading") == end.get("http-dedicated-listener") == "true":
+            said = peer.get("multi-threading")
+            where = frozenset(r for r in pair.releases if said == "false" or (said is None and r < _THREADED))
+            what = f"multi-threading of Dhcp4 is {said or 'not said, which is false before Kea 2.4'}"
+            if where:
+                yield Hit(peer.at("multi-threading"), what, end.at("multi-threading")), where
+
+
+@rules.note(
+    "kea-release",
+    why="it depends on the release of Kea that runs the pair: in some of them it is an error",
+    mend="say the release with --engine-version, such as kea-2.6; or write what all of them take",
+    source="Kea's dhcp4_parser.yy, dhcp_parsers.cc and ha_config_parser.cc of Kea 2.2 to 3.2",
+)
+def kea_release(pair: Pair) -> Iterator[Hit]:
+    releases = frozenset(pair.releases)
+    found = [(Hit(f.place, f.what, f.other), f.releases & releases) for peer in pair.peers for f in peer.faults]
+    for hit, where in (*found, *_unthreaded(pair)):
+        if where and where != releases:
+            yield Hit(hit.where, f"{hit.what}: an error in {named(where)}", hit.other)
+
+
+@rules.error(
+    "ha-subnet-relation",
+    why="a server with several relationships drops each packet of a subnet that is said to belong to none of them",
+    mend='write "user-context": {"ha-server-name": NAME} at the subnet, or at its shared network',
+    source="Kea's ha_impl.cc (HAImpl::subnet4Select), since Kea 2.4",
+)
+def ha_subnet_relation(pair: Pair) -> Iterator[Hit]:
+    for peer in pair.peers:
+        for place, what in peer.unrelated:
+            yield Hit(place, what)
 
 
 @rules.error(
     "subnet-id-differs",
     needs_partner=True,
     why="the partners tell each other leases by the subnet's id: the lease is kept in the wrong subnet, or refused",
-    mend="write the same id for the subnet on both",
-    source="Kea ARM, IPv4 Subnet Identifier",
+    mend="write the same id for the subnet on both; without, Kea numbers the subnets in their order",
+    source="Kea ARM, IPv4 Subnet Identifier; Kea's subnet.h (generateNextID) before 2.6, which wants an id",
 )
 def subnet_id_differs(pair: Pair) -> Iterator[Hit]:
     there = {subnet.network: subnet for subnet in pair.a.subnets}
     for subnet in pair.b.subnets:
         other = there.get(subnet.network)
-        a, b = ((s.identity.value if s and s.identity else None) for s in (other, subnet))
-        if other is not None and a != b:
-            yield Hit(subnet.place, f"the id of {subnet.network} is {b} here, {a} there", other.place)
+        if other is None or other.identity is None or subnet.identity is None:
+            continue
+        if other.identity.value != subnet.identity.value:
+            mine, theirs = (
+                f"{s.identity and s.identity.value}{'' if s.identity_said else ' by its order'}"
+                for s in (subnet, other)
+            )
+            yield Hit(subnet.place, f"the id of {subnet.network} is {mine} here, {theirs} there", other.place)

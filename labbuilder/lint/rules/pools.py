@@ -249,7 +249,7 @@ def hosts_differ(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides:
         known = {(host.client, host.address) for host in partner.hosts}
         for host in peer.hosts:
-            if (host.client, host.address) not in known:
+            if host.address is not None and (host.client, host.address) not in known:
                 yield Hit(host.place, f"the partner does not keep {host.address} for this client")
 
 

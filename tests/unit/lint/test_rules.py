@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from kea_changes import CHANGES
 
 from labbuilder.lab import Lab
 from labbuilder.lint import Config, Finding, lint_pair
@@ -70,7 +71,9 @@ POOLS = [
     Case("subnet-differs", KEA, (S,), "192.168.1.0/24", "192.168.0.0/23"),
     Case("options-differ", ISC, (S,), "no comment", "a comment"),
     Case("options-differ", ISC, (P,), "  pool {", "  pool { option domain-search lab.test;"),
-    Case("options-differ", KEA, (S,), '"option-data": [', '"option-data": [{"name": "swap", "data": "10.0.0.1"},'),
+    Case(
+        "options-differ", KEA, (S,), '"option-data": [', '"option-data": [{"name": "swap-server", "data": "10.0.0.1"},'
+    ),
     Case("routers-differ", ISC, (S,), "routers 192.168.1.1;", "routers 192.168.1.3;"),
     Case("routers-differ", KEA, (S,), '"data": "192.168.1.1"', '"data": "192.168.1.3"'),
     Case("lease-times-differ", ISC, (S,), "TIME 600", "TIME 900"),
@@ -79,7 +82,7 @@ POOLS = [
     Case("authoritative-differs", ISC, (S,), "authoritative;", "not authoritative;"),
     Case("authoritative-differs", KEA, (S,), '"valid', '"authoritative": true, "valid'),
     Case("hosts-differ", ISC, (S,), "27:00:00:01", "27:00:00:02"),
-    Case("hosts-differ", KEA, (S,), '"subnet4": [{', '"subnet4": [{"reservations": [{"ip-address": "192.168.1.9"}],'),
+    Case("hosts-differ", KEA, (S,), '4": [{', '4": [{"reservations": [{"duid": "1", "ip-address": "192.168.1.9"}],'),
     Case("host-in-pool", ISC, (P, S), "192.168.1.50", "192.168.1.150"),
     Case("router-in-pool", ISC, (P, S), "routers 192.168.1.1;", "routers 192.168.1.1, 192.168.1.100;"),
     Case("router-in-pool", KEA, (P, S), '"data": "192.168.1.1"', '"data": "192.168.1.100"'),
@@ -95,35 +98,7 @@ SERVER = [
     Case("omapi-without-key", ISC, (P, S), "omapi-key omapi_key;", ""),
     Case("ping-check-differs", ISC, (P,), "ping-check false;", ""),
 ]
-HA = [
-    Case("ha-lease-cmds", KEA, (P,), "libdhcp_lease_cmds", "libdhcp_stat_cmds"),
-    Case("ha-missing", KEA, (P,), '"high-availability"', '"low-availability"'),
-    Case("ha-peers-differ", KEA, (S,), ":8000/", ":8001/"),
-    Case("ha-peers-differ", KEA, (S,), '"auto-failover": true}]', '"auto-failover": false}]'),
-    Case("ha-urls", KEA, (P, S), "192.168.1.3:8000/", "192.168.1.2:8000"),
-    Case("ha-urls", KEA, (P, S), '"url": "http://192.168.1.3:8000/", ', ""),
-    Case("ha-server-name", KEA, (S,), '"this-server-name": "server2"', '"this-server-name": "server1"'),
-    Case("ha-server-name", KEA, (S,), '"this-server-name": "server2"', '"this-server-name": "server3"'),
-    Case("ha-mode", KEA, (P, S), "hot-standby", "cold-standby"),
-    Case("ha-roles", KEA, (P, S), '"standby"', '"secondary"'),
-    Case("ha-settings-differ", KEA, (S,), '"max-ack-delay": 1000', '"max-ack-delay": 2000'),
-    Case("ha-settings-differ", KEA, (S,), '"max-ack-delay": 1000,', ""),
-    Case("ha-delays", KEA, (P, S), '"max-response-delay": 3000', '"max-response-delay": 900'),
-    Case("ha-delays", KEA, (P, S), '"max-response-delay": 3000', '"max-response-delay": 1000'),
-    Case("ha-slow-takeover", KEA, (P, S), '"max-response-delay": 3000', '"max-response-delay": 60000'),
-    Case("ha-slow-takeover", KEA, (P, S), '"max-unacked-clients": 0', '"max-unacked-clients": 10'),
-    Case("ha-pool-classes", KEA_LB, (P, S), ', "client-class": "HA_server1"', ""),
-    Case("ha-pool-classes", KEA_LB, (P, S), '"client-class": "HA_server2"', '"client-class": "HA_server1"'),
-    Case("pool-classes-differ", KEA, (S,), '.200"', '.200", "client-class": "staff"'),
-    Case(
-        "ha-multi-threading", KEA, (P, S), '{"enable-multi-threading": true, "t', '{"enable-multi-threading": false, "t'
-    ),
-    Case(
-        "ha-multi-threading", KEA, (S,), '{"enable-multi-threading": true, "h', '{"enable-multi-threading": false, "h'
-    ),
-    Case("ha-multi-threading", KEA, (P,), '"enable-multi-threading": true, "t', '"t'),
-    Case("subnet-id-differs", KEA, (S,), '"id": 1', '"id": 2'),
-]
+HA = [Case(*change) for change in CHANGES]
 CASES = [*RELATION, *POOLS, *SERVER, *HA]
 
 
@@ -162,7 +137,7 @@ def test_one_change_is_found_and_nothing_else(case: Case) -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    elsewhere = {"failover-missing", "hot-standby-clients"}
+    elsewhere = {"failover-missing", "hot-standby-clients", "ha-subnet-relation", "kea-shared-network-differs"}
     assert {rule.id for rule in RULES} - elsewhere == {case.rule for case in CASES}
     assert len({rule.id for rule in RULES}) == len(RULES)
 
@@ -253,8 +228,9 @@ def test_the_same_addresses_in_other_pieces_are_the_same_pool() -> None:
     [
         (ISC, "max-response-delay 5", "max-response-delay 30"),
         (ISC, "TIME 600", "TIME 60"),
-        (KEA, '"max-response-delay": 3000', '"max-response-delay": 10000'),
-        (KEA, '"max-response-delay": 3000', '"max-response-delay": 1001'),
+        (KEA, '"max-response-delay": 3000', '"max-response-delay": 60000'),
+        (KEA, '"max-response-delay": 3000', '"max-response-delay": 1000'),
+        (KEA, '"max-unacked-clients": 0', '"max-unacked-clients": 10'),
         (ISC, "192.168.1.50", "192.168.1.99"),
         (ISC, "192.168.1.50", "192.168.1.201"),
     ],
