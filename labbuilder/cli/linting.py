@@ -33,16 +33,21 @@ def main(words: Sequence[str]) -> int:
 
 
 def _look(target: tuple[str, ...], options: Options) -> Outcome:
+    version = options.engine_version
+    if version is None and shutil.which("kea-dhcp4"):
+        from labbuilder.cli.kea_version import installed  # noqa: PLC0415  who has no Kea spawns nothing
+
+        version = installed()
     try:
         files = [Path(name) for name in target]
         if len(files) == 1:
-            found = lint_server(files[0], clients=options.clients, engine_version=options.engine_version)
+            found = lint_server(files[0], clients=options.clients, engine_version=version)
         else:
             found = lint_pair(
                 *files,
                 clients=options.clients,
                 cold_standby=options.cold_standby,
-                engine_version=options.engine_version,
+                engine_version=version,
             )
     except LintError as error:
         return Outcome(target, error=error)

@@ -20,10 +20,25 @@ from labbuilder.lint.source import printable
 from labbuilder.lint.versions import RELEASES
 
 NETWORK, RESERVATION, LIFETIMES, CLASS = "kea-network", "kea-reservation", "kea-lifetimes", "kea-class"
+BOUNDS = "kea-bounds"
 IDENTIFIERS = ("hw-address", "duid", "circuit-id", "client-id", "flex-id")
 NEEDS_ID = frozenset(release for release in RELEASES if release >= (2, 6))
 _DEFAULT_LIFETIME = 7200
 _LIFETIMES = ("valid-lifetime", "min-valid-lifetime", "max-valid-lifetime", "renew-timer", "rebind-timer")
+_SHORT, _LONG = 65535, 4294967295
+# multi_threading_config_parser.cc, cfg_expiration.cc, json_config_parser.cc: the largest; the smallest is 0.
+_BOUNDS: Mapping[str, Mapping[str, int]] = {
+    "multi-threading": {"thread-pool-size": _SHORT, "packet-queue-size": _SHORT},
+    "expired-leases-processing": {
+        "reclaim-timer-wait-time": _SHORT,
+        "flush-reclaimed-timer-wait-time": _SHORT,
+        "hold-reclaimed-time": _LONG,
+        "max-reclaim-leases": _LONG,
+        "max-reclaim-time": 10000,
+        "unwarned-reclaim-cycles": _SHORT,
+    },
+    "": {"decline-probation-period": _LONG, "dhcp4o6-port": _SHORT},
+}
 _MAX_ID = 4294967294
 _BLANKS = str.maketrans("", "", " \t")
 _IDENTIFIER = re.compile(
@@ -71,7 +86,9 @@ def faults(server: Value) -> Iterator[Fault]:
     options = Options(server.items("option-def"))
     unique = server.text("ip-reservations-unique") != "false"
     yield from definition_faults(server.items("option-def"))
-    yield from _level(server, options)
+    for option in server.items("option-data"):
+        yield from options.faults(option)
+    yield from _bounds(server)
     yield from _classes(server, options)
     yield from _reservations(server.items("reservations"), None, options, unique=unique)
     known = {"valid-lifetime": _DEFAULT_LIFETIME} | _times_of(server)
@@ -96,6 +113,20 @@ def faults(server: Value) -> Iterator[Fault]:
         networks[name] = subnet
         yield from _pools(subnet, network, options)
         yield from _reservations(subnet.items("reservations"), network, options, unique=unique)
+
+
+def _bounds(server: Value) -> Iterator[Fault]:
+    for name, bounds in _BOUNDS.items():
+        level = server.get(name) if name else server
+        for parameter, largest in bounds.items():
+            found = integer(level, parameter) if level is not None else None
+            if found is not None and level is not None and not 0 <= found <= largest:
+                what = f"{parameter} is {found}, where 0 to {largest} is taken"
+                yield Fault(BOUNDS, (level.get(parameter) or level).place, what)
+    kinds = server.items("host-reservation-identifiers")
+    for index, kind in enumerate(kinds):
+        if kind.data in [before.data for before in kinds[:index]]:
+            yield Fault(RESERVATION, kind.place, f"the identifier {printable(str(kind.data))} stands twice")
 
 
 def prefix(text: str) -> Ends | None:
@@ -176,7 +207,8 @@ def _level(level: Value, options: Options) -> Iterator[Fault]:
 
 
 def _times_of(level: Value) -> dict[str, int]:
-    return {name: found for name in _LIFETIMES if (found := integer(level, name)) is not None}
+    """As Kea keeps them, in 32 bits without sign."""
+    return {name: found % (1 << 32) for name in _LIFETIMES if (found := integer(level, name)) is not None}
 
 
 def _times(level: Value, known: Mapping[str, int], place: Value) -> Iterator[Fault]:

@@ -58,6 +58,7 @@ _STANDARD: Mapping[str, str] = {  # std_option_defs.h and dhcp4.h: type, since w
     "uint8 2.4-": "dhcp-state=156 data-source=157",
     "uint8[]": "dhcp-parameter-request-list=55",
 }
+_OF_VENDORS = {"vendor-4491", "vendor-3561", "vendor-25506"}  # Kea defines options of theirs, docsis3_option_defs.h
 _PAD, _END = 0, 255
 _TYPES = (
     "empty",
@@ -84,6 +85,7 @@ _INTEGERS = {
     for sign in ("u", "")
     for bits in (8, 16, 32)
 }
+_OF_VALUES = {*_INTEGERS, "ipv4-address", "boolean", "string", "fqdn"}
 _BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}
 _NAME = re.compile(r"[A-Za-z0-9](?:[-_A-Za-z0-9]*[A-Za-z0-9])?")
 _HEX = re.compile(r"(?:0x)?[0-9A-Fa-f]*|[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2})*|[0-9A-Fa-f]{1,2}(?: [0-9A-Fa-f]{1,2})*")
@@ -150,34 +152,34 @@ class Options:
             yield from self._against(option, self.of(option), space)
 
     def _against(self, option: Value, defined: Definition | None, space: str) -> Iterator[Fault]:
-        csv, name, code = option.text("csv-format"), option.text("name"), option.text("code")
-        data = option.text("data") or ""
-        called = name if code is None else f"code {code}"
+        csv, name, data = option.text("csv-format"), option.text("name"), option.text("data") or ""
         if defined is None:
-            if code is None or csv == "true":
-                if not space.startswith("vendor-") or csv == "true":
-                    what = f"the option {printable(called or '')} of the space {space} has no definition"
-                    yield Fault(RULE, option.place, what)
-            elif not _is_binary(data):
-                yield Fault(
-                    RULE, option.place, f"{printable(data)!r} is not hexadecimal, and the option has no definition"
-                )
-            return
-        if defined.since > RELEASES[0] and code is None:
+            yield from _undefined(option, space, data)
+        elif defined.since > RELEASES[0] and option.get("code") is None:
             before = frozenset(release for release in RELEASES if release < defined.since)
             yield Fault(RULE, option.place, f"the option {defined.name} is not known", before)
         elif name is not None and name != defined.name:
-            yield Fault(
-                RULE, option.place, f"the option {defined.code} is called {defined.name}, not {printable(name)}"
-            )
+            what = f"the option {defined.code} is called {defined.name}, not {printable(name)}"
+            yield Fault(RULE, option.place, what)
         elif csv == "false":
             if not _is_binary(data):
                 yield Fault(RULE, option.place, f"{printable(data)!r} is not hexadecimal, and csv-format is false")
+        elif not data.strip() and defined.type in _OF_VALUES and not defined.array:
+            yield Fault(RULE, option.place, f"the option {defined.name} has no data")
         else:
             words = data.split(",") if defined.array else data.split(",")[:1]
             for wrong in [word for word in words if not _fits(word.strip(), defined.type)]:
                 what = f"{printable(wrong.strip())!r} is no {defined.type}, which {defined.name} takes"
                 yield Fault(RULE, option.place, what)
+
+
+def _undefined(option: Value, space: str, data: str) -> Iterator[Fault]:
+    code, csv = option.text("code"), option.text("csv-format") == "true"
+    if csv or (code is None and space not in _OF_VENDORS):
+        called = f"code {code}" if code is not None else option.text("name") or ""
+        yield Fault(RULE, option.place, f"the option {printable(called)} of the space {space} has no definition")
+    elif code is not None and not _is_binary(data):
+        yield Fault(RULE, option.place, f"{printable(data)!r} is not hexadecimal, and the option has no definition")
 
 
 def definition_faults(own: tuple[Value, ...]) -> Iterator[Fault]:
@@ -242,7 +244,8 @@ def _fits(word: str, kind: str) -> bool:
         return address(word) is not None
     if kind in _INTEGERS:
         low, high = _INTEGERS[kind]
-        return bool(re.fullmatch(r"[+-]?[0-9]{1,18}", word)) and low <= int(word) <= high
+        number = _number(word)
+        return number is not None and low <= number <= high
     return kind != "boolean" or word in _BOOLEANS
 
 
@@ -256,7 +259,14 @@ def _written(word: str, kind: str) -> str:
         return word.lower().rstrip(".")
     if kind == "boolean":
         return _BOOLEANS.get(word, word)
-    return str(int(word)) if kind in _INTEGERS and word.isdecimal() else word
+    return str(number) if kind in _INTEGERS and (number := _number(word)) is not None else word
+
+
+def _number(word: str) -> int | None:
+    """An integer as OptionDefinition::lexicalCastWithRangeCheck reads it: what is not decimal may be hexadecimal."""
+    if re.fullmatch(r"[+-]?[0-9]{1,18}", word):
+        return int(word)
+    return int(word, 16) if re.fullmatch(r"[+-]?(0[xX])?[0-9A-Fa-f]{1,15}", word) else None
 
 
 def _hexadecimal(data: str) -> str:

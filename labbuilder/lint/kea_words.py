@@ -117,8 +117,8 @@ OBJECTS: Mapping[str, Mapping[str, str]] = {
         "map": "user-context",
     },
     "sanity-checks": {
-        "string 2.4-": "extended-info-checks",
-        "string": "lease-checks",
+        "none|fix|strict|pedantic 2.4-": "extended-info-checks",
+        "none|warn|fix|fix-del|del": "lease-checks",
     },
     "dhcp-ddns": {
         "needs": "enable-updates",

@@ -28,8 +28,8 @@ def lint_pair(
         b: The other peer's.
         clients: So many clients are expected; without it the size of a hot standby's pool is only noted.
         cold_standby: dhcpd on one of the two is off until an operator starts it, so no failover is wanted.
-        engine_version: The Kea that runs them, such as ``kea-2.6``; None: the installed one's; if there is
-            none, what only some releases refuse is a note.
+        engine_version: The Kea that runs them, such as ``kea-2.6``; None: what only some releases
+            refuse is a note.
 
     Returns:
         Errors first, then warnings, then notes; each in the order of its place.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterable
 
-from labbuilder.errors import CommandError, LintError
+from labbuilder.errors import LintError
 
 Release = tuple[int, int]
 
@@ -14,20 +13,19 @@ RELEASES: tuple[Release, ...] = ((2, 2), (2, 4), (2, 6), (3, 0), (3, 2))
 """Those whose differences the lint knows: Debian 12 has 2.2, Debian 13 has 2.6."""
 _OF_SUITE: dict[str, str] = {"bookworm": "kea-2.2", "trixie": "kea-2.6"}
 _VERSION = re.compile(r"(?:kea-)?([0-9]{1,3})\.([0-9]{1,3})(?:\.[0-9]{1,4})?(?:-[-+.~\w]*)?")
-_ASKED_S = 10.0
 
 
 def releases(version: str | None) -> tuple[Release, ...]:
     """The releases that may be meant.
 
     Args:
-        version: Such as ``kea-2.6``; None: that of the installed kea-dhcp4, or all if there is none.
+        version: Such as ``kea-2.6``; None: any.
 
     Raises:
         LintError: It is no version of Kea, or older than the first that the lint knows.
     """
     if version is None:
-        return _installed() or RELEASES
+        return RELEASES
     match = _VERSION.fullmatch(version.strip())
     wanted = (int(match[1]), int(match[2])) if match else (0, 0)
     if wanted < RELEASES[0]:
@@ -53,16 +51,3 @@ def named(found: Iterable[Release]) -> str:
     several = sorted(found)
     first, last = shown(several[0]), shown(several[-1])
     return f"Kea {first}" if len(several) == 1 else f"Kea {first} {'and' if len(several) == 2 else 'to'} {last}"  # noqa: PLR2004
-
-
-def _installed() -> tuple[Release, ...]:
-    """That of the kea-dhcp4 of this machine, if it has one that can say it."""
-    program = shutil.which("kea-dhcp4")
-    if program is None:
-        return ()
-    from labbuilder.host.run import run  # noqa: PLC0415  who has no kea-dhcp4 spawns nothing
-
-    try:
-        return releases(run(program, "-v", timeout_s=_ASKED_S).stdout.strip())
-    except (CommandError, LintError):
-        return ()

@@ -117,6 +117,7 @@ _REFUSED: tuple[Change, ...] = (
         _POOL,
         _POOL + ', "reservations": [{"duid": "1", "hostname": "a"}, {"duid": "01", "hostname": "b"}]',
     ),
+    ("kea-bounds", KEA, BOTH, '"packet-queue-size": 16', '"packet-queue-size": -1'),
     ("kea-lifetimes", KEA, BOTH, _SERVER, _SERVER + '"max-valid-lifetime": 599,'),
     ("kea-lifetimes", KEA, BOTH, '"renew-timer": 150', '"renew-timer": 301'),
     ("kea-option", KEA, BOTH, '"routers"', '"router"'),

@@ -53,6 +53,13 @@ rules.error(
 )(told("kea-lifetimes"))
 
 rules.error(
+    "kea-bounds",
+    why="Kea does not start with a number that is too small or too large",
+    mend="write one within its bounds",
+    source="Kea's multi_threading_config_parser.cc, cfg_expiration.cc, json_config_parser.cc; kea-dhcp4 -t tells it",
+)(told("kea-bounds"))
+
+rules.error(
     "kea-option",
     why="Kea does not start with an option that it does not know, or whose value is of another type",
     mend="use the name of a standard option, or define yours in option-def",

@@ -28,10 +28,7 @@ def test_what_is_no_release_is_an_error(said: str) -> None:
         releases(said)
 
 
-def test_without_a_version_the_installed_kea_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert releases(None) == RELEASES
-    (tmp_path / "kea-dhcp4").symlink_to("/bin/false")
+def test_without_a_version_any_may_be_meant() -> None:
     assert releases(None) == RELEASES
 
 
