@@ -8,6 +8,7 @@
     │   └── ProviderUnavailableError
     ├── CommandError            4   a command on the host failed
     ├── TransportError          4   a machine could not be reached
+    │   └── SlowMachineError    4   it was, but did not answer in time
     ├── MachineError            4   a machine did not do what it was told
     │   └── RejectedConfigError 4   a daemon refused the file that was written for it
     ├── WaitError               5   waited in vain
@@ -105,6 +106,16 @@ class TransportError(LabError):
     """A machine could not be reached over its management path."""
 
     exit_code = 4
+
+
+@dataclass
+class SlowMachineError(TransportError):
+    """A machine was reached, but a limit passed before it answered: nothing says that it is broken.
+
+    ``begun`` says whether it had begun with what it was asked for.
+    """
+
+    begun: bool = False
 
 
 class MachineError(LabError):

@@ -205,7 +205,7 @@ class Lab:
 
     def run(self, machine: str, command: str, *, timeout_s: float | None = 60.0) -> Result:
         """Run a line of shell as root in a machine; its exit status is in the result. At the limit it is ended."""
-        return self._opened().shell(machine).run_attached(command, timeout_s=timeout_s)
+        return self._opened().shell(machine).run(command, attached=True, timeout_s=timeout_s)
 
     def drill(self, name: str, *, seed: int = 1) -> DrillResult:
         """Break the running lab in the way called ``name``, measure what its clients felt, and repair it.

@@ -37,11 +37,11 @@ def ssh(
 
     Several words are a program and its arguments; one word alone is a line of shell.
     """
-    from labbuilder.ssh.shell import openssh_argv  # noqa: PLC0415
+    from labbuilder.ssh.openssh import openssh_argv  # noqa: PLC0415
 
     found = existing(lab).session()
     found.shell(node).close()  # says in our words what is wrong, if anything is
-    os.execvp("ssh", openssh_argv(found.provider.endpoint(node), [_line(command)] if command else []))
+    os.execvp("ssh", openssh_argv(found.provider.endpoint(node), _line(command) if command else None))
 
 
 def _line(words: list[str]) -> str:
@@ -79,7 +79,7 @@ def exec_(
         head = f"{name}: " if len(names) > 1 else ""
         shown = {} if as_json else {"on_line": _shown(sys.stdout, head), "on_error_line": _shown(sys.stderr, head)}
         try:
-            result = session.shell(name).run_attached(_line(command), timeout_s=timeout, **shown)
+            result = session.shell(name).run(_line(command), attached=True, timeout_s=timeout, **shown)
         except LabError as error:
             return error
         for show, text in zip(shown.values(), (result.stdout, result.stderr), strict=False):
@@ -140,7 +140,7 @@ def cp(
     lab: LabOption = None,
 ) -> None:
     """Copy a file or a folder to a machine, or from it."""
-    from labbuilder.ssh.shell import scp_argv  # noqa: PLC0415
+    from labbuilder.ssh.openssh import scp_argv  # noqa: PLC0415
 
     nodes = [place.partition(":")[0] if ":" in place.partition("/")[0] else "" for place in (source, target)]
     if all(nodes) or not any(nodes):

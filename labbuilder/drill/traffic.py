@@ -125,7 +125,7 @@ def traffic(
     try:
         started = shell.run(f"systemd-run --quiet --collect --unit={_UNIT} {shlex.join(words)}")
         if not started.ok:
-            raise MachineError(brief=f"{shell.endpoint.machine} can't run the drill's clients", details=started.stderr)
+            raise MachineError(brief=f"{shell.machine} can't run the drill's clients", details=started.stderr)
         wait_until(
             "the drill's clients have their leases",
             lambda: shell.run(f"test -e {_FOLDER}/ready").ok,

@@ -8,10 +8,11 @@ from typing import Any, Literal
 from labbuilder.errors import MachineError, SpecError
 from labbuilder.host import progress
 from labbuilder.host.parallel import for_each, one_by_one
-from labbuilder.lifecycle.session import Session, awakened
+from labbuilder.lifecycle.session import Session
 from labbuilder.plan.model import NetworkKind
 from labbuilder.providers.base import MachineState, Provider
 from labbuilder.providers.registry import provider_row
+from labbuilder.reach import awakened
 
 Word = Literal["stop", "kill", "start", "pause", "resume", "reboot"]
 _REFUSED: dict[Word, tuple[MachineState, ...]] = {

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from types import TracebackType
 from typing import Self
 
-from labbuilder.errors import MachineError, SpecError, TransportError
+from labbuilder.errors import MachineError, SpecError
 from labbuilder.host.journal import Journal
 from labbuilder.host.store import Home, LabDir
 from labbuilder.plan import Plan, build_plan
-from labbuilder.providers.base import MachineState, Provider
+from labbuilder.providers.base import Provider
 from labbuilder.providers.registry import open_provider
+from labbuilder.reach import Shells
 from labbuilder.spec.load import load_spec
 from labbuilder.spec.models import LabSpec
 from labbuilder.spec.providers import sections
 from labbuilder.ssh.shell import Shell
-
-_SOON_S = 5.0  # then it is looked whether the machine is on; one that is gets longer
-_MENDS = {MachineState.STOPPED: "start {} starts it", MachineState.PAUSED: "resume {} lets it go on"}
 
 
 class Session:
@@ -39,8 +36,7 @@ class Session:
         self.plan: Plan = build_plan(spec)
         self.provider = provider
         self.journal = Journal(lab.journal)
-        self._shells: dict[str, Shell] = {}
-        self._lock = threading.Lock()
+        self._shells = Shells(provider)
 
     @classmethod
     def open(cls, home: Home, name: str) -> Session:
@@ -65,16 +61,7 @@ class Session:
             TransportError: It can't be reached.
         """
         self.known(machine)
-        with self._lock:
-            known = self._shells.get(machine)
-        if known is not None and not known.is_open:  # the machine went away, by somebody else's hand
-            self.drop(machine)
-            known = None
-        if known is None:
-            known = self._connected(machine)
-            with self._lock:
-                self._shells[machine] = known
-        return known
+        return self._shells.shell(machine)
 
     def known(self, machine: str) -> None:
         """Nothing, if the lab has that machine.
@@ -88,17 +75,6 @@ class Session:
                 brief=f"the lab {self.lab.name} has no machine {machine!r}",
                 resolution=f"use one of: {', '.join(names)}",
             )
-
-    def _connected(self, machine: str) -> Shell:
-        endpoint = self.provider.endpoint(machine)
-        try:
-            return Shell(endpoint, within_s=_SOON_S)
-        except TransportError as error:
-            if self.provider.is_awake(machine):
-                return Shell(endpoint)
-            state = next((seen.state for seen in self.provider.status() if seen.name == machine), MachineState.STOPPED)
-            mend = awakened(machine, state) if state in _MENDS else error.resolution
-            raise TransportError(brief=f"{machine} is {state}", resolution=mend) from error
 
     def sure(self, machine: str, script: str) -> str:
         """Run lines of shell in a machine, each of which must end with 0; return what they printed.
@@ -114,15 +90,11 @@ class Session:
 
     def drop(self, machine: str) -> None:
         """Close a machine's connection: it is about to go away."""
-        with self._lock:
-            shell = self._shells.pop(machine, None)
-        if shell is not None:
-            shell.close()
+        self._shells.drop(machine)
 
     def close(self) -> None:
         """Close all connections."""
-        for machine in tuple(self._shells):
-            self.drop(machine)
+        self._shells.close()
 
     def __enter__(self) -> Self:
         return self
@@ -131,11 +103,6 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def awakened(machine: str, state: MachineState) -> str:
-    """What the user can do about a machine that is stopped or paused."""
-    return f"labbuilder {_MENDS[state].format(machine)}, and so does labbuilder up"
 
 
 def lab_identity(lab: LabDir) -> tuple[str, str] | None:

@@ -22,7 +22,7 @@ from labbuilder.provisioning import Change, configure
 from labbuilder.spec.load import dump_spec
 from labbuilder.spec.models import LabSpec
 from labbuilder.spec.providers import sections
-from labbuilder.ssh import shell as transport
+from labbuilder.ssh.connection import warm_up
 from labbuilder.ssh.shell import Shell
 
 
@@ -169,7 +169,7 @@ def go_back(session: Session, snapshot: str) -> None:
 
 def _provision(session: Session) -> tuple[Change, ...]:
     """Bring every machine to what the plan says, as soon as it answers."""
-    transport.warm_up()  # imports while the machines boot
+    warm_up()  # imports while the machines boot
     booting = {m.name for m in session.provider.status() if m.state is not MachineState.RUNNING}  # or died at once
 
     def ready_shell(name: str) -> Shell:

@@ -38,6 +38,7 @@ _FILES = {
     "lab-ssh.socket": "/etc/systemd/system/lab-ssh.socket",
     "lab-ssh@.service": "/etc/systemd/system/lab-ssh@.service",
     "lab_sshd_config": "/etc/ssh/lab_sshd_config",
+    "lab_sshd_account": "/etc/ssh/lab_sshd_account",
     "journald.conf": "/etc/systemd/journald.conf.d/labbuilder.conf",
 }
 
@@ -46,6 +47,6 @@ def image_recipe(spec: LabSpec) -> ImageRecipe:
     """One image for every role: what a machine does is switched on when it is provisioned."""
     files = tuple(RenderedFile(path, (IMAGE_FILES / name).read_text(encoding="utf-8")) for name, path in _FILES.items())
     files += (dhcpd_unit(),)
-    customize = (IMAGE_FILES / "customize.sh").read_text(encoding="utf-8")
+    customize = "\n".join((IMAGE_FILES / name).read_text(encoding="utf-8") for name in ("customize.sh", "account.sh"))
     packages = (*PACKAGES, *(package for package in sorted(set(spec.packages)) if package not in PACKAGES))
     return ImageRecipe(spec.suite, spec.mirror, packages, files, customize)

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
-from labbuilder.ssh.shell import Endpoint
+from labbuilder.reach import MachineState, MachineStatus, Reach
 
-
-class MachineState(StrEnum):
-    """Where a machine is in its life."""
-
-    STOPPED = "stopped"
-    STARTING = "starting"
-    RUNNING = "running"
-    PAUSED = "paused"
-    LOST = "lost"  # the host it is on can't be reached
+__all__ = ["Finding", "MachineState", "MachineStatus", "Provider", "Pruned"]
 
 
 @dataclass(frozen=True)
@@ -30,22 +21,6 @@ class Finding:
     ok: bool
     seen: str
     resolution: str = ""
-
-
-@dataclass(frozen=True)
-class MachineStatus:
-    """What the provider sees of a machine now.
-
-    Attributes:
-        member: Of a cluster, the member it is on.
-    """
-
-    name: str
-    state: MachineState
-    pid: int | None = None
-    boots: int = 0
-    cut_links: tuple[NetworkKind, ...] = field(default=())
-    member: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +38,7 @@ class Pruned:
     refused: str | None = None
 
 
-class Provider(Protocol):
+class Provider(Reach, Protocol):
     """A place where machines live, bound to one lab. Every method may be called again: it is idempotent.
 
     Raises (all methods): MachineError for a machine that is not there or failed, HostError for the host.
@@ -92,12 +67,6 @@ class Provider(Protocol):
     def start(self, name: str) -> None:
         """Power it on; returns when it is on its way, not when it has booted."""
 
-    def wait_ready(self, name: str) -> None:
-        """Return when the machine's management SSH answers; raise at once when it died, or after the longest boot.
-
-        How long that is, and how long a shutdown may take, only the provider knows.
-        """
-
     def stop(self, name: str) -> None:
         """Shut it down in order; one that takes too long is powered off."""
 
@@ -115,15 +84,6 @@ class Provider(Protocol):
 
     def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
         """Plug or unplug the cable of one NIC."""
-
-    def status(self) -> tuple[MachineStatus, ...]:
-        """All machines of the lab that exist, sorted by name; empty when nothing runs."""
-
-    def is_awake(self, name: str) -> bool:
-        """It is on and not frozen, so that it may answer; one cheap look, for who asks often."""
-
-    def endpoint(self, name: str) -> Endpoint:
-        """Where the machine's management SSH is, and by which key it is known."""
 
     def console(self, name: str) -> Path:
         """The file with everything the machine's console said."""

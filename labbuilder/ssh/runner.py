@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import BinaryIO
 
 from fabric.runners import Remote
 
@@ -24,6 +25,10 @@ class WholeOutput(Remote):  # type: ignore[misc]
     def read_proc_output(self, reader: Callable[[int], bytes]) -> Iterator[str]:
         """A character that lies in two pieces is still one."""
         return codecs.iterdecode(iter(partial(reader, _PACKET), b""), self.encoding, "replace")
+
+    def read_our_stdin(self, input_: BinaryIO) -> str:
+        """Who sends a file sends it in pieces of that size too."""
+        return str(self.decode(input_.read(_PACKET)))
 
     def respond(self, buffer_: list[str]) -> None:
         """Nobody answers to outputs; who could would be shown all of them again at each piece."""

@@ -20,7 +20,7 @@ from labbuilder.plan import Plan
 from labbuilder.providers.base import MachineState, Provider
 from labbuilder.providers.registry import open_provider
 from labbuilder.spec.providers import PROVIDERS
-from labbuilder.ssh.shell import Shell
+from labbuilder.ssh.connection import connect
 
 pytestmark = pytest.mark.needs_root
 MARK = "c0117ac7"
@@ -53,7 +53,7 @@ class Bench:
 
     def run(self, script: str) -> Result:
         """Run a script in the machine over a new connection."""
-        shell = Shell(self.provider.endpoint("server1"))
+        shell = connect(self.provider.endpoint("server1"))
         try:
             return shell.run(script)
         finally:

@@ -25,8 +25,10 @@ from labbuilder.providers.disks.store import ensure_cloud_disk
 from labbuilder.providers.disks.user import user_disk
 from labbuilder.providers.images import ImageCache
 from labbuilder.spec.models import LabSpec
+from labbuilder.ssh.connection import connect
+from labbuilder.ssh.endpoint import Endpoint, banner_ready
 from labbuilder.ssh.keys import LabKeys, ensure_keys
-from labbuilder.ssh.shell import Endpoint, Shell, banner_ready
+from labbuilder.ssh.shell import Shell
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 MACS = ("52:54:00:aa:00:01", "52:54:00:aa:00:02", "52:54:00:aa:00:03")
@@ -128,7 +130,7 @@ def names(shell: Shell) -> dict[str, str]:
 
 def is_server1(machine: Qemu, endpoint: Endpoint) -> None:
     """It is whom its seed says, and there is nothing else about it."""
-    with closing(Shell(endpoint)) as shell:
+    with closing(connect(endpoint)) as shell:
         assert names(shell) == NAMES
         assert shell.run("hostname").stdout.strip() == "server1"
         assert shell.run("ip route show default").stdout == ""
@@ -155,8 +157,8 @@ def test_a_built_disk_does_so_in_any_slots_shows_its_host_key_and_needs_its_seed
     is_server1(machine, endpoint)
     wrong = Endpoint("server1", keys.host_public("other"), keys.identity, port=endpoint.port)
     with pytest.raises(TransportError, match="can't be reached"):
-        Shell(wrong)
-    with closing(Shell(endpoint)) as shell:
+        connect(wrong)
+    with closing(connect(endpoint)) as shell:
         shell.run("sync")
     machine.stop()
     is_server1(*boot((3, 8, 9), seeded=False))
@@ -165,7 +167,7 @@ def test_a_built_disk_does_so_in_any_slots_shows_its_host_key_and_needs_its_seed
 @pytest.mark.parametrize("disk", ["users_disk"], indirect=True)
 def test_a_users_own_disk_with_cloud_init_is_whom_its_seed_says(boot: Boot) -> None:
     _, endpoint = boot()
-    with closing(Shell(endpoint)) as shell:
+    with closing(connect(endpoint)) as shell:
         assert names(shell) == NAMES
         assert shell.run("hostname").stdout.strip() == "server1"
         assert shell.run("ip route show default").stdout == ""

@@ -17,7 +17,7 @@ import pytest
 
 from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
-from labbuilder.ssh.shell import openssh_argv
+from labbuilder.ssh.openssh import openssh_argv
 
 pytestmark = pytest.mark.needs_root
 
@@ -68,7 +68,7 @@ def test_shells_are_opened_in_several_machines_at_one_moment(lab: Lab) -> None:
 def test_ssh_refuses_another_host_key_than_the_machines_own(lab: Lab) -> None:
     provider = lab.session().provider
     other = dataclasses.replace(provider.endpoint("server1"), host_key=provider.endpoint("server2").host_key)
-    done = subprocess.run(openssh_argv(other, ["true"]), capture_output=True, text=True, check=False)
+    done = subprocess.run(openssh_argv(other, "true"), capture_output=True, text=True, check=False)
     assert done.returncode == 255
     assert "Host key verification failed" in done.stderr
 

@@ -21,7 +21,7 @@ from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.nspawn import cgroups, control
 from labbuilder.providers.nspawn.provider import NspawnProvider
-from labbuilder.ssh.shell import connect_unix
+from labbuilder.ssh.endpoint import connect_unix
 
 pytestmark = pytest.mark.needs_root
 

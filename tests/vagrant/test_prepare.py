@@ -57,10 +57,13 @@ def test_a_plain_debian_is_prepared_once_and_again(plain: Path, tmp_path: Path) 
     for unit in ("isc-dhcp-server", "kea-dhcp4-server", "named", "networking"):
         assert run("chroot", plain, "systemctl", "is-enabled", unit, ok=range(256)).stdout.strip() != "enabled", unit
     assert run("chroot", plain, "systemctl", "is-enabled", "systemd-networkd").stdout == "enabled\n"
-    settings = run("chroot", plain, "sh", "-c", "mkdir -p /run/sshd; sshd -T -C user=root,host=x,addr=10.0.99.2").stdout
+    asked = "mkdir -p /run/sshd; sshd -T -C user=labbuilder,host=x,addr=10.0.99.2"
+    settings = run("chroot", plain, "sh", "-c", asked).stdout
     assert "hostkey /etc/ssh/lab_host_ed25519" in settings
     assert "authorizedkeysfile /etc/ssh/lab_authorized_keys" in settings
     assert "permitrootlogin without-password" in settings
+    assert "permituserrc no" in settings
+    assert run("chroot", plain, "getent", "passwd", "labbuilder").stdout == "labbuilder:x:0:0::/root:/bin/sh\n"
     users = run("chroot", plain, "sshd", "-T", "-C", "user=vagrant,host=x,addr=10.0.99.2").stdout
     assert "authorizedkeysfile .ssh/authorized_keys" in users  # Vagrant's own user still gets in
     again = prepare().stdout

@@ -9,6 +9,7 @@ import yaml
 
 from labbuilder.host.assets import IMAGE_FILES
 from labbuilder.plan.model import RenderedFile
+from labbuilder.providers.disks.account import account_files, account_script
 
 _NAME_NICS = IMAGE_FILES / "cloud" / "name-nics.sh"
 LABEL = "CIDATA"
@@ -29,6 +30,7 @@ def machine_user_data(
     names: Mapping[str, str],
 ) -> str:
     """The same identity that our own disks take from seed.tar; ``names`` are those of the NICs by their MAC."""
+    key = RenderedFile("/etc/ssh/lab_authorized_keys", f"{authorized_key.strip()}\n")
     cards = [f"{mac.lower()}={name}" for mac, name in names.items()]
     return "#cloud-config\n" + _yaml(
         {
@@ -36,11 +38,14 @@ def machine_user_data(
             "manage_etc_hosts": False,
             "disable_root": False,
             "ssh_pwauth": False,
-            "users": [{"name": "root", "lock_passwd": True, "ssh_authorized_keys": [authorized_key.strip()]}],
+            "users": [],
             "ssh_deletekeys": True,
             "ssh_keys": {"ed25519_private": host_private, "ed25519_public": host_public},
-            "write_files": [written(link) for link in links],
-            "bootcmd": [["sh", "-c", _NAME_NICS.read_text(encoding="utf-8"), "name-nics", *cards]],
+            "write_files": [written(file) for file in (*links, *account_files(), key)],
+            "bootcmd": [
+                ["sh", "-c", account_script()],  # before SSH looks for it
+                ["sh", "-c", _NAME_NICS.read_text(encoding="utf-8"), "name-nics", *cards],
+            ],
         }
     )
 

@@ -27,8 +27,8 @@ from labbuilder.providers.incus.remotes import find_remote
 from labbuilder.providers.incus.words import went_off
 from labbuilder.spec.load import load_spec
 from labbuilder.spec.providers import Incus, Sections, section
+from labbuilder.ssh.endpoint import Endpoint
 from labbuilder.ssh.keys import LabKeys, ensure_keys
-from labbuilder.ssh.shell import Endpoint
 
 _OFF = (MachineState.STOPPED, MachineState.LOST)
 _BOOT_S, _SHUTDOWN_S = 120.0, 60  # the longest, with what a server far away needs to say so

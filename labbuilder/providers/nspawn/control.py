@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labbuilder.errors import HostError, MachineError
-from labbuilder.ssh.shell import connect_unix
+from labbuilder.ssh.endpoint import connect_unix
 
 
 class SupervisorGoneError(Exception):

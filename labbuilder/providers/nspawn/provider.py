@@ -25,8 +25,8 @@ from labbuilder.providers.nspawn import cgroups, control, host
 from labbuilder.providers.nspawn.ids import UID_SHIFT
 from labbuilder.providers.nspawn.image import ensure_tree
 from labbuilder.spec.providers import Sections
+from labbuilder.ssh.endpoint import Endpoint, banner_ready
 from labbuilder.ssh.keys import LabKeys, ensure_keys
-from labbuilder.ssh.shell import Endpoint, banner_ready
 
 _HARDWARE = "nics.json"
 _BOOT_S, _SHUTDOWN_S = 60.0, 30.0  # the longest

@@ -8,19 +8,22 @@ from labbuilder.host.assets import IMAGE_FILES
 from labbuilder.host.render import render
 from labbuilder.host.store import LabDir, write_atomic
 from labbuilder.plan.model import MachinePlan, Plan, RenderedFile
+from labbuilder.providers.disks.account import account_files, account_script
 from labbuilder.providers.vagrant.vagrantfile import Box
 from labbuilder.providers.virtualbox.images import SEED, identity, write_for_boot
 from labbuilder.ssh.keys import LabKeys, ensure_keys
 
 PREPARE = "prepare.sh"
 _END = "END-OF-FILE"
-_OURS_ALONE = ("lab-ssh.socket", "lab-ssh@.service", "lab_sshd_config")  # the box's own sshd stays: Vagrant uses it
-_SSHD = """\
-# Written by labbuilder: root logs in by the lab's own key, and the machine shows the key that labbuilder knows.
+_OURS_ALONE = (
+    "lab-ssh.socket",
+    "lab-ssh@.service",
+    "lab_sshd_config",
+    "lab_sshd_account",
+)  # the box's own sshd stays: Vagrant uses it
+_HOST_KEY = """\
+# Written by labbuilder: the machine shows the key that labbuilder knows.
 HostKey /etc/ssh/lab_host_ed25519
-PermitRootLogin prohibit-password
-Match User root
-    AuthorizedKeysFile /etc/ssh/lab_authorized_keys
 """
 _LOOPBACK = """\
 # Written by labbuilder: the lab's cards are up when they are configured, and no other.
@@ -47,9 +50,11 @@ def prepare_script(plan: Plan, machine: MachinePlan, keys: LabKeys, mark: str) -
     files = (
         *(file for file in plan.image.files if not file.path.endswith(_OURS_ALONE)),
         *identity(machine, keys, mark).files,
+        *account_files(),
         RenderedFile("/etc/systemd/networkd.conf.d/labbuilder.conf", networkd),
-        RenderedFile("/etc/ssh/sshd_config.d/labbuilder.conf", _SSHD),
+        RenderedFile("/etc/ssh/sshd_config.d/labbuilder-host-key.conf", _HOST_KEY),
         RenderedFile("/etc/network/interfaces", _LOOPBACK),
     )
-    packages = plan.image.packages
-    return render("prepare.sh", lab=plan.lab, machine=machine.name, packages=packages, files=files, end=_END)
+    packages, account = plan.image.packages, account_script()
+    shown = {"lab": plan.lab, "machine": machine.name, "packages": packages, "account": account}
+    return render("prepare.sh", **shown, files=files, end=_END)

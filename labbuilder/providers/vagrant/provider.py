@@ -26,8 +26,8 @@ from labbuilder.providers.virtualbox.record import Record, load
 from labbuilder.providers.virtualbox.registry import Machine
 from labbuilder.providers.virtualbox.vboxmanage import parse_machine_readable
 from labbuilder.spec.providers import Sections, VirtualBox
+from labbuilder.ssh.endpoint import Endpoint
 from labbuilder.ssh.keys import LabKeys
-from labbuilder.ssh.shell import Endpoint
 
 _IMPORTED = re.compile(r".+_\d{13}_\d{1,5}")  # what Vagrant calls a machine until it has a name
 

@@ -25,8 +25,10 @@ from labbuilder.providers.virtualbox.record import Record
 from labbuilder.providers.virtualbox.registry import UNREADABLE, Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.spec.providers import Sections, VirtualBox
+from labbuilder.ssh.connection import connect
+from labbuilder.ssh.endpoint import Endpoint, banner_ready
 from labbuilder.ssh.keys import LabKeys, ensure_keys
-from labbuilder.ssh.shell import Endpoint, Shell, banner_ready
+from labbuilder.ssh.shell import Shell
 
 _STATES = {"paused": MachineState.PAUSED} | dict.fromkeys({UNREADABLE, *DEAD}, MachineState.STOPPED)
 _BOOT_S, _SHUTDOWN_S = 300.0, 60.0  # the longest, where the host emulates the processor
@@ -228,7 +230,7 @@ class VirtualBoxProvider:
             resolution=f"labbuilder console {name} shows how far it came",
         )
         if known.stale_clock:
-            with closing(Shell(endpoint)) as shell:
+            with closing(connect(endpoint)) as shell:
                 self._set_clock(known, shell)
 
     def _set_clock(self, known: Record, shell: Shell) -> None:
@@ -265,7 +267,7 @@ class VirtualBoxProvider:
 
     def _send_off(self, name: str, word: str) -> str:
         """Tell it to reboot or to power off, and return the boot that it was in."""
-        with closing(Shell(self.endpoint(name))) as shell:
+        with closing(connect(self.endpoint(name))) as shell:
             boot = shell.run(_BOOT_ID).stdout
             with suppress(TransportError):  # it may be gone before it has answered
                 shell.run(f"systemctl --no-block {word}")
@@ -300,7 +302,7 @@ class VirtualBoxProvider:
             try:
                 if not banner_ready(self.endpoint(name), within_s=_BANNER_S):
                     return False
-                with closing(Shell(self.endpoint(name))) as shell:
+                with closing(connect(self.endpoint(name))) as shell:
                     if shell.run(_BOOT_ID).stdout in before:
                         return False
                     self._set_clock(known, shell)

@@ -64,7 +64,9 @@ def test_cloud_init_gets_the_same_identity() -> None:
     network: dict[str, Any] = yaml.safe_load(SEED.documents["network-config"])
     assert SEED.documents["user-data"].startswith(b"#cloud-config\n")
     assert user["ssh_keys"]["ed25519_private"] == SEED.host_private
-    assert user["users"][0]["ssh_authorized_keys"] == ["ssh-ed25519 AAAA user"]
+    written = {file["path"]: file["content"] for file in user["write_files"]}
+    assert written["/etc/ssh/lab_authorized_keys"] == SEED.authorized_key
+    assert "useradd" in user["bootcmd"][0][-1]
     assert set(network["ethernets"]) == {"enp0s3", "enp0s8", "enp0s9"}
     assert network["ethernets"]["enp0s9"]["dhcp4-overrides"]["use-routes"] is False
     assert "dhcp4" not in network["ethernets"]["enp0s3"]
