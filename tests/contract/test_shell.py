@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -17,7 +17,7 @@ from labbuilder.ssh.connection import connect
 from labbuilder.ssh.frames import ENDED_AT_LIMIT
 from labbuilder.ssh.shell import Shell
 
-Known = dict[str, Result]
+Known = Mapping[str, Result]
 Open = Callable[[Known], Shell]
 
 
