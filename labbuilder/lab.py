@@ -1,8 +1,8 @@
-"""`Lab`: the lab as a Python object. It holds no logic: spec, engine and verify do the work."""
+"""`Lab`: the lab as a Python object. It holds no logic: spec, lifecycle, verify, failover and drill do the work."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -10,21 +10,27 @@ from typing import Any, Self
 
 from labbuilder import drill
 from labbuilder.drill import DrillResult
-from labbuilder.errors import HostError, SpecError
+from labbuilder.drill.share import Shares, shares
+from labbuilder.failover import operator
+from labbuilder.failover.operator import PeerStatus
 from labbuilder.host.run import Result
 from labbuilder.host.store import Home, locked
-from labbuilder.lifecycle import proof, snapshots
+from labbuilder.lifecycle import power, proof, snapshots
 from labbuilder.lifecycle.compare import Difference, compare
 from labbuilder.lifecycle.down import take_down
+from labbuilder.lifecycle.recover import RECOVERIES, Recovery
 from labbuilder.lifecycle.session import Session
 from labbuilder.lifecycle.snapshots import Snapshot
-from labbuilder.lifecycle.up import Outcome, brought_up
+from labbuilder.lifecycle.up import PHASES, UNPROVEN, Outcome, decided
 from labbuilder.plan import Plan, build_plan
+from labbuilder.plan.model import NetworkKind
 from labbuilder.providers.base import MachineStatus
 from labbuilder.spec.base import Model
 from labbuilder.spec.load import dump_spec, load_spec, spec_from_values
 from labbuilder.spec.models import Dhcp, LabSpec
 from labbuilder.verify import Verification
+
+_RECOVERIES = {**RECOVERIES, "fault": Recovery(lambda session, _: drill.undo_killed(session), running=True)}
 
 
 class Lab:
@@ -36,7 +42,8 @@ class Lab:
         lab.verify().raise_for_failures()
         lab.down()
 
-    As a context manager it is brought up at the start of the block and taken down at its end.
+    As a context manager it is brought up at the start of the block and taken down at its end; a lab that was there
+    before this object brought it up runs on.
 
     Args:
         name: The lab's name.
@@ -48,6 +55,7 @@ class Lab:
         self._values: dict[str, Any] = {"name": name, "servers": [], "clients": []}
         self._session: Session | None = None
         self._outcome: Outcome | None = None
+        self._made = False  # the lab was not there before this object brought it up
 
     @classmethod
     def from_spec(cls, spec: LabSpec, *, home: Home | None = None) -> Self:
@@ -172,11 +180,12 @@ class Lab:
             SpecError, HostError, MachineError, WaitError: It is not up.
         """
         self.close()
-        with brought_up(self.spec, self._home, reconfigure=reconfigure, undo=drill.undo_killed) as up:
-            session, outcome = up
-            self._outcome = outcome
-            if verify:
-                proof.verify(session).raise_for_failures()
+        with decided(self.spec, self._home, reconfigure=reconfigure, recoveries=_RECOVERIES) as work:
+            self._made = self._made or work.is_new
+            try:
+                work.carry_out(PHASES if verify else UNPROVEN)
+            finally:
+                self._outcome = work.outcome
         return self
 
     @property
@@ -222,9 +231,106 @@ class Lab:
         with self.locked_session() as session:
             return drill.drill(session, name, seed=seed)
 
+    def stop(self, *machines: str) -> None:
+        """Shut these machines down in order; with no name, as in the next five, all."""
+        self._switch("stop", machines)
+
+    def kill(self, *machines: str) -> None:
+        """Cut their power."""
+        self._switch("kill", machines)
+
+    def start(self, *machines: str) -> None:
+        """Switch them on and wait until they answer; `up` also configures and proves them."""
+        self._switch("start", machines)
+
+    def pause(self, *machines: str) -> None:
+        """Freeze them; their wires stay."""
+        self._switch("pause", machines)
+
+    def resume(self, *machines: str) -> None:
+        """Let those that were paused go on."""
+        self._switch("resume", machines)
+
+    def reboot(self, *machines: str) -> None:
+        """Reboot them in order and wait until they answer."""
+        self._switch("reboot", machines)
+
+    def _switch(self, word: power.Word, machines: Sequence[str]) -> None:
+        with self.locked_session() as session:
+            names = [session.machine(name).name for name in machines] or [m.name for m in session.plan.machines]
+            power.refuse(session, word, names)
+            power.switch(session, word, names)
+
+    def unplug(self, machine: str, network: NetworkKind = "internal") -> None:
+        """Pull a machine's cable; `plug` puts it back, and `up` does."""
+        with self.locked_session() as session:
+            power.set_cable(session, machine, network, up=False)
+
+    def plug(self, machine: str, network: NetworkKind = "internal") -> None:
+        """Put a machine's cable back."""
+        with self.locked_session() as session:
+            power.set_cable(session, machine, network, up=True)
+
+    def failover_status(self) -> list[PeerStatus]:
+        """Both servers as the pair's operator sees them: role, state, who serves.
+
+        Raises:
+            SpecError: The lab has no pair.
+        """
+        return list(operator.status(self._opened()))
+
+    def takeover(self, server: str, *, force: bool = False) -> PeerStatus:
+        """In manual mode, let the second server serve.
+
+        Args:
+            server: Which.
+            force: Even while the primary still answers.
+
+        Raises:
+            SpecError: The lab's mode has no such word, or the server is not the second.
+            MachineError: The partner answers, or it can't.
+        """
+        with self.locked_session() as session:
+            return operator.takeover(session, server, force=force)
+
+    def giveback(self) -> PeerStatus:
+        """In manual mode, let the primary serve again, with the leases that were given meanwhile.
+
+        Raises:
+            SpecError: The lab's mode has no such word.
+            MachineError: It can't.
+        """
+        with self.locked_session() as session:
+            return operator.giveback(session)
+
+    def partner_down(self, server: str, *, force: bool = False) -> PeerStatus:
+        """In an automatic mode, tell a server that its partner is gone for good.
+
+        Args:
+            server: Which.
+            force: Even while the partner still answers.
+
+        Raises:
+            SpecError: The lab's mode has no such word.
+            MachineError: The partner answers, or it can't.
+        """
+        with self.locked_session() as session:
+            return operator.partner_down(session, server, force=force)
+
+    def share(self, *, clients: int = 200, seed: int = 1) -> Shares:
+        """Let new clients ask once, and count how many each server answers.
+
+        Args:
+            clients: So many.
+            seed: Of their MACs.
+        """
+        with self.locked_session() as session:
+            return shares(session, clients=clients, seed=seed)
+
     def save(self, snapshot: str) -> Snapshot:
         """Keep the state of every machine under that name; the lab runs on."""
-        return snapshots.save(self._home, self.name, snapshot)
+        with self.locked_session() as session:
+            return snapshots.save(session, snapshot)
 
     def restore(self, snapshot: str, *, verify: bool = True) -> Self:
         """Bring every machine back to the state that was kept, and on, and prove it.
@@ -232,19 +338,20 @@ class Lab:
         Raises:
             VerificationError: It is back, but a check failed to the end: was the lab broken when it was kept?
         """
-        self.close()
-        snapshots.restore(self._home, self.name, snapshot)
-        if verify:
-            proof.verify(self._opened(), within_s=proof.SETTLE_AFTER_REBOOT_S).raise_for_failures()
+        with self.locked_session() as session:
+            snapshots.restore(session, snapshot)
+            if verify:
+                proof.verify(session, within_s=proof.SETTLE_AFTER_REBOOT_S).raise_for_failures()
         return self
 
     def forget(self, snapshot: str) -> None:
         """Delete a snapshot."""
-        snapshots.delete(self._home, self.name, snapshot)
+        with self.locked_session() as session:
+            snapshots.delete(session, snapshot)
 
     def snapshots(self) -> tuple[Snapshot, ...]:
         """What was kept, oldest first."""
-        return snapshots.snapshots(self._home, self.name)
+        return snapshots.snapshots(self._opened())
 
     @contextmanager
     def locked_session(self) -> Iterator[Session]:
@@ -269,7 +376,9 @@ class Lab:
             ResidueError: Something is left.
         """
         self.close()
-        return take_down(self._home, self.name)
+        gone = take_down(self._home, self.name)
+        self._made = False
+        return gone
 
     def close(self) -> None:
         """Close the connections; the lab runs on."""
@@ -280,13 +389,15 @@ class Lab:
     def __enter__(self) -> Self:
         try:
             return self.up()
-        except (SpecError, HostError):  # it may be somebody else's, or another labbuilder is at work on it
-            raise
         except BaseException:
-            self.down()
+            self._leave()
             raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.down()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Take the lab down, if it was made here; one that was there before runs on."""
+        self.down() if self._made else self.close()

@@ -42,9 +42,9 @@ def _run(words: list[str]) -> None:
         from labbuilder.cli import linting  # noqa: PLC0415
 
         sys.exit(linting.main(words[1:]))
-    from labbuilder.cli.commands import app  # noqa: PLC0415
+    from labbuilder.cli.usage import run  # noqa: PLC0415
 
-    app(prog_name="labbuilder")
+    sys.exit(run(words))
 
 
 def _own_mistake(error: Exception) -> LabError:

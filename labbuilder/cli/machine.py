@@ -114,7 +114,7 @@ def named(session: Session, words: Sequence[str]) -> list[str]:
     if "all" in names:
         return [machine.name for machine in session.plan.machines]
     for name in names:
-        session.known(name)
+        session.machine(name)
     return list(dict.fromkeys(names))
 
 
@@ -184,7 +184,7 @@ def _require_unit(found: Lab, node: str, service: str | None) -> None:
 def console(node: NodeArgument, lab: LabOption = None) -> None:
     """Show what a machine's console said, boot by boot."""
     session = existing(lab).session()
-    session.known(node)
+    session.machine(node)
     path = session.provider.console(node)
     if not path.exists():
         raise SpecError(brief=f"{node} has said nothing yet", resolution="labbuilder status lists the machines")

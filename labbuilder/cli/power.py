@@ -68,7 +68,7 @@ def _cable(word: str, told: str) -> None:
 
         found, past = existing(lab), f"{word}ged"
         with reporting(lab=found.name), found.locked_session() as session:
-            session.known(node)
+            session.machine(node)
             set_cable(session, node, network, up=word == "plug")
         told = {past: [node], "network": network}
         output.print_json(told) if as_json else print(f"{past.capitalize()}: the {network} cable of {node}.")

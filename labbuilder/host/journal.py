@@ -10,11 +10,14 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+State = Literal["begun", "done", "failed"]
+_STATES = get_args(State)
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Record:
     """
 
     effect: str
-    state: Literal["begun", "done", "failed"]
+    state: State
     machine: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
     at: float = field(default_factory=time.time)
@@ -54,16 +57,18 @@ class Journal:
             os.fsync(file.fileno())
 
     def records(self) -> tuple[Record, ...]:
-        """All whole records, oldest first."""
-        if not self.path.exists():
+        """Return all whole records, oldest first; a line that is none was torn, or spoilt by somebody else."""
+        return tuple(record for _, record in self._lines() if record is not None)
+
+    def spoilt(self) -> tuple[int, ...]:
+        """Return the numbers of the lines that are no record, but for a last one that was torn."""
+        lines = self._lines()
+        return tuple(number for number, record in lines if record is None and number != len(lines))
+
+    def _lines(self) -> tuple[tuple[int, Record | None], ...]:
+        if not self.path.is_file():
             return ()
-        found = []
-        for line in self.path.read_bytes().splitlines():
-            try:
-                found.append(Record(**json.loads(line)))
-            except (ValueError, TypeError):
-                continue  # torn
-        return tuple(found)
+        return tuple(enumerate(map(_read, self.path.read_bytes().splitlines()), 1))
 
     @contextmanager
     def effect(self, effect: str, machine: str | None = None, **data: Any) -> Iterator[None]:
@@ -77,11 +82,32 @@ class Journal:
         self.append(Record(effect, "done", machine, data))
 
     def unfinished(self) -> tuple[Record, ...]:
-        """What was begun and has no "done": the last word on each effect and machine."""
-        last: dict[tuple[str, str | None], Record] = {}
+        """Return what was begun and has no "done", in the order in which it was begun last.
+
+        Two that differ in their data are two: the end of the one says nothing of the other.
+        """
+        last: dict[tuple[str, str | None, str], Record] = {}
         for record in self.records():
-            last[record.effect, record.machine] = record
+            key = record.effect, record.machine, json.dumps(record.data, sort_keys=True)
+            if record.state == "begun":
+                last.pop(key, None)  # begun again: its place is the newer one
+            last[key] = record
         return tuple(record for record in last.values() if record.state != "done")
+
+    def close(self, records: Iterable[Record]) -> None:
+        """Say of each that it is done, by who went on with it or undid it."""
+        for record in records:
+            self.append(replace(record, state="done", at=time.time()))
+
+
+def _read(line: bytes) -> Record | None:
+    """The line's record; None where it is none."""
+    try:
+        record = Record(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
+    sound = isinstance(record.effect, str) and record.state in _STATES and isinstance(record.data, dict)
+    return record if sound and isinstance(record.machine, str | None) else None
 
 
 def _ends_with_newline(path: Path) -> bool:

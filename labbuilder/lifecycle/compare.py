@@ -8,17 +8,20 @@ from labbuilder.errors import SpecError
 from labbuilder.host import progress
 from labbuilder.host.parallel import for_each
 from labbuilder.host.store import Home, LabDir
-from labbuilder.lifecycle.session import Session, lab_identity
-from labbuilder.plan import MachinePlan, build_plan
+from labbuilder.lifecycle.identity import lab_identity
+from labbuilder.lifecycle.session import Session
+from labbuilder.plan import MachinePlan, Plan, build_plan
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.registry import choose
 from labbuilder.provisioning import FileDiff, difference
 from labbuilder.spec.load import load_spec, spec_differences
 from labbuilder.spec.models import LabSpec
 
+Described = tuple[LabSpec, Plan]
+
 
 def with_provider(spec: LabSpec, lab: LabDir) -> LabSpec:
-    """The spec with "auto" decided: once for a lab.
+    """Return the spec with "auto" decided: once for a lab.
 
     Raises:
         SpecError: The lab is elsewhere already.
@@ -39,11 +42,7 @@ def with_provider(spec: LabSpec, lab: LabDir) -> LabSpec:
 
 
 def refuse_taken_addresses(spec: LabSpec, home: Home) -> None:
-    """Nothing, unless the lab is bridged to a real LAN on which another lab has one of its addresses.
-
-    Raises:
-        SpecError: Which lab has it.
-    """
+    """Raise SpecError when the lab is bridged to a real LAN on which another lab has one of its addresses."""
     asked = {spec.bridged_address(index).ip for index in range(len(spec.servers))}
     others = (home.lab(name).spec for name in home.lab_names() if name != spec.name and spec.real_lan is not None)
     for other in (load_spec(path) for path in others if path.exists()):
@@ -55,39 +54,32 @@ def refuse_taken_addresses(spec: LabSpec, home: Home) -> None:
             )
 
 
-def refuse_another_spec(spec: LabSpec, lab: LabDir) -> None:
-    """Nothing, unless the lab was made from a spec that says something else.
-
-    Raises:
-        SpecError: What differs, value by value.
-    """
-    before = load_spec(lab.spec)
-    if before != spec and build_plan(before) != build_plan(spec):  # the same may be said in other words
-        raise SpecError(
-            brief=f"the lab {lab.name} is already there, made from another spec",
-            details="\n".join(spec_differences(before, spec)),
-            resolution=f"labbuilder up --reconfigure changes it; labbuilder down --lab {lab.name} removes it; "
-            "--name gives this one another name",
-        )
+def another_spec(before: LabSpec, spec: LabSpec) -> SpecError:
+    """Return the error for a lab that is there and was made from a spec that says something else."""
+    return SpecError(
+        brief=f"the lab {spec.name} is already there, made from another spec",
+        details="\n".join(spec_differences(before, spec)),
+        resolution=f"labbuilder up --reconfigure changes it; labbuilder down --lab {spec.name} removes it; "
+        "--name gives this one another name",
+    )
 
 
-def outdated_machines(session: Session, spec: LabSpec) -> tuple[str, ...]:
-    """The machines that can't become what another spec says of them: they go, with their disks.
+def outdated_machines(before: Described, after: Described) -> tuple[str, ...]:
+    """Return the machines that can't become what another spec says of them: they go, with their disks.
 
     Raises:
         SpecError: None can; the lab must be made anew.
     """
-    before, plan = session.plan, build_plan(spec)
-    ground = [(p.image, p.upstream, p.settings) for p in (before, plan)]
-    if ground[0] != ground[1]:
+    (old_spec, old), (spec, plan) = before, after
+    if (old.image, old.upstream, old.settings) != (plan.image, plan.upstream, plan.settings):
         raise SpecError(
             brief=f"the lab {plan.lab} can't be changed in place: its image, its LAN or its hardware would differ",
             resolution=f"labbuilder down --lab {plan.lab}, then labbuilder up",
         )
     wanted = {machine.name: machine.nics for machine in plan.machines}
-    ways = [(s.dhcp.failover.engine, s.dhcp.failover.mode) for s in (session.spec, spec)]
+    ways = [(s.dhcp.failover.engine, s.dhcp.failover.mode) for s in (old_spec, spec)]
     other = ways[0] != ways[1]  # one engine can't read the other's leases, nor one mode another's shares of the pool
-    return tuple(m.name for m in before.machines if other or wanted.get(m.name) != m.nics)
+    return tuple(m.name for m in old.machines if other or wanted.get(m.name) != m.nics)
 
 
 @dataclass(frozen=True)
@@ -115,7 +107,7 @@ class Difference:
 
 
 def compare(spec: LabSpec, home: Home) -> Difference:
-    """Look at what runs and say what `up` would do about it; changes nothing.
+    """Look at what runs and return what `up` would do about it; changes nothing.
 
     Raises:
         SpecError: `up` would refuse: the lab can't be changed in place.
@@ -127,7 +119,7 @@ def compare(spec: LabSpec, home: Home) -> Difference:
     with Session.open(home, spec.name) as session:
         machines = session.provider.status()
         seen = {machine.name for machine in machines}
-        outdated = outdated_machines(session, spec)
+        outdated = outdated_machines((session.spec, session.plan), (spec, plan))
         fits = {m.name: m.name in seen and m.name not in outdated for m in plan.machines}
         waiting = {
             machine.name

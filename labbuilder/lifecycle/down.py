@@ -6,7 +6,7 @@ from labbuilder.errors import ResidueError
 from labbuilder.host import progress
 from labbuilder.host.journal import Journal, Record
 from labbuilder.host.store import Home, LabDir, locked, remove_tree
-from labbuilder.lifecycle.session import lab_identity
+from labbuilder.lifecycle.identity import lab_identity
 from labbuilder.providers.base import Provider
 from labbuilder.providers.registry import open_provider, provider_row
 from labbuilder.spec.load import load_spec

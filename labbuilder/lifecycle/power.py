@@ -24,11 +24,7 @@ _REFUSED: dict[Word, tuple[MachineState, ...]] = {
 
 
 def refuse(session: Session, word: Word, names: Sequence[str]) -> None:
-    """Nothing, unless one of the machines is in a state in which it can't be told so.
-
-    Raises:
-        MachineError: It is, and what to do first.
-    """
+    """Raise MachineError, with what to do first, when a machine is in a state in which it can't be told so."""
     for machine in session.provider.status():
         if machine.name in names and machine.state in _REFUSED.get(word, ()):
             mend = awakened(machine.name, machine.state)

@@ -1,4 +1,4 @@
-"""A lab that exists, opened for work: its spec and plan, its provider, and one SSH connection a machine."""
+"""The context that all work on one lab shares, made once: spec, plan, provider, journal, a connection a machine."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Self
 from labbuilder.errors import MachineError, SpecError
 from labbuilder.host.journal import Journal
 from labbuilder.host.store import Home, LabDir
-from labbuilder.plan import Plan, build_plan
+from labbuilder.lifecycle.identity import Identity, lab_identity
+from labbuilder.plan import MachinePlan, Plan, build_plan
 from labbuilder.providers.base import Provider
 from labbuilder.providers.registry import open_provider
 from labbuilder.reach import Shells
 from labbuilder.spec.load import load_spec
 from labbuilder.spec.models import LabSpec
-from labbuilder.spec.providers import sections
 from labbuilder.ssh.shell import Shell
 
 
@@ -24,23 +24,26 @@ class Session:
     Attributes:
         home: Where labs and images are kept.
         lab: The lab's folder.
+        identity: What all that is made for the lab is known by.
         spec: What was asked for.
         plan: What follows from it.
         provider: Where the machines live.
+        journal: What was begun, and what came of it.
     """
 
-    def __init__(self, home: Home, lab: LabDir, spec: LabSpec, provider: Provider) -> None:
+    def __init__(self, home: Home, lab: LabDir, identity: Identity, spec: LabSpec) -> None:
         self.home = home
         self.lab = lab
+        self.identity = identity
         self.spec = spec
         self.plan: Plan = build_plan(spec)
-        self.provider = provider
+        self.provider: Provider = open_provider(identity.provider, home, lab, identity.mark, self.plan.settings)
         self.journal = Journal(lab.journal)
-        self._shells = Shells(provider)
+        self._shells = Shells(self.provider)
 
     @classmethod
     def open(cls, home: Home, name: str) -> Session:
-        """Open the lab that was brought up under that name.
+        """Open the lab that was brought up under that name, as it was made.
 
         Raises:
             SpecError: There is none, or its first `up` did not get far enough to be used.
@@ -49,32 +52,30 @@ class Session:
         identity = lab_identity(lab)
         if identity is None or not lab.spec.exists():
             raise no_such_lab(home, name)
-        kind, mark = identity
-        spec = load_spec(lab.spec)
-        return cls(home, lab, spec, open_provider(kind, home, lab, mark, sections(kind, spec)))
+        return cls(home, lab, identity, load_spec(lab.spec))
 
     def shell(self, machine: str) -> Shell:
-        """The connection to a machine of the lab.
+        """Return the connection to a machine of the lab.
 
         Raises:
             SpecError: The lab has no such machine.
             TransportError: It can't be reached.
         """
-        self.known(machine)
+        self.machine(machine)
         return self._shells.shell(machine)
 
-    def known(self, machine: str) -> None:
-        """Nothing, if the lab has that machine.
+    def machine(self, name: str) -> MachinePlan:
+        """Return the plan of the machine of that name.
 
         Raises:
-            SpecError: It has not.
+            SpecError: The lab has none.
         """
-        names = [m.name for m in self.plan.machines]
-        if machine not in names:
+        planned = {machine.name: machine for machine in self.plan.machines}
+        if name not in planned:
             raise SpecError(
-                brief=f"the lab {self.lab.name} has no machine {machine!r}",
-                resolution=f"use one of: {', '.join(names)}",
+                brief=f"the lab {self.lab.name} has no machine {name!r}", resolution=f"use one of: {', '.join(planned)}"
             )
+        return planned[name]
 
     def sure(self, machine: str, script: str) -> str:
         """Run lines of shell in a machine, each of which must end with 0; return what they printed.
@@ -105,12 +106,6 @@ class Session:
         self.close()
 
 
-def lab_identity(lab: LabDir) -> tuple[str, str] | None:
-    """The lab's provider and mark, from the first record of its journal."""
-    for record in Journal(lab.journal).records():
-        if record.effect == "lab":
-            return record.data["provider"], record.data["mark"]
-    return None
 
 
 def no_such_lab(home: Home, name: str) -> SpecError:

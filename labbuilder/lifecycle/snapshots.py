@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from labbuilder.errors import MachineError, SpecError
 from labbuilder.host import progress
+from labbuilder.host.journal import Record
 from labbuilder.host.parallel import for_each
-from labbuilder.host.store import Home, locked, remove_tree, write_atomic
+from labbuilder.host.store import write_atomic
 from labbuilder.lifecycle import power
+from labbuilder.lifecycle.recover import forget_snapshot, go_back
 from labbuilder.lifecycle.session import Session
-from labbuilder.lifecycle.up import go_back, power_on
+from labbuilder.lifecycle.up import SWITCH_ON, Work
 from labbuilder.providers.base import MachineState
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,40}")
@@ -35,7 +35,7 @@ class Snapshot:
     taken_at: str
 
 
-def save(home: Home, lab: str, name: str) -> Snapshot:
+def save(session: Session, name: str) -> Snapshot:
     """Keep the state of every machine under ``name``; running machines go on.
 
     Raises:
@@ -47,78 +47,74 @@ def save(home: Home, lab: str, name: str) -> Snapshot:
             brief=f"{name!r} can't be a snapshot's name",
             resolution="use lower-case letters, digits, dots, hyphens and underscores, at most 41",
         )
-    with _opened(home, lab) as session:
-        _refuse_halfway(session)
-        folder = _folder(session, name)
-        if (folder / _SPEC).exists():
-            raise SpecError(
-                brief=f"the lab {lab} has a snapshot {name} already",
-                resolution=f"labbuilder snapshot delete {name}, or use another name",
-            )
-        with session.journal.effect("snapshot", name=name), progress.step("snapshot"):
-            session.provider.delete_snapshot(name)  # what was cut off
-            folder.mkdir(parents=True, exist_ok=True)
-            try:
-                session.provider.save_snapshot(name)
-            except BaseException:
-                session.provider.delete_snapshot(name)
-                remove_tree(folder)
-                raise
-            write_atomic(folder / _SPEC, session.lab.spec.read_text(encoding="utf-8"))
-        return _snapshot(folder)
+    _refuse_halfway(session)
+    folder = _folder(session, name)
+    if (folder / _SPEC).exists():
+        raise SpecError(
+            brief=f"the lab {session.lab.name} has a snapshot {name} already",
+            resolution=f"labbuilder snapshot delete {name}, or use another name",
+        )
+    session.journal.close(_open(session, "snapshot-delete", name=name))  # this name is wanted again
+    with session.journal.effect("snapshot", name=name), progress.step("snapshot"):
+        forget_snapshot(session, name)  # what was cut off
+        folder.mkdir(parents=True)
+        try:
+            session.provider.save_snapshot(name)
+        except BaseException:
+            forget_snapshot(session, name)
+            raise
+        write_atomic(folder / _SPEC, session.lab.spec.read_text(encoding="utf-8"))
+    return _snapshot(folder)
 
 
-def restore(home: Home, lab: str, name: str) -> None:
+def restore(session: Session, name: str) -> None:
     """Bring every machine back to the state that was kept, and on.
 
     Raises:
         SpecError: There is no such snapshot, or the lab was made from another spec then.
         MachineError: A machine did not come up.
     """
-    with _opened(home, lab) as session:
-        folder = _known(session, name)
-        if (folder / _SPEC).read_text(encoding="utf-8") != session.lab.spec.read_text(encoding="utf-8"):
-            raise SpecError(
-                brief=f"the lab {lab} had another spec when the snapshot {name} was taken",
-                resolution=f"labbuilder up --reconfigure {folder / _SPEC} goes back to that, without the state",
-            )
-        go_back(session, name)
-        power_on(session)
-        booting = [machine.name for machine in session.provider.status() if machine.state is not MachineState.RUNNING]
-        for_each(booting, lambda machine: power.await_ready(session, machine))
+    folder = _known(session, name)
+    if (folder / _SPEC).read_text(encoding="utf-8") != session.lab.spec.read_text(encoding="utf-8"):
+        raise SpecError(
+            brief=f"the lab {session.lab.name} had another spec when the snapshot {name} was taken",
+            resolution=f"labbuilder up --reconfigure {folder / _SPEC} goes back to that, without the state",
+        )
+    go_back(session, name)
+    session.journal.close(_open(session, "restore"))  # to another snapshot: this one is meant now
+    Work(session).carry_out(SWITCH_ON)
+    booting = [machine.name for machine in session.provider.status() if machine.state is not MachineState.RUNNING]
+    for_each(booting, lambda machine: power.await_ready(session, machine))
 
 
-def delete(home: Home, lab: str, name: str) -> None:
+def delete(session: Session, name: str) -> None:
     """Forget the state that was kept.
 
     Raises:
         SpecError: There is no such snapshot.
         MachineError: A `restore` was cut off.
     """
-    with _opened(home, lab) as session:
-        _refuse_halfway(session)
-        folder = _known(session, name)
-        with session.journal.effect("snapshot-delete", name=name), progress.step("delete"):
-            (folder / _SPEC).unlink()
-            session.provider.delete_snapshot(name)
-            remove_tree(folder)
+    _refuse_halfway(session)
+    folder = _known(session, name)
+    with session.journal.effect("snapshot-delete", name=name), progress.step("delete"):
+        (folder / _SPEC).unlink()
+        forget_snapshot(session, name)
 
 
-def snapshots(home: Home, lab: str) -> tuple[Snapshot, ...]:
-    """What was kept, oldest first."""
-    with Session.open(home, lab) as session:
-        found = [_snapshot(path.parent) for path in (session.lab.snapshots).glob(f"*/{_SPEC}")]
-        return tuple(sorted(found, key=lambda snapshot: (snapshot.taken_at, snapshot.name)))
+def snapshots(session: Session) -> tuple[Snapshot, ...]:
+    """Return what was kept, oldest first."""
+    found = [_snapshot(path.parent) for path in session.lab.snapshots.glob(f"*/{_SPEC}")]
+    return tuple(sorted(found, key=lambda snapshot: (snapshot.taken_at, snapshot.name)))
 
 
-@contextmanager
-def _opened(home: Home, lab: str) -> Iterator[Session]:
-    with locked(home.lab(lab)), Session.open(home, lab) as session:
-        yield session
+def _open(session: Session, effect: str, **data: str) -> list[Record]:
+    """What was begun and has no end: of that effect, and of these data."""
+    left = [record for record in session.journal.unfinished() if record.effect == effect]
+    return [record for record in left if data.items() <= record.data.items()]
 
 
 def _refuse_halfway(session: Session) -> None:
-    if any(record.effect == "restore" for record in session.journal.unfinished()):
+    if _open(session, "restore"):
         raise MachineError(
             brief=f"the lab {session.lab.name} is halfway back to a snapshot",
             resolution="labbuilder up goes on to it; labbuilder snapshot restore NAME goes to another",
@@ -132,7 +128,7 @@ def _folder(session: Session, name: str) -> Path:
 def _known(session: Session, name: str) -> Path:
     folder = _folder(session, name)
     if not _NAME.fullmatch(name) or not (folder / _SPEC).exists():
-        names = ", ".join(snapshot.name for snapshot in snapshots(session.home, session.lab.name)) or "none"
+        names = ", ".join(snapshot.name for snapshot in snapshots(session)) or "none"
         raise SpecError(
             brief=f"the lab {session.lab.name} has no snapshot {name}",
             details=f"There are: {names}",

@@ -1,27 +1,31 @@
-"""Bringing a lab up, changing it and taking it down: the plan carried out, each side effect journalled first."""
+"""Bringing a lab up, or on from wherever it is: a list of phases over one context."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from labbuilder.host import progress
-from labbuilder.host.journal import Journal, Record
-from labbuilder.host.parallel import for_each
-from labbuilder.host.store import Home, LabDir, locked, one_begins, unwritable, write_atomic
-from labbuilder.lifecycle import power
-from labbuilder.lifecycle.compare import outdated_machines, refuse_another_spec, refuse_taken_addresses, with_provider
-from labbuilder.lifecycle.session import Session, lab_identity
-from labbuilder.plan import MachinePlan, build_plan
+from labbuilder.host.journal import Record
+from labbuilder.host.store import Home, locked, one_begins, unwritable, write_atomic
+from labbuilder.lifecycle import power, proof
+from labbuilder.lifecycle.compare import (
+    another_spec,
+    outdated_machines,
+    refuse_taken_addresses,
+    with_provider,
+)
+from labbuilder.lifecycle.identity import Identity, lab_identity
+from labbuilder.lifecycle.recover import RECOVERIES, Recovery, close_rest, recover
+from labbuilder.lifecycle.session import Session
+from labbuilder.plan import MachinePlan, Plan, build_plan
 from labbuilder.providers.base import MachineState, MachineStatus
-from labbuilder.providers.registry import open_provider
 from labbuilder.provisioning import Change, configure
-from labbuilder.spec.load import dump_spec
+from labbuilder.spec.load import dump_spec, load_spec
 from labbuilder.spec.models import LabSpec
-from labbuilder.spec.providers import sections
 from labbuilder.ssh.connection import warm_up
 from labbuilder.ssh.shell import Shell
 
@@ -46,129 +50,199 @@ class Outcome:
         return not (self.started or self.removed or self.changes)
 
 
+@dataclass
+class Work:
+    """What the phases share: the lab's context, what was decided, and what they have done so far.
+
+    Attributes:
+        session: The lab, as it is asked for: identity, plan, provider, journal.
+        is_new: There was nothing of it.
+        before: The spec that the lab was made from, where that is another.
+        reconfigure: Change a lab that was made from another spec.
+        recoveries: What is done about each effect that a killed command left open.
+        outdated: Machines that can't become what the spec says now.
+        seen: The machines, before any is switched on.
+        beside: One thing that is done while the phases go on.
+        networks: Done when they are there.
+        started: As in `Outcome`; so are the next two.
+    """
+
+    session: Session
+    is_new: bool = False
+    before: LabSpec | None = None
+    reconfigure: bool = False
+    recoveries: Mapping[str, Recovery] = field(default_factory=lambda: RECOVERIES)
+    outdated: tuple[str, ...] = ()
+    seen: Sequence[MachineStatus] = ()
+    beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    networks: Future[None] | None = None
+    started: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def plan(self) -> Plan:
+        """What there will be."""
+        return self.session.plan
+
+    @property
+    def off(self) -> tuple[MachinePlan, ...]:
+        """The machines that are to be made, or only switched on."""
+        states = {machine.name: machine.state for machine in self.seen}
+        stopped = MachineState.STOPPED
+        return tuple(m for m in self.plan.machines if states.get(m.name, stopped) is stopped)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What was done."""
+        return Outcome(self.started, self.removed, self.changes)
+
+    def carry_out(self, phases: Sequence[Callable[[Work], object]]) -> Outcome:
+        """Go through the phases; return what was done.
+
+        Raises:
+            SpecError: A lab of that name was brought up from another spec, and `reconfigure` is not set.
+            HostError: The host can't.
+            MachineError: A machine did not come up, or refused its configuration.
+            VerificationError: It is up, but a check failed.
+        """
+        with self.beside:
+            for phase in phases:
+                phase(self)
+        return self.outcome
+
+
 @contextmanager
-def brought_up(
-    spec: LabSpec, home: Home, *, reconfigure: bool = False, undo: Callable[[Session], object] | None = None
-) -> Iterator[tuple[Session, Outcome]]:
-    """Bring the lab up, or on from wherever it is; the lab stays locked while the block runs.
+def decided(
+    spec: LabSpec,
+    home: Home,
+    *,
+    reconfigure: bool = False,
+    recoveries: Mapping[str, Recovery] = RECOVERIES,
+) -> Iterator[Work]:
+    """Decide where the lab lives and what it is called there; the lab stays locked while the block runs.
 
     Args:
         spec: What is asked for.
         home: Where the lab is kept.
         reconfigure: Change a lab of this name that was made from another spec.
-        undo: Called when the machines are on, before they are configured: for what was left broken in them.
-
-    Raises:
-        SpecError: A lab of that name was brought up from another spec, and ``reconfigure`` is not set.
-        HostError: The host can't.
-        MachineError: A machine did not come up, or refused its configuration.
+        recoveries: What is done about each effect that a killed command left open.
     """
     lab = home.lab(spec.name)
     with locked(lab):
+        known = lab_identity(lab)
         spec = with_provider(spec, lab)
-        if lab.spec.exists() and not reconfigure:
-            refuse_another_spec(spec, lab)
-        removed = _make_way(spec, home, lab) if reconfigure else ()
-        session = _begin(spec, home, lab)
-        try:
-            started = power_on(session)
-            if undo is not None:
-                undo(session)
-            changes = _provision(session)
-            yield session, Outcome(started, removed, changes)
-        finally:
-            session.close()
+        before = load_spec(lab.spec) if lab.spec.exists() else None
+        identity = known or Identity(spec.provider, secrets.token_hex(4))
+        with Session(home, lab, identity, spec) as session:
+            other = None if before == spec else before
+            yield Work(session, known is None, other, reconfigure, recoveries)
 
 
-def _begin(spec: LabSpec, home: Home, lab: LabDir) -> Session:
-    """Make the lab's folder and give the lab its mark, unless it has one; write down what was asked for."""
-    kind, identity = spec.provider, lab_identity(lab)
-    mark = identity[1] if identity else secrets.token_hex(4)
-    provider = open_provider(kind, home, lab, mark, sections(kind, spec))
-    if identity is None:
-        provider.preflight(build_plan(spec))
-    text = dump_spec(spec)
-    with one_begins(home):
-        refuse_taken_addresses(spec, home)
-        if identity is None:
+def refuse(work: Work) -> None:
+    """Refuse what can't be, before anything is made, changed or removed."""
+    session = work.session
+    if work.before is not None:
+        there = build_plan(work.before)  # of the lab that is there: another one
+        if there != work.plan and not work.reconfigure:  # the same may be said in other words
+            raise another_spec(work.before, session.spec)
+        work.outdated = outdated_machines((work.before, there), (session.spec, work.plan))
+    if work.is_new:
+        session.provider.preflight(work.plan)
+    refuse_taken_addresses(session.spec, session.home)
+
+
+def make_way(work: Work) -> None:
+    """Remove the machines that can't become what the spec says now."""
+    for name in work.outdated:
+        with work.session.journal.effect("remove", name), progress.step("remove", name):
+            work.session.provider.destroy(name)
+    work.removed = work.outdated
+
+
+def write_down(work: Work) -> None:
+    """Write down the lab's identity and what was asked for: from here on the lab is there."""
+    session, lab = work.session, work.session.lab
+    text = dump_spec(session.spec)
+    with one_begins(session.home):
+        refuse_taken_addresses(session.spec, session.home)  # somebody may have come since
+        if work.is_new:
             try:
                 lab.path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise unwritable(lab.path, error) from error
-            Journal(lab.journal).append(Record("lab", "begun", data={"provider": kind, "mark": mark}))
-        session = Session(home, lab, spec, provider)
+            session.journal.append(Record("lab", "begun", data=session.identity._asdict()))
         if not lab.spec.exists() or lab.spec.read_text(encoding="utf-8") != text:
             with session.journal.effect("spec"):
                 write_atomic(lab.spec, text)
-    return session
 
 
-def _make_way(spec: LabSpec, home: Home, lab: LabDir) -> tuple[str, ...]:
-    """Remove the machines that can't become what the spec says now; their names."""
-    if not lab.spec.exists():
-        return ()
-    with Session.open(home, lab.name) as session:
-        outdated = outdated_machines(session, spec)
-        for name in outdated:
-            with session.journal.effect("remove", name), progress.step("remove", name):
-                session.provider.destroy(name)
-        return outdated
+def image(work: Work) -> None:
+    """Make what the machines start from, unless it is there."""
+    session = work.session
+    if not session.provider.has_image(work.plan):
+        with session.journal.effect("image", recipe=work.plan.image.digest):
+            session.provider.ensure_image(work.plan)
 
 
-def power_on(session: Session) -> tuple[str, ...]:
-    """Image, networks, then every machine that is off, paused or without a cable; returns the names of those."""
-    plan, provider, journal = session.plan, session.provider, session.journal
-    if not provider.has_image(plan):
-        with journal.effect("image", recipe=plan.image.digest):
-            provider.ensure_image(plan)
-    for cut_off in journal.unfinished():
-        if cut_off.effect == "restore":
-            go_back(session, cut_off.data["name"])
-    machines = provider.status()
-    mended = _mend(session, machines)
-    seen = {machine.name: machine.state for machine in machines}
-    off = [m for m in plan.machines if seen.get(m.name, MachineState.STOPPED) is MachineState.STOPPED]
-    if not off and plan.upstream.witness is None:  # a simulated LAN may have died beside its machines
-        return mended
+def recover_disks(work: Work) -> None:
+    """Undo or go on with what a killed command left of machines and snapshots."""
+    recover(work.session, work.recoveries, running=False)
 
-    at_once = power.each(provider)
+
+def networks(work: Work) -> None:
+    """Begin to bring up the networks, unless all machines are on; `machines` makes disks and keys meanwhile."""
+    session = work.session
+    work.seen = session.provider.status()
+    if not work.off and work.plan.upstream.witness is None:  # a simulated LAN may have died beside its machines
+        return
+
+    def ensure() -> None:
+        with session.journal.effect("networks"), progress.step("networks"):
+            session.provider.ensure_networks(work.plan)
+
+    work.networks = work.beside.submit(ensure)
+
+
+def machines(work: Work) -> None:
+    """Mend what was paused or unplugged by hand, by a drill or a snapshot; make and start every machine that is off."""
+    session = work.session
+    mended = _mend(session, work.seen)
+    each = power.each(session.provider)
 
     def create(machine: MachinePlan) -> None:
-        with journal.effect("create", machine.name):
-            provider.create(plan, machine)
+        with session.journal.effect("create", machine.name):
+            session.provider.create(work.plan, machine)
 
     def start(machine: MachinePlan) -> None:
-        with journal.effect("start", machine.name):
-            provider.start(machine.name)
+        with session.journal.effect("start", machine.name):
+            session.provider.start(machine.name)
 
-    with journal.effect("networks"), progress.step("networks"), ThreadPoolExecutor(1) as pool:
-        networks = pool.submit(provider.ensure_networks, plan)
-        at_once(off, create)
-        networks.result()
-    at_once(off, start)
-    return tuple(dict.fromkeys([*mended, *(machine.name for machine in off)]))
+    each(work.off, create)
+    if work.networks is not None:
+        work.networks.result()
+    each(work.off, start)
+    work.started = tuple(dict.fromkeys([*mended, *(machine.name for machine in work.off)]))
 
 
-def _mend(session: Session, machines: Sequence[MachineStatus]) -> tuple[str, ...]:
-    """Plug what was unplugged and let go on what was paused, by hand or by a drill or snapshot that was killed."""
-    for machine in machines:
+def _mend(session: Session, seen: Sequence[MachineStatus]) -> tuple[str, ...]:
+    for machine in seen:
         for network in machine.cut_links:
             power.set_cable(session, machine.name, network, up=True)
-    paused = [machine.name for machine in machines if machine.state is MachineState.PAUSED]
+    paused = [machine.name for machine in seen if machine.state is MachineState.PAUSED]
     if paused:
         power.switch(session, "resume", paused)
-    return tuple(m.name for m in machines if m.cut_links or m.name in paused)
+    return tuple(m.name for m in seen if m.cut_links or m.name in paused)
 
 
-def go_back(session: Session, snapshot: str) -> None:
-    """Switch every machine off and bring its disk to the state that was kept; cut off, `power_on` does it again."""
-    with session.journal.effect("restore", name=snapshot), progress.step("restore"):
-        for_each((machine.name for machine in session.plan.machines), session.provider.kill)
-        session.provider.restore_snapshot(snapshot)
+def recover_machines(work: Work) -> None:
+    """Undo what a killed command left broken in the machines, which are on."""
+    recover(work.session, work.recoveries, running=True)
 
 
-def _provision(session: Session) -> tuple[Change, ...]:
+def provision(work: Work) -> None:
     """Bring every machine to what the plan says, as soon as it answers."""
+    session = work.session
     warm_up()  # imports while the machines boot
     booting = {m.name for m in session.provider.status() if m.state is not MachineState.RUNNING}  # or died at once
 
@@ -178,4 +252,24 @@ def _provision(session: Session) -> tuple[Change, ...]:
         return session.shell(name)
 
     with session.journal.effect("provision"):
-        return configure(session.plan.machines, ready_shell)
+        work.changes = configure(work.plan.machines, ready_shell)
+    close_rest(session)
+
+
+def prove(work: Work) -> None:
+    """Ask every check."""
+    proof.verify(work.session).raise_for_failures()
+
+
+SWITCH_ON = (image, recover_disks, networks, machines)
+PHASES = (refuse, make_way, write_down, *SWITCH_ON, recover_machines, provision, prove)
+UNPROVEN = PHASES[:-1]
+
+
+@contextmanager
+def brought_up(
+    spec: LabSpec, home: Home, *, reconfigure: bool = False, recoveries: Mapping[str, Recovery] = RECOVERIES
+) -> Iterator[tuple[Session, Outcome]]:
+    """Bring the lab up without proof; it stays locked while the block runs. Arguments and errors are `decided`'s."""
+    with decided(spec, home, reconfigure=reconfigure, recoveries=recoveries) as work:
+        yield work.session, work.carry_out(UNPROVEN)

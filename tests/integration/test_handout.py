@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from labbuilder.host.store import Home, locked
+from labbuilder.host.store import Home
 from labbuilder.lab import Lab
-from labbuilder.lifecycle import proof
-from labbuilder.lifecycle import up as bringing_up
+from labbuilder.lifecycle import proof, up
 from labbuilder.lifecycle.compare import compare
 from labbuilder.lifecycle.handout import provision_script, up_order
 from labbuilder.lifecycle.session import Session
@@ -23,12 +22,11 @@ def bare(request: pytest.FixtureRequest, home: Home) -> Iterator[Session]:
     """Machines that run, and that nobody has configured."""
     way = dict(zip(("engine", "mode"), request.param, strict=True))
     lab = Lab("handout", home=home).add_server().add_server().add_client().set(provider="nspawn").failover(**way)
-    folder = home.lab("handout")
-    with locked(folder), bringing_up._begin(lab.spec, home, folder) as session:
-        bringing_up.power_on(session)
-        for machine in session.plan.machines:
-            session.provider.wait_ready(machine.name)
-        yield session
+    with up.decided(lab.spec, home) as work:
+        work.carry_out((up.refuse, up.write_down, *up.SWITCH_ON))
+        for machine in work.plan.machines:
+            work.session.provider.wait_ready(machine.name)
+        yield work.session
     lab.down()
 
 

@@ -16,7 +16,7 @@ from labbuilder.errors import LabError
 from labbuilder.host.store import Home
 from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
-from labbuilder.lifecycle.session import lab_identity
+from labbuilder.lifecycle.identity import lab_identity
 from labbuilder.providers.nspawn import cgroups, provider
 from labbuilder.providers.nspawn.provider import NspawnProvider, kill_and_wait
 

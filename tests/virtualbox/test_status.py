@@ -17,8 +17,9 @@ from virtual_trial import MARK, Trial
 from labbuilder.errors import MachineError
 from labbuilder.host.store import Home, remove_tree
 from labbuilder.lab import Lab
+from labbuilder.lifecycle.identity import Identity
 from labbuilder.lifecycle.session import Session
-from labbuilder.lifecycle.up import power_on
+from labbuilder.lifecycle.up import SWITCH_ON, Work
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.virtualbox import host
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
@@ -88,8 +89,9 @@ def test_up_of_a_lab_that_runs_changes_nothing_and_asks_once(running: Trial, ask
     spec = Lab("trap").add_server().add_server().add_client()
     spec.set(provider="virtualbox", virtualbox=running.plan.section(VirtualBox).model_dump())
     asked.clear()
-    with Session(Home(lab.path.parent.parent), lab, spec.spec, running.provider) as session:
-        assert power_on(session) == ()
+    identity = Identity("virtualbox", running.provider.mark)
+    with Session(Home(lab.path.parent.parent), lab, identity, spec.spec) as session:
+        assert Work(session).carry_out(SWITCH_ON).started == ()
     assert asked == [("list", "--long", "vms")]
 
 

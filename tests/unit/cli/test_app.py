@@ -242,3 +242,45 @@ def test_down_of_what_is_no_lab_removes_nothing(env: dict[str, str], tmp_path: P
     assert (done.returncode, done.stdout) == (2, "")
     assert "is no name of a lab" in done.stderr
     assert kept.exists()
+
+
+MISTAKES = [
+    (["up", "--what"], "No such option: --what"),
+    (["up", "--clients"], "--clients"),
+    (["up", "--clients", "many"], "Invalid value for '--clients'"),
+    (["up", "--count", "0"], "Invalid value for '--count'"),
+    (["up", "--no-verify=yes"], "does not take a value"),
+    (["drill", "crash-primary", "--limit", "soon"], "Invalid value for '--limit'"),
+    (["bring-up"], "No such command 'bring-up'"),
+    (["failover", "give-back"], "No such command 'give-back'"),
+    (["snapshot", "save"], "Missing argument 'NAME'"),
+    (["stop"], "Missing argument 'NODE...'"),
+    (["unplug", "server1", "wireless"], "'wireless' is not one of"),
+    (["status", "aula"], "unexpected extra argument"),
+    (["list", "a", "b"], "unexpected extra argument"),
+    (["-x", "list"], "No such option: -x"),
+    (["up", "-z"], "No such option: -z"),
+    (["failover"], "labbuilder failover: which command?"),
+    ([], "labbuilder: which command?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_what_is_typed_wrong_is_told_as_every_mistake_is(
+    env: dict[str, str], tmp_path: Path, words: list[str], told: str
+) -> None:
+    plain, asked = ask(env, tmp_path, *words), ask(env, tmp_path, *words, "--json")
+    assert (plain.returncode, plain.stdout, asked.returncode, asked.stderr) == (2, "", 2, "")
+    assert told in plain.stderr
+    document = json.loads(asked.stdout)
+    assert document["exit_code"] == 2
+    assert document["error"] == "SpecError"
+    assert told in document["brief"] or document["brief"].startswith("No such option: --json")
+
+
+def test_what_stands_behind_two_hyphens_asks_for_nothing(env: dict[str, str], tmp_path: Path) -> None:
+    said = ask(env, tmp_path, "exec", "--what", "server1", "--", "cat", "--json")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "No such option: --what" in said.stderr

@@ -11,7 +11,7 @@ from labbuilder.drill import drill
 from labbuilder.errors import SpecError
 from labbuilder.host.store import Home
 from labbuilder.lab import Lab
-from labbuilder.lifecycle import up as bringing_up
+from labbuilder.lifecycle.identity import Identity
 from labbuilder.lifecycle.session import Session
 
 
@@ -19,7 +19,8 @@ from labbuilder.lifecycle.session import Session
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
     """A lab that is asked for and of which nothing was made yet."""
     lab = Lab("pool").add_server().add_server().add_client().set(provider="nspawn", **request.param)
-    with bringing_up._begin(lab.spec, Home(tmp_path), Home(tmp_path).lab("pool")) as session:
+    home = Home(tmp_path)
+    with Session(home, home.lab("pool"), Identity("nspawn", "0" * 8), lab.spec) as session:
         yield session
 
 
@@ -27,7 +28,6 @@ SMALL = {"dhcp": {"pool": "192.168.1.100-192.168.1.102"}}
 LARGE = {"networks": {"internal": {"subnet": "10.7.0.0/16"}}, "dhcp": {"pool": "10.7.1.0-10.7.4.255"}}
 
 
-@pytest.mark.needs_root
 @pytest.mark.parametrize(
     ("opened", "name", "told"),
     [(SMALL, "crash-primary", "has 3 addresses, too few"), (LARGE, "pool-exhausted", "too large for a crowd")],

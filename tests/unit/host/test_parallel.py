@@ -10,14 +10,16 @@ from labbuilder.host.parallel import for_each
 
 
 def test_the_first_error_is_told_when_all_that_had_begun_has_ended() -> None:
-    failed, ended = threading.Event(), []
+    begun, go_on, ended = threading.Semaphore(0), threading.Event(), []
 
     def do(item: int) -> None:
         if item == 0:
-            failed.set()
+            for _ in (1, 2):  # what has not begun would never be: the others are cancelled
+                begun.acquire()
+            threading.Timer(0.05, go_on.set).start()  # who does not wait has raised by then
             raise ValueError(item)
-        failed.wait()
-        threading.Event().wait(0.05)
+        begun.release()
+        go_on.wait()
         ended.append(item)
 
     with pytest.raises(ValueError, match="0"):
