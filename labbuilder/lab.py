@@ -115,7 +115,7 @@ class Lab:
         known = known.model_dump(exclude_unset=True) if isinstance(known, Model) else dict(known)
         return self._change(**{key: {**known, **settings}}) if settings else self
 
-    def set(self, **sections: Mapping[str, Any] | str | None) -> Self:
+    def set(self, **sections: Mapping[str, Any] | Sequence[Any] | str | int | None) -> Self:
         """Set sections of the spec by their YAML names: ``set(dhcp={"default_lease_s": 120})``."""
         return self._change(**sections)
 

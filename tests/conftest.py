@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import userland
 import vagrantland
+from fake.world import world as world  # noqa: PLC0414  a fixture
 from hypothesis import HealthCheck, settings
 from incus_cluster import Cluster
 from virtual_trial import Trial

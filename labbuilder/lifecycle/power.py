@@ -55,7 +55,7 @@ def set_cable(session: Session, machine: str, network: NetworkKind, *, up: bool)
         SpecError: The machine has no card there.
     """
     word = "plug" if up else "unplug"
-    if network not in {nic.network for nic in session.plan.machine(machine).nics}:
+    if network not in {nic.network for nic in session.machine(machine).nics}:
         raise SpecError(f"{machine} has no card on the {network} network", resolution=f"labbuilder {word} {machine}")
     with session.journal.effect(word, machine, network=network), progress.step(word, machine):
         session.provider.set_link(machine, network, up=up)
