@@ -94,7 +94,7 @@ def trial(vagrant: dict[str, Any], own: Home) -> Iterator[Trial]:
 
 def test_the_hardware_is_the_plans_and_vagrant_itself_agrees(trial: Trial) -> None:
     trial.define("server1")
-    (known,) = trial.provider.known()
+    (known,) = trial.provider.control.known()
     first, second, third = trial.provider.registry.machine(known.uuid).adapters
     server = trial.plan.machine("server1")
     assert (first.attachment, first.network) == ("intnet", f"labbuilder-trap-{MARK}")
@@ -172,14 +172,14 @@ def test_a_disk_that_the_user_attached_is_not_deleted(trial: Trial, tmp_path: Pa
         change("adoptstate", "trap-server1", tmp_path / "state.sav")
     trial.provider.destroy("server1")
     assert disk.is_file()
-    assert trial.provider.known() == []
+    assert trial.provider.control.known() == []
     change("closemedium", "disk", disk)
 
 
 def test_a_snapshot_of_each_machine_is_kept_gone_back_to_and_forgotten(trial: Trial) -> None:
     trial.define("server1")
     trial.provider.save_snapshot("kept")
-    (known,) = trial.provider.known()
+    (known,) = trial.provider.control.known()
     assert trial.provider.registry.machine(known.uuid).snapshots == ("kept",)
     trial.provider.restore_snapshot("kept")
     for _ in range(2):
@@ -214,7 +214,7 @@ def test_a_vagrantfile_that_is_broken_is_told_and_down_works_without_it(trial: T
     (trial.lab.path / "Vagrantfile").write_text("Vagrant.configure('2') do |config|\n")
     with pytest.raises(HostError, match="Vagrant can't use the lab's Vagrantfile"):
         trial.provider.save_snapshot("never")
-    (machine,) = trial.provider.known()
+    (machine,) = trial.provider.control.known()
     folder = trial.provider.registry.machine(machine.uuid).settings
     trial.provider.destroy_all()
     assert list(trial.provider.residue()) == []
@@ -277,7 +277,7 @@ def test_a_box_of_the_users_has_its_own_slots_and_a_script(vagrant: dict[str, An
     trial = Trial(own, vagrant, vagrant={"box": "me/debian", "box_url": file.as_uri()})
     try:
         trial.define("server1")
-        (known,) = trial.provider.known()
+        (known,) = trial.provider.control.known()
         first, second, _ = trial.provider.registry.machine(known.uuid).adapters
         assert (first.attachment, second.attachment) == ("nat", "intnet")
         assert second.mac == trial.plan.machine("server1").nic("internal").mac.replace(":", "").upper()

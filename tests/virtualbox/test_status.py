@@ -61,7 +61,7 @@ def running(trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     )
     (folder / "VBoxManage").chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    listeners = [socket.create_server(("127.0.0.1", known.port)) for known in trial.provider.known()]
+    listeners = [socket.create_server(("127.0.0.1", known.port)) for known in trial.provider.control.known()]
 
     def answer(listener: socket.socket) -> None:
         while True:
@@ -137,7 +137,7 @@ def test_the_long_list_says_what_each_machine_says_of_itself(
 def test_a_machine_whose_settings_are_lost_is_told_and_goes(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     trial.define()
     monkeypatch.setattr(host, "DRIVER", Path("/dev/null"))
-    (known,) = [found for found in trial.provider.known() if found.machine == "server1"]
+    (known,) = [found for found in trial.provider.control.known() if found.machine == "server1"]
     settings = trial.provider.registry.machine(known.uuid).settings
     assert settings is not None
     settings.unlink()

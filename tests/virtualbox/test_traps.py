@@ -47,7 +47,7 @@ def test_a_lab_is_defined_and_goes_beside_a_users_machine(
 
 def test_the_hardware_is_the_plans(trial: Trial) -> None:
     trial.define()
-    (known,) = [found for found in trial.provider.known() if found.machine == "server1"]
+    (known,) = [found for found in trial.provider.control.known() if found.machine == "server1"]
     first, second, third = trial.provider.registry.machine(known.uuid).adapters
     server = trial.plan.machine("server1")
     assert (first.attachment, first.network) == ("intnet", f"labbuilder-trap-{MARK}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from labbuilder.errors import HostError
-from labbuilder.providers.virtualbox.registry import HostInterface
+from labbuilder.providers.virtualbox.registry import HostInterface, Registry
 
 NAT = "nat"
 _ANYWHERE = ("203.0.113.1", 9)  # TEST-NET-3, RFC 5737: beyond every LAN; a UDP socket that is connected sends nothing
@@ -40,6 +40,20 @@ def choose_bridge(wanted: str, found: tuple[HostInterface, ...]) -> str | None:
             resolution="name one in the spec, `virtualbox: {bridged: NAME}`, or say `bridged: nat`",
         )
     return chosen.name
+
+
+class Bridges:
+    """The bridges of one provider, each asked for once: a question costs as much as a change."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._known: dict[str, str | None] = {}
+
+    def chosen(self, wanted: str) -> str | None:
+        """Return the interface that is bridged to, as `choose_bridge` does."""
+        if wanted not in self._known:
+            self._known[wanted] = choose_bridge(wanted, () if wanted == NAT else self._registry.bridged_interfaces())
+        return self._known[wanted]
 
 
 def default_route_address() -> str | None:

@@ -71,3 +71,8 @@ def unregister(vboxmanage: VBoxManage, machine: Machine | None) -> None:
         return
     switch_off(vboxmanage, machine)
     vboxmanage.change("unregistervm", machine.uuid)
+
+
+def is_below(path: Path | None, folder: Path) -> bool:
+    """The path is known, and is the folder or lies in it."""
+    return path is not None and path.is_relative_to(folder)

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
-from labbuilder.errors import LabError, MachineError, TransportError, WaitError
-from labbuilder.host.parallel import for_each
+from labbuilder.errors import LabError
 from labbuilder.host.store import Home, LabDir, remove_tree
-from labbuilder.host.wait import Deadline, wait_until
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
-from labbuilder.providers.base import MachineState, MachineStatus
-from labbuilder.providers.virtualbox import hardware, host, machines, media, record
-from labbuilder.providers.virtualbox.bridge import NAT, choose_bridge
+from labbuilder.providers.base import MachineStatus
+from labbuilder.providers.virtualbox import hardware, host, machines, media
+from labbuilder.providers.virtualbox.bridge import Bridges
+from labbuilder.providers.virtualbox.control import Control
 from labbuilder.providers.virtualbox.images import LAN_BOOT_ROM, SEED, BaseDisks, write_for_boot
-from labbuilder.providers.virtualbox.machines import CRASHED, DEAD, OFF, SAVED
+from labbuilder.providers.virtualbox.machines import CRASHED, DEAD, SAVED
 from labbuilder.providers.virtualbox.observer import open_registry
 from labbuilder.providers.virtualbox.ports import free_port, port_is_free
-from labbuilder.providers.virtualbox.record import Record
-from labbuilder.providers.virtualbox.registry import UNREADABLE, Machine
+from labbuilder.providers.virtualbox.record import Record, Written
+from labbuilder.providers.virtualbox.registry import Machine
 from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 from labbuilder.spec.providers import Sections, VirtualBox
-from labbuilder.ssh.connection import connect
-from labbuilder.ssh.endpoint import Endpoint, banner_ready
-from labbuilder.ssh.keys import LabKeys, ensure_keys
-from labbuilder.ssh.shell import Shell
+from labbuilder.ssh.endpoint import Endpoint
+from labbuilder.ssh.keys import ensure_keys
 
-_STATES = {"paused": MachineState.PAUSED} | dict.fromkeys({UNREADABLE, *DEAD}, MachineState.STOPPED)
-_BOOT_S, _SHUTDOWN_S = 300.0, 60.0  # the longest, where the host emulates the processor
-_ALIVE_S = 2.0  # a question to VirtualBox takes time from the machine that boots
-_BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
-_BANNER_S = 20.0  # NAT accepts long before the guest does, and each new try costs a slow guest another sshd
 _KEEPER = "base_disk"  # no host name: a machine may be called base-disk
 
 
@@ -56,7 +45,9 @@ class VirtualBoxProvider:
         self.registry = open_registry(self.vboxmanage)
         self.images = BaseDisks(home, self.vboxmanage, self.registry)
         self.bases = media.Bases(self.vboxmanage, home.images)
-        self._bridges: dict[str, str | None] = {}
+        self._roster = Written(lab)
+        self.control = Control(lab, self.vboxmanage, self.registry, self._roster)
+        self._bridges = Bridges(self.registry)
 
     @property
     def _base_folder(self) -> Path:
@@ -82,23 +73,17 @@ class VirtualBoxProvider:
 
     def ensure_networks(self, plan: Plan) -> None:
         """Look whether there is the bridge that the spec asks for: VirtualBox makes an internal network by itself."""
-        self._bridge(plan.section(VirtualBox).bridged)
-
-    def _bridge(self, wanted: str) -> str | None:
-        if wanted not in self._bridges:
-            found = () if wanted == NAT else self.registry.bridged_interfaces()
-            self._bridges[wanted] = choose_bridge(wanted, found)
-        return self._bridges[wanted]
+        self._bridges.chosen(plan.section(VirtualBox).bridged)
 
     def create(self, plan: Plan, machine: MachinePlan) -> None:
         """Define the machine, with a disk of its own and its identity on an ISO."""
-        known = self._record(machine.name)
+        known = self._roster.record(machine.name)
         if known is not None and known.whole and known.uuid in self.registry.names():
             return
         if known is not None:
             self.destroy(machine.name)
         else:
-            self._refuse_others(machine.name)
+            self.control.refuse_others(self._vm_name(machine.name))
         folder = self.lab.machine(machine.name)
         folder.mkdir(parents=True, exist_ok=True)
         begun = Record(machine.name, str(uuid4()), self._free_port()).save(self.lab)
@@ -110,22 +95,9 @@ class VirtualBoxProvider:
             raise
         begun.save(self.lab, whole=True)
 
-    def _refuse_others(self, machine: str) -> None:
-        if self._vm_name(machine) in self._names_of_others:
-            raise MachineError(
-                brief=f"VirtualBox has a machine named {self._vm_name(machine)} that this lab did not make",
-                resolution="give the lab another name (labbuilder up --name), or rename that machine",
-            )
-
-    @cached_property
-    def _names_of_others(self) -> frozenset[str]:
-        """Of machines that this lab did not make; asked once, since a question costs as much as a change."""
-        ours = {known.uuid for known in self._records()}
-        return frozenset(name for uuid, name in self.registry.names().items() if uuid not in ours)
-
     def _free_port(self) -> int:
         """One that no machine of the lab has either: those that are off don't listen."""
-        taken = {known.port for known in self._records()}
+        taken = {known.port for known in self._roster.records()}
         return next(port for port in iter(free_port, None) if port not in taken)
 
     def _disk(self, machine: str) -> Path:
@@ -141,7 +113,7 @@ class VirtualBoxProvider:
             machine,
             settings,
             network=hardware.internal_network(self.lab.name, self.mark),
-            bridge=self._bridge(settings.bridged),
+            bridge=self._bridges.chosen(settings.bridged),
             mark=self.mark,
             console=str(self.console(machine.name)),
         )
@@ -178,22 +150,10 @@ class VirtualBoxProvider:
             whole.touch()
         return kept
 
-    def _record(self, name: str) -> Record | None:
-        return record.load(self.lab, name)
-
-    def _records(self) -> list[Record]:
-        return list(record.records(self.lab))
-
-    def _made(self, name: str) -> Record:
-        known = self._record(name)
-        if known is None or not known.whole:
-            raise MachineError(brief=f"{name} was never made", resolution="labbuilder up makes it")
-        return known
-
     def start(self, name: str) -> None:
         """Power it on without a window; the disk that it was cloned from is needed no more."""
         self.bases.let_go()
-        known = self._made(name)
+        known = self.control.made(name)
         state = machines.state_before_start(self.registry.machine(known.uuid), name)
         if state not in DEAD:
             return
@@ -209,196 +169,68 @@ class VirtualBoxProvider:
         machines.switch_on(self.vboxmanage, known.uuid)
 
     def wait_ready(self, name: str) -> None:
-        """Wait for the banner of the machine's SSH: VirtualBox's NAT accepts a connection long before."""
-        known, endpoint = self._made(name), self.endpoint(name)
-        alive = Deadline(0.0)
-
-        def answers() -> bool:
-            nonlocal alive
-            if banner_ready(endpoint, within_s=_BANNER_S):
-                return True
-            if alive.expired:
-                self._raise_if_dead(name, known.uuid)
-                alive = Deadline(_ALIVE_S)
-            return False
-
-        wait_until(
-            f"{name} answers on its management SSH",
-            answers,
-            within_s=_BOOT_S,
-            every_s=0.2,
-            resolution=f"labbuilder console {name} shows how far it came",
-        )
-        if known.stale_clock:
-            with closing(connect(endpoint)) as shell:
-                self._set_clock(known, shell)
-
-    def _set_clock(self, known: Record, shell: Shell) -> None:
-        done = shell.run(f"date -s @{time.time():.1f}")
-        if not done.ok:
-            brief = f"the clock of {known.machine} can't be set"
-            raise MachineError(brief, done.stderr, "labbuilder down, then labbuilder up")
-        known.save(self.lab, stale_clock=False)
-
-    def _raise_if_dead(self, name: str, uuid: str) -> bool:
-        state = self.registry.machine(uuid).state
-        if state in DEAD:
-            raise MachineError(
-                brief=f"{name} went off while it was waited for",
-                details=f"VirtualBox says: {state}\n{self._last_console_lines(name)}".rstrip(),
-                resolution=f"labbuilder console {name} shows the rest; labbuilder up starts it again",
-            )
-        return False
-
-    def _last_console_lines(self, name: str) -> str:
-        console = self.console(name)
-        return "\n".join(console.read_text(errors="replace").splitlines()[-10:]) if console.exists() else ""
+        """Wait for the banner of the machine's SSH."""
+        self.control.wait_ready(name)
 
     def stop(self, name: str) -> None:
-        """Shut down in order, by its own systemd, then by force."""
-        known = self._record(name)
-        if known is None or self.registry.machine(known.uuid).state in OFF:
-            return
-        try:
-            self._send_off(name, "poweroff")
-            self._wait(known, "off", lambda seen: seen.state in OFF, _SHUTDOWN_S)
-        except (TransportError, WaitError):
-            self.kill(name)
-
-    def _send_off(self, name: str, word: str) -> str:
-        """Tell it to reboot or to power off, and return the boot that it was in."""
-        with closing(connect(self.endpoint(name))) as shell:
-            boot = shell.run(_BOOT_ID).stdout
-            with suppress(TransportError):  # it may be gone before it has answered
-                shell.run(f"systemctl --no-block {word}")
-            return boot
-
-    def _wait(self, known: Record, what: str, reached: Callable[[Machine], bool], within_s: float) -> None:
-        wait_until(
-            f"{known.machine} is {what}",
-            lambda: reached(self.registry.machine(known.uuid)),
-            within_s=within_s,
-            every_s=0.2,
-        )
+        """Shut it down by its own systemd."""
+        self.control.stop(name)
 
     def kill(self, name: str) -> None:
         """Cut its power."""
-        known = self._record(name)
-        if known is None or self.registry.machine(known.uuid).state in OFF:
-            return
-        self.vboxmanage.change("controlvm", known.uuid, "poweroff")
-        self._wait(known, "off", lambda seen: seen.state in OFF, 60.0)
+        self.control.kill(name)
 
     def reboot(self, name: str) -> None:
-        """Reboot in order, by its own systemd."""
-        known = self._made(name)
-        if self.registry.machine(known.uuid).state in DEAD:
-            raise MachineError(brief=f"{name} is off, so it can't reboot", resolution="labbuilder up")
-        before = self._send_off(name, "reboot")
-        known = known.save(self.lab, boots=known.boots + 1, stale_clock=True)
-
-        def is_next_boot() -> bool:
-            self._raise_if_dead(name, known.uuid)
-            try:
-                if not banner_ready(self.endpoint(name), within_s=_BANNER_S):
-                    return False
-                with closing(connect(self.endpoint(name))) as shell:
-                    if shell.run(_BOOT_ID).stdout in before:
-                        return False
-                    self._set_clock(known, shell)
-                    return True
-            except TransportError:
-                return False
-
-        wait_until(f"{name} is in its next boot", is_next_boot, within_s=_BOOT_S, every_s=0.5)
+        """Reboot it by its own systemd."""
+        self.control.reboot(name)
 
     def pause(self, name: str) -> None:
         """Stop its processors."""
-        self._control(name, "pause", unless=MachineState.PAUSED)
+        self.control.pause(name)
 
     def resume(self, name: str) -> None:
         """Let them go on."""
-        self._control(name, "resume", unless=MachineState.RUNNING)
-
-    def _control(self, name: str, word: str, *, unless: MachineState) -> None:
-        known = self._made(name)
-        state = self.registry.machine(known.uuid).state
-        if _STATES.get(state, MachineState.RUNNING) is not unless:
-            self.vboxmanage.change("controlvm", known.uuid, word)
+        self.control.resume(name)
 
     def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
         """Plug or unplug the cable."""
-        known = self._made(name)
-        slot, word = self._slots(name)[network], "on" if up else "off"
-        if self.registry.machine(known.uuid).state in DEAD:
-            self.vboxmanage.change("modifyvm", known.uuid, f"--cable-connected{slot}", word)
-        else:
-            self.vboxmanage.change("controlvm", known.uuid, f"setlinkstate{slot}", word)
-
-    def _slots(self, machine: str) -> Mapping[NetworkKind, int]:
-        """Which of VirtualBox's adapters each of the machine's cards is."""
-        del machine
-        return hardware.SLOTS
+        self.control.set_link(name, network, up=up)
 
     def status(self) -> tuple[MachineStatus, ...]:
-        """What VirtualBox says of the machines that were defined to the end.
-
-        Running means that SSH answers and the clock is right.
-        """
-        known = self.known()
-        there = self.registry.machines() if known else {}
-        return tuple(for_each([(found, there[found.uuid]) for found in known if found.uuid in there], self._status))
-
-    def known(self) -> list[Record]:
-        """The machines that were defined to the end."""
-        return [found for found in self._records() if found.whole]
-
-    def _status(self, pair: tuple[Record, Machine]) -> MachineStatus:
-        known, seen = pair
-        state = _STATES.get(seen.state)
-        if state is None:
-            ready = seen.state == "running" and not known.stale_clock
-            answers = ready and banner_ready(self.endpoint(known.machine), within_s=_BANNER_S)
-            state = MachineState.RUNNING if answers else MachineState.STARTING
-        networks = {slot: network for network, slot in self._slots(known.machine).items()}
-        cut = tuple(networks[a.slot] for a in seen.adapters if a.slot in networks and not a.connected)
-        return MachineStatus(known.machine, state, None, known.boots, cut)
+        """What VirtualBox says of the machines that were defined to the end."""
+        return self.control.status()
 
     def is_awake(self, name: str) -> bool:
-        """By VirtualBox's word alone: a connection to its SSH takes time from a machine that is measured."""
-        known = self._record(name)
-        with suppress(MachineError):  # removed by hand
-            return known is not None and self.registry.machine(known.uuid).state not in _STATES
-        return False
+        """By VirtualBox's word alone."""
+        return self.control.is_awake(name)
 
     def endpoint(self, name: str) -> Endpoint:
         """The forwarded port of NIC 3."""
-        known, keys = self._made(name), LabKeys(self.lab.keys)
-        return Endpoint(name, keys.host_public(name), keys.identity, port=known.port)
+        return self.control.endpoint(name)
 
     def console(self, name: str) -> Path:
         """What the serial port said since it was switched on."""
-        return self.lab.machine(name) / "console.log"
+        return self.control.console(name)
 
     def save_snapshot(self, name: str) -> None:
         """A snapshot of each machine, of one that runs with its memory."""
-        for known in self.known():
+        for known in self.control.known():
             self.vboxmanage.change("snapshot", known.uuid, "take", name, timeout_s=600.0)
 
     def restore_snapshot(self, name: str) -> None:
         """Restore it in each; one that ran goes on from its memory when it is started."""
-        for known in self.known():
+        for known in self.control.known():
             self.vboxmanage.change("snapshot", known.uuid, "restore", name, timeout_s=600.0)
 
     def delete_snapshot(self, name: str) -> None:
         """Merge it into what came after it."""
-        for known in self.known():
+        for known in self.control.known():
             if name in self.registry.machine(known.uuid).snapshots:
                 self.vboxmanage.change("snapshot", known.uuid, "delete", name, timeout_s=1800.0)
 
     def destroy(self, name: str) -> None:
         """Cut the power, unregister it, remove its disk."""
-        known = self._record(name)
+        known = self._roster.record(name)
         if known is None:
             return
         machines.unregister(self.vboxmanage, self.registry.machines().get(known.uuid))
@@ -424,7 +256,7 @@ class VirtualBoxProvider:
     def _machines(self) -> Iterator[Machine]:
         """The machines whose settings lie in the lab's folder: nobody else makes machines there."""
         for machine in self.registry.machines().values():
-            if is_below(machine.settings, self.lab.path):
+            if machines.is_below(machine.settings, self.lab.path):
                 yield machine
 
     def residue(self) -> Sequence[str]:
@@ -433,14 +265,9 @@ class VirtualBoxProvider:
         known = (*media.media(self.vboxmanage), *media.media(self.vboxmanage, "dvds"))
         return [
             *(f"machine {left.uuid}" for left in (*self._machines(), *self.images.preparation.abandoned())),
-            *(f"medium {medium.location}" for medium in known if is_below(medium.location, self.lab.path)),
+            *(f"medium {medium.location}" for medium in known if machines.is_below(medium.location, self.lab.path)),
             *(f"folder {folder}" for folder in folders if folder.exists()),
         ]
-
-
-def is_below(path: Path | None, folder: Path) -> bool:
-    """The path is known, and is the folder or lies in it."""
-    return path is not None and path.is_relative_to(folder)
 
 
 def open_provider(home: Home, lab: LabDir, mark: str, settings: Sections) -> VirtualBoxProvider:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from labbuilder.host.store import LabDir, write_atomic
+from labbuilder.plan.model import NetworkKind
+from labbuilder.providers.virtualbox.hardware import SLOTS
 
 _FILE = "virtualbox.json"
 
@@ -58,3 +60,27 @@ def _read(path: Path) -> Record | None:
         return Record(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+
+
+class Written:
+    """The machines of a lab, as labbuilder wrote them down: what `Control` asks."""
+
+    def __init__(self, lab: LabDir) -> None:
+        self._lab = lab
+
+    def record(self, name: str) -> Record | None:
+        """Return the machine's record; None when it was never begun."""
+        return load(self._lab, name)
+
+    def records(self) -> list[Record]:
+        """Return all that were begun, sorted by name."""
+        return list(records(self._lab))
+
+    def port(self, known: Record) -> int:
+        """Return the port that was chosen for it."""
+        return known.port
+
+    def slots(self, name: str) -> Mapping[NetworkKind, int]:
+        """Return the same for every machine."""
+        del name
+        return SLOTS

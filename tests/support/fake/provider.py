@@ -13,8 +13,8 @@ from labbuilder.host.store import Home, LabDir, remove_tree
 from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.spec.providers import Sections
+from labbuilder.ssh.endpoint import Endpoint
 from labbuilder.ssh.keys import LabKeys, ensure_keys
-from labbuilder.ssh.shell import Endpoint
 
 CALLS: list[tuple[str, ...]] = []
 """What providers were told since a test cleared it: the word, and of which machine or snapshot."""

@@ -12,7 +12,8 @@ import pytest
 from labbuilder.errors import MachineError
 from labbuilder.host.store import Home
 from labbuilder.providers.base import MachineState
-from labbuilder.providers.virtualbox import host, media, provider
+from labbuilder.providers.virtualbox import control, host, media, provider
+from labbuilder.providers.virtualbox.control import Control
 from labbuilder.providers.virtualbox.provider import VirtualBoxProvider
 from labbuilder.providers.virtualbox.record import Record
 from labbuilder.providers.virtualbox.registry import Machine
@@ -46,11 +47,12 @@ class OneMachine:
 @pytest.fixture
 def one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[VirtualBoxProvider, OneMachine]:
     monkeypatch.setattr(host, "require_driver", lambda: None)
-    monkeypatch.setattr(provider, "banner_ready", lambda *_, **__: False)
+    monkeypatch.setattr(control, "banner_ready", lambda *_, **__: False)
     found, fake = VirtualBoxProvider(Home(tmp_path), Home(tmp_path).lab("x"), "12345678"), OneMachine("poweroff")
     monkeypatch.setattr(found, "registry", fake)
     monkeypatch.setattr(found, "vboxmanage", fake)
-    monkeypatch.setattr(found, "endpoint", lambda _: None)
+    found.control = Control(found.lab, fake, fake, found._roster)  # type: ignore[arg-type]
+    monkeypatch.setattr(found.control, "endpoint", lambda _: None)
     found.lab.machine("server1").mkdir(parents=True)
     Record("server1", UUID, 1, whole=True).save(found.lab)
     return found, fake
