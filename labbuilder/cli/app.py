@@ -29,7 +29,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read our output has left
     except OSError as error:
-        output.print_error(HostError(brief=str(error)), as_json=output.settings["json"])
+        what = f"{error.filename}: " if error.filename else ""
+        told = HostError(brief=f"{what}{error.strerror or error}", details=f"{type(error).__name__}: {error}")
+        output.print_error(told, as_json=output.settings["json"])
         sys.exit(HostError.exit_code)
     except Exception as error:  # noqa: BLE001  our own mistake: words for the user, the traceback for who mends it
         output.print_error(_own_mistake(error), as_json=output.settings["json"])

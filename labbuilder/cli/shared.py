@@ -46,7 +46,7 @@ NameOption = Annotated[str | None, typer.Option("--name", "--lab", help="The lab
 
 
 def _remembered(as_json: bool) -> bool:  # noqa: FBT001  typer's way
-    settings["json"] = as_json
+    settings["json"] |= as_json  # what was typed asked for it, though an option before it took the word for its value
     return as_json
 
 

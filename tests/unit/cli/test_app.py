@@ -284,3 +284,19 @@ def test_what_stands_behind_two_hyphens_asks_for_nothing(env: dict[str, str], tm
     said = ask(env, tmp_path, "exec", "--what", "server1", "--", "cat", "--json")
     assert (said.returncode, said.stdout) == (2, "")
     assert "No such option: --what" in said.stderr
+
+
+def test_a_full_disk_under_what_is_printed_is_told(env: dict[str, str], tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        argv = [sys.executable, "-m", "labbuilder", "schema"]
+        said = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, env=env, cwd=tmp_path, check=False)
+    assert said.returncode == 3
+    assert said.stderr.startswith("error: ")
+    assert "No space left on device" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_who_stops_reading_is_no_error(env: dict[str, str], tmp_path: Path) -> None:
+    line = f"set -o pipefail; {sys.executable} -m labbuilder schema | head -n 1"
+    said = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=env, cwd=tmp_path, check=False)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "{\n", "")
