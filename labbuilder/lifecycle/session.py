@@ -106,8 +106,6 @@ class Session:
         self.close()
 
 
-
-
 def no_such_lab(home: Home, name: str) -> SpecError:
     """The error that lists what there is."""
     names = ", ".join(home.lab_names())
