@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network
+from functools import cached_property
+from ipaddress import IPv4Address
 from typing import Literal
 
 from labbuilder.lint.source import Place
+from labbuilder.lint.space import Network, Space, merged
 from labbuilder.lint.versions import RELEASES, Release
 
 Engine = Literal["isc", "kea"]
@@ -22,6 +24,13 @@ class Setting:
 
     value: str
     place: Place
+    meant: str = ""
+    """The value by which it is compared, if that is not how it is written: 0x10 is 16, a host name has no case."""
+
+    @property
+    def compared(self) -> str:
+        """What two of them are compared by."""
+        return self.meant or self.value
 
     @property
     def number(self) -> int | None:
@@ -72,7 +81,11 @@ class Pool(Level):
     permits: tuple[Setting, ...] = ()
     """ISC: its allow and deny statements, and dynamic-bootp of a range."""
     settings: Settings = field(default_factory=dict)
-    """In effect here, from wherever they are inherited: lease times by name, options as ``option NAME``."""
+    """In effect here, from wherever they are inherited: parameters by name, options as ``option NAME``."""
+    direct: bool = False
+    """ISC: it refers to its failover peer itself; else it has that of its shared network."""
+    networks: tuple[Network, ...] = ()
+    """ISC: the subnets to which its ranges may belong."""
     server: str | None = None
     """Kea: the peer of whose relationship it is (``user-context.ha-server-name``)."""
 
@@ -82,32 +95,45 @@ class Subnet(Level):
     """A subnet, and what holds in it."""
 
     place: Place
-    network: IPv4Network
+    network: Network
     settings: Settings = field(default_factory=dict)
     """In effect here, as those of a pool."""
     identity: Setting | None = None
     """Kea: its id, said or given by Kea."""
     identity_said: bool = True
     shared: str | None = None
-    """Kea: the shared network around it."""
+    """The name of the shared network around it."""
     server: str | None = None
     """Kea: as of a pool."""
 
 
 @dataclass(frozen=True)
-class Host:
-    """An address kept for one client."""
+class Host(Level):
+    """What is kept for one client: an address, or a name that is looked up, or settings alone."""
 
     place: Place
     client: str
     address: IPv4Address | None
-    """None: Kea keeps other things for it."""
+    """None: a name is looked up, or other things are kept for it."""
+    name: str = ""
+    """ISC: the name in place of an address."""
     settings: Settings = field(default_factory=dict)
-    """Kea: what is kept beside the address."""
+    """What is kept beside the address."""
     where: str = ""
     """Kea: the subnet in which it is kept."""
     server: str | None = None
     """Kea: as of a pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """ISC: a name of some kind, such as that of a failover peer, and where it stands."""
+
+    kind: str
+    name: str
+    place: Place
+    other: Place | None = None
+    """Where else it stands."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +187,22 @@ class Peer(Level):
     includes: tuple[Setting, ...] = ()
     faults: tuple[Fault, ...] = ()
     classes: Settings = field(default_factory=dict)
-    """Kea: client classes by name, with all that they say."""
+    """Client classes by name, with all that they say; of dhcpd subclasses too, by name and value."""
     definitions: Settings = field(default_factory=dict)
-    """Kea: its own option definitions by name."""
+    """Its own option definitions by name."""
     unrelated: tuple[tuple[Place, str], ...] = ()
     """Kea: subnets that belong to none of several relationships, and how."""
+    unknown: tuple[Named, ...] = ()
+    """ISC: names that are used before they are declared, or without; `other` is a later declaration."""
+    again: tuple[Named, ...] = ()
+    """ISC: names that are declared once more; `other` is the first declaration."""
+    idle: tuple[Setting, ...] = ()
+    """ISC: words that dhcpd takes for expressions, which do nothing; what they mean is the statement that is near."""
+
+    @cached_property
+    def space(self) -> Space:
+        """The addresses of all pools."""
+        return Space([entry for pool in self.pools for entry in pool.ranges])
 
 
 @dataclass(frozen=True)
@@ -195,9 +232,9 @@ class Pair:
         """Each peer with its partner."""
         return (self.a, self.b), (self.b, self.a)
 
-    @property
+    @cached_property
     def relations(self) -> tuple[tuple[Relation, Relation], ...]:
-        """Relations of the same name; lone ones belong together whatever they are called."""
+        """The relations that the two share: of the same name; lone ones belong together whatever they are called."""
         if len(self.a.relations) == len(self.b.relations) == 1:
             return ((self.a.relations[0], self.b.relations[0]),)
         others = {relation.name: relation for relation in self.b.relations}
@@ -209,6 +246,59 @@ class Pair:
         for a, b in self.relations:
             yield self.a, a, b
             yield self.b, b, a
+
+    @property
+    def declared(self) -> Iterator[tuple[Peer, Relation, Relation | None]]:
+        """Each relation of each peer, with the partner's end if it is shared with that."""
+        for peer in self.peers:
+            for relation in peer.relations:
+                yield peer, relation, self.other_end(peer, relation)
+
+    def other_end(self, peer: Peer, relation: Relation) -> Relation | None:
+        """The partner's end of a relation; None: it is with another machine."""
+        mine = 0 if peer is self.a else 1
+        return next((both[1 - mine] for both in self.relations if both[mine] is relation), None)
+
+    @cached_property
+    def levels(self) -> tuple[tuple[Level, Level], ...]:
+        """Subnets, pools of the same addresses in whatever pieces, and hosts that both have, in pairs."""
+        found: list[tuple[Level, Level]] = []
+        networks = {subnet.network: subnet for subnet in self.b.subnets}
+        found += [(mine, networks[mine.network]) for mine in self.a.subnets if mine.network in networks]
+        found += self.same_pools
+        if self.a.engine == "kea":
+            return tuple(found)
+        clients = {host.client: host for host in self.b.hosts if host.client}
+        found += [(mine, clients[mine.client]) for mine in self.a.hosts if mine.client in clients]
+        return tuple(found)
+
+    @cached_property
+    def same_pools(self) -> tuple[tuple[Pool, Pool], ...]:
+        """Pools of the same addresses, in pairs."""
+        pools = {merged(pool.ranges): pool for pool in self.b.pools}
+        keys = ((mine, merged(mine.ranges)) for mine in self.a.pools)
+        return tuple((mine, pools[key]) for mine, key in keys if key in pools)
+
+    @cached_property
+    def different(self) -> tuple[tuple[str, Level, Level], ...]:
+        """Settings in effect that differ, at the levels that both have: name, there, here; each pair of places once."""
+        seen = set()
+        found = []
+        for mine, theirs in self.levels:
+            for name in mine.settings.keys() | theirs.settings.keys():
+                a, b = mine.settings.get(name), theirs.settings.get(name)
+                if a and b and a.compared == b.compared:
+                    continue
+                places = (name, a.place if a else None, b.place if b else None)
+                if places not in seen:
+                    seen.add(places)
+                    found.append((name, mine, theirs))
+        return tuple(sorted(found, key=lambda entry: entry[0]))
+
+    @property
+    def hub(self) -> bool:
+        """Whether one of the two has relations with other machines as well."""
+        return any(other is None for _, _, other in self.declared) and bool(self.relations)
 
 
 class Severity(StrEnum):

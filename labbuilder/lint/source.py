@@ -168,6 +168,12 @@ class Reader:
                 file=name,
             )
         text = content if isinstance(content, str) else _text_of(content)
+        if text.startswith("\ufeff"):
+            raise LintError(
+                brief=f"{name}:1: it begins with a byte order mark (U+FEFF), which its daemon refuses",
+                resolution=f"save it without one, or: sed -i '1s/^\\xef\\xbb\\xbf//' {name}",
+                file=name,
+            )
         if strange := _NO_TEXT.search(text):
             line = text.count("\n", 0, strange.start()) + 1
             raise LintError(

@@ -64,7 +64,7 @@ class Rules:
 
 def difference(here: Level, there: Level, name: str, default: str | None = None) -> Iterator[Hit]:
     """A setting that is not the same at both; ``default`` is what holds where it is not said."""
-    mine, theirs = here.get(name, default), there.get(name, default)
-    if mine != theirs:
-        what = f"{name} is {mine or 'not said'} here, {theirs or 'not said'} there"
-        yield Hit(here.at(name), what, there.at(name))
+    mine, theirs = (level.settings.get(name) for level in (here, there))
+    if (mine.compared if mine else default) != (theirs.compared if theirs else default):
+        shown = [setting.value if setting else default or "not said" for setting in (mine, theirs)]
+        yield Hit(here.at(name), f"{name} is {shown[0]} here, {shown[1]} there", there.at(name))

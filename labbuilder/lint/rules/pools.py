@@ -1,33 +1,33 @@
-"""Rules on what is handed out: pools, subnets, options, lease times, kept addresses; both engines."""
+"""Rules on what is handed out: pools, subnets, the addresses in them; both engines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
-from labbuilder.lint.model import Hit, Pair, Peer, Pool, Range, Subnet, span
-from labbuilder.lint.rules.base import BOTH, FAILOVER, ISC, KEA_HA, Rules, difference
+from labbuilder.lint.model import Hit, Level, Pair, Peer, Pool, Range, Subnet, span
+from labbuilder.lint.rules.base import BOTH, FAILOVER, ISC, KEA_HA, Rules
 from labbuilder.lint.source import Place
-from labbuilder.lint.space import Space, Spans, merged
+from labbuilder.lint.space import Network, Networks, Space, Spans, overlap
 
 rules = Rules(BOTH, f"{FAILOVER}; {KEA_HA}")
 
-_LEASE_TIMES = {
-    "isc": ("default-lease-time", "max-lease-time", "min-lease-time"),
-    "kea": ("valid-lifetime", "min-valid-lifetime", "max-valid-lifetime", "renew-timer", "rebind-timer"),
-}
-# A server may hand out itself as router and resolver: it is what labbuilder does.
-_OF_THE_SERVER = {"option routers", "option domain-name-servers", "option dhcp-server-identifier"}
 _SHOWN = 3
 
 
-def _shared(pair: Pair, peer: Peer) -> list[Pool]:
-    """The pools that both servers should have."""
-    return [pool for pool in peer.pools if peer.engine == "kea" or pool.relation or pair.cold_standby]
+def _shared(pair: Pair, peer: Peer) -> list[tuple[Pool, str | None]]:
+    """The pools that both servers should have, with the partner's name for their relation."""
+    if pair.cold_standby:
+        return [(pool, None) for pool in peer.pools]
+    names = {end.name: other.name for of, end, other in pair.declared if of is peer and other is not None}
+    if peer.engine == "kea":
+        return [(p, None) for p in peer.pools if p.relation is None or p.relation.value in names]
+    return [(p, names[p.relation.value]) for p in peer.pools if p.relation and p.relation.value in names]
 
 
-def _ranges(pools: list[Pool] | tuple[Pool, ...]) -> list[Range]:
+def _ranges(pools: Iterable[Pool]) -> list[Range]:
     return [entry for pool in pools for entry in pool.ranges]
 
 
@@ -39,24 +39,43 @@ def _spans(spans: Spans) -> str:
 @rules.error(
     "pool-differs",
     needs_partner=True,
-    why="a lease of an address that the partner does not have in its pool is lost when it takes over",
-    mend="write the same ranges in both files, best in one file that both include",
+    why="a lease of an address that the partner does not have in its pool of the same relation is refused by it, and "
+    "lost when it takes over",
+    mend="write the same ranges in both files, for the same failover peer; best in one file that both include",
 )
 def pool_differs(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides:
-        theirs = Space(_ranges(partner.pools))
-        for pool in _shared(pair, peer):
+        spaces: dict[str | None, Space] = {None: partner.space}
+        near = _Nearest(partner)
+        for pool, name in _shared(pair, peer):
+            if name not in spaces:
+                of = (p for p in partner.pools if p.relation and p.relation.value == name)
+                spaces[name] = Space(_ranges(of))
             for entry in pool.ranges:
-                if lacking := theirs.lacking(entry):
-                    yield Hit(entry.place, f"the partner's pools lack {_spans(lacking)}", _nearest(pool, partner))
+                if lacking := spaces[name].lacking(entry):
+                    yield Hit(entry.place, _lacking(lacking, entry, spaces[None], name), near.pool(pool))
 
 
-def _nearest(pool: Pool, partner: Peer) -> Place | None:
-    """The partner's pool of which this one should be the same."""
-    mine = IPv4Address(pool.ranges[0].first)
-    networks = [subnet.network for subnet in partner.subnets if mine in subnet.network]
-    pools = [p for p in partner.pools for n in networks if p.ranges and IPv4Address(p.ranges[0].first) in n]
-    return pools[0].place if pools else None
+def _lacking(lacking: Spans, entry: Range, everything: Space, name: str | None) -> str:
+    if name is not None and not everything.lacking(entry):
+        return f'the partner has {_spans(lacking)} in no pool of failover peer "{name}", but in another'
+    return f"the partner's pools lack {_spans(lacking)}"
+
+
+class _Nearest:
+    """The partner's pool of which one should be the same."""
+
+    def __init__(self, partner: Peer) -> None:
+        self._networks = Networks(subnet.network for subnet in partner.subnets)
+        self._places: dict[object, Place] = {}
+        for pool in partner.pools:
+            if pool.ranges:
+                network = self._networks.holding(IPv4Address(pool.ranges[0].first))
+                self._places.setdefault(network, pool.place)
+
+    def pool(self, pool: Pool) -> Place | None:
+        network = self._networks.holding(IPv4Address(pool.ranges[0].first))
+        return self._places.get(network) if network else None
 
 
 @rules.error(
@@ -69,7 +88,7 @@ def _nearest(pool: Pool, partner: Peer) -> Place | None:
 )
 def pool_without_failover(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides if not pair.cold_standby else ():
-        theirs = Space(_ranges(partner.pools))
+        theirs = partner.space
         for pool in (pool for pool in peer.pools if not pool.relation):
             for entry in pool.ranges:
                 if common := theirs.common(entry):
@@ -77,63 +96,49 @@ def pool_without_failover(pair: Pair) -> Iterator[Hit]:
 
 
 @rules.error(
-    "pool-relation-unknown",
-    engines=ISC,
-    why="dhcpd refuses a pool whose failover peer it does not know",
-    mend="refer to a failover peer that this file declares",
-    source=FAILOVER,
-)
-def pool_relation_unknown(pair: Pair) -> Iterator[Hit]:
-    for peer in pair.peers:
-        names = {relation.name for relation in peer.relations}
-        for pool in peer.pools:
-            if pool.relation and names and pool.relation.value not in names:
-                yield Hit(pool.relation.place, f'failover peer "{pool.relation.value}" is not declared')
-
-
-@rules.error(
     "relation-unused",
     engines=ISC,
-    why="dhcpd refuses a failover peer to which no pool refers, and failover would share nothing",
+    why="dhcpd does not start with a failover peer that no pool names itself; to name it at the shared network is not "
+    "enough",
     mend='write failover peer "NAME"; in at least one pool',
-    source=FAILOVER,
+    source="dhcpd 4.4, dhcp_failover_sanity_check of server/failover.c and parse_pool_statement of server/confpars.c",
 )
 def relation_unused(pair: Pair) -> Iterator[Hit]:
     for peer in pair.peers:
+        names = {pool.relation.value for pool in peer.pools if pool.relation and pool.direct}
         for relation in peer.relations:
-            names = {pool.relation.value for pool in peer.pools if pool.relation}
-            if not names or (len(peer.relations) > 1 and relation.name not in names):
+            if relation.name not in names:
                 yield Hit(relation.place, f'no pool refers to failover peer "{relation.name}"')
 
 
 @rules.error(
     "dynamic-bootp",
     engines=ISC,
-    why="a BOOTP lease never ends, so the partner could never take it over: failover does not permit it",
-    mend="take dynamic-bootp and allow dynamic bootp clients out of the pool, or give it a pool with no failover peer",
-    source="dhcpd's server/confpars.c refuses it; draft-ietf-dhc-failover-12",
+    why="dhcpd does not start: a BOOTP lease never ends, so the partner could never take it over",
+    mend="take dynamic-bootp out of the range, or give it a pool with no failover peer",
+    source="dhcpd 4.4, parse_address_range of server/confpars.c",
 )
 def dynamic_bootp(pair: Pair) -> Iterator[Hit]:
     for peer in pair.peers:
-        for pool in _shared(pair, peer):
+        for pool in peer.pools:
             for permit in pool.permits:
-                if permit.value in {"range dynamic-bootp", "allow dynamic bootp clients"}:
+                if pool.relation and permit.value == "range dynamic-bootp":
                     yield Hit(permit.place, permit.value)
 
 
 @rules.warning(
-    "permits-differ",
-    needs_partner=True,
+    "bootp-in-failover",
     engines=ISC,
-    why="a client that one server serves is refused by the other: it loses its lease at the takeover",
-    mend="write the same allow and deny statements in the pool on both",
-    source=FAILOVER,
+    why="a lease for BOOTP never ends: its address is lost to the pool, and to failover's balance",
+    mend="write deny dynamic bootp clients; in the pool, or give BOOTP a pool with no failover peer",
+    source=f"{FAILOVER}: dynamic BOOTP is not compatible with failover",
 )
-def permits_differ(pair: Pair) -> Iterator[Hit]:
-    for mine, theirs in _same_pools(_shared(pair, pair.a), _shared(pair, pair.b)):
-        a, b = ({p.value for p in pool.permits if not p.value.startswith("range")} for pool in (mine, theirs))
-        if a != b:
-            yield Hit(theirs.place, f"only on one of the two: {', '.join(sorted(a ^ b))}", mine.place)
+def bootp_in_failover(pair: Pair) -> Iterator[Hit]:
+    for peer in pair.peers:
+        for pool in peer.pools:
+            for permit in pool.permits:
+                if pool.relation and permit.value == "allow dynamic bootp clients":
+                    yield Hit(permit.place, permit.value)
 
 
 @rules.error(
@@ -145,11 +150,12 @@ def permits_differ(pair: Pair) -> Iterator[Hit]:
 def subnet_differs(pair: Pair) -> Iterator[Hit]:
     for peer, partner in pair.sides:
         networks = {subnet.network for subnet in partner.subnets}
-        serving = Space(_ranges(_shared(pair, peer)))
+        serving = Space(_ranges(pool for pool, _ in _shared(pair, peer)))
         for subnet in peer.subnets:
-            served = peer.engine == "kea" or serving.begins_in(subnet.network)
-            if served and subnet.network not in networks:
-                near = [s for s in partner.subnets if s.network.overlaps(subnet.network)]
+            if subnet.network in networks:
+                continue
+            if serving.begins_in(subnet.network) or (peer.engine == "kea" and not pair.hub):
+                near = [s for s in partner.subnets if overlap(s.network, subnet.network)]
                 if near and peer is pair.b:
                     continue  # said once, from the other side
                 seen = f"; it has {near[0].network}" if near else ""
@@ -157,115 +163,103 @@ def subnet_differs(pair: Pair) -> Iterator[Hit]:
                 yield Hit(subnet.place, f"the partner lacks the subnet {subnet.network}{seen}", other)
 
 
-def _common(pair: Pair) -> Iterator[tuple[Subnet, Subnet]]:
-    others = {subnet.network: subnet for subnet in pair.b.subnets}
-    return ((mine, others[mine.network]) for mine in pair.a.subnets if mine.network in others)
-
-
-def _levels(pair: Pair) -> Iterator[tuple[Subnet | Pool, Subnet | Pool]]:
-    """Subnets and pools that both have, in pairs."""
-    yield from _common(pair)
-    yield from _same_pools(pair.a.pools, pair.b.pools)
-
-
-def _same_pools(mine: Iterable[Pool], theirs: Iterable[Pool]) -> Iterator[tuple[Pool, Pool]]:
-    """Pools of the same addresses, in whatever pieces."""
-    others = {tuple(merged(pool.ranges)): pool for pool in theirs}
-    return ((pool, others[key]) for pool in mine if (key := tuple(merged(pool.ranges))) in others)
-
-
-def _different(pair: Pair, names: set[str] | None) -> Iterator[Hit]:
-    """Settings in effect that differ; each pair of places once. `names`: these alone, else all options but these."""
-    seen = set()
-    for mine, theirs in _levels(pair):
-        for name in sorted(mine.settings.keys() | theirs.settings.keys()):
-            if (name not in names) if names is not None else (name in _OF_THE_SERVER or not name.startswith("option ")):
-                continue
-            places = (
-                name,
-                *(level.settings[name].place if name in level.settings else None for level in (mine, theirs)),
-            )
-            if places not in seen:
-                seen.add(places)
-                yield from difference(theirs, mine, name)
-
-
 @rules.warning(
-    "options-differ",
+    "shared-network-differs",
     needs_partner=True,
-    why="what a client is told depends on which server answered, and changes at the takeover",
-    mend="write the same options on both",
-)
-def options_differ(pair: Pair) -> Iterator[Hit]:
-    return _different(pair, None)
-
-
-@rules.note(
-    "routers-differ",
-    needs_partner=True,
-    why="right when each server is a gateway or resolver itself; else clients lose theirs at the takeover",
-    mend="nothing, if it is meant; else write the same routers and domain-name-servers on both",
-    source="the guide's lab: each server hands itself out",
-)
-def routers_differ(pair: Pair) -> Iterator[Hit]:
-    return _different(pair, _OF_THE_SERVER)
-
-
-@rules.warning(
-    "lease-times-differ",
-    needs_partner=True,
-    why="a client's lease gets longer or shorter with the server that answers, and outages last as long as the longer",
-    mend="write the same lease times on both",
-)
-def lease_times_differ(pair: Pair) -> Iterator[Hit]:
-    return _different(pair, set(_LEASE_TIMES[pair.a.engine]))
-
-
-@rules.warning(
-    "authoritative-differs",
-    needs_partner=True,
-    why="a client from another network is told at once to ask anew (DHCPNAK) by one server, and ignored by the other",
-    mend="write authoritative on both, or on neither",
-    source="dhcpd.conf(5), The authoritative statement; Kea ARM, authoritative",
-)
-def authoritative_differs(pair: Pair) -> Iterator[Hit]:
-    values = []
-    for peer in (pair.a, pair.b):
-        setting = peer.settings.get("authoritative")
-        values.append(setting is not None and setting.value not in {"not", "false"})
-    if values[0] != values[1]:
-        is_not = "is" if values[1] else "is not"
-        yield Hit(pair.b.at("authoritative"), f"this server {is_not} authoritative", pair.a.at("authoritative"))
-
-
-@rules.warning(
-    "hosts-differ",
-    needs_partner=True,
-    why="the client keeps its address only while the server that knows of it answers",
-    mend="write the same host declarations on both, best in one file that both include",
-    source="dhcpd.conf(5), The host statement; Kea ARM, Host Reservations",
-)
-def hosts_differ(pair: Pair) -> Iterator[Hit]:
-    for peer, partner in pair.sides:
-        known = {(host.client, host.address) for host in partner.hosts}
-        for host in peer.hosts:
-            if host.address is not None and (host.client, host.address) not in known:
-                yield Hit(host.place, f"the partner does not keep {host.address} for this client")
-
-
-@rules.warning(
-    "host-in-pool",
     engines=ISC,
-    why="dhcpd does not take a fixed address out of the pool: another client may have it",
-    mend="choose a fixed-address outside of every range",
-    source="dhcpd.conf(5), The host statement",
+    why="a client whose address is of another subnet of its network keeps it with one server, and is told to give it "
+    "up by the other",
+    mend="put the same subnets into the same shared networks on both",
+    source="dhcpd.conf(5), The shared-network statement",
 )
-def host_in_pool(pair: Pair) -> Iterator[Hit]:
+def shared_network_differs(pair: Pair) -> Iterator[Hit]:
+    there = {subnet.network: subnet for subnet in pair.a.subnets}
+    both = [(there[subnet.network], subnet) for subnet in pair.b.subnets if subnet.network in there]
+    known = {subnet.network for _, subnet in both}
+    a, b = (_beside([of[i] for of in both], known) for i in (0, 1))
+    for theirs, mine in both:
+        if a[theirs.network] != b[mine.network]:
+            shown = [f"in the shared network {s.shared}" if s.shared else "by itself" for s in (mine, theirs)]
+            yield Hit(mine.place, f"{mine.network} is {shown[0]} here, {shown[1]} there", theirs.place)
+
+
+def _beside(subnets: list[Subnet], known: set[Network]) -> dict[Network, frozenset[Network]]:
+    """The subnets on the same wire as each, among those that both have."""
+    wires: dict[str, set[Network]] = {}
+    for subnet in subnets:
+        if subnet.shared:
+            wires.setdefault(subnet.shared, set()).add(subnet.network)
+    whole = {name: frozenset(wire & known) for name, wire in wires.items()}
+    return {s.network: whole[s.shared] if s.shared else frozenset({s.network}) for s in subnets}
+
+
+@rules.error(
+    "range-outside-subnet",
+    engines=ISC,
+    why="dhcpd does not start: a range belongs to the subnet in which it stands, that of a shared network to one of "
+    "the subnets before it",
+    mend="put the range into its subnet, or the pool behind the subnet",
+    source="dhcpd 4.4, new_address_range of server/mdb.c and parse_address_range of server/confpars.c",
+)
+def range_outside_subnet(pair: Pair) -> Iterator[Hit]:
     for peer in pair.peers:
-        space = Space(_ranges(peer.pools))
-        for host in peer.hosts:
-            if entry := space.holding(host.address):
-                yield Hit(host.place, f"{host.address} is in {entry}", entry.place)
+        for pool in peer.pools:
+            for entry in pool.ranges:
+                first, last = IPv4Address(entry.first), IPv4Address(entry.last)
+                if not any(first in network and last in network for network in pool.networks):
+                    of = ", ".join(str(network) for network in pool.networks[:_SHOWN]) or "any subnet before it"
+                    yield Hit(entry.place, f"{entry} is outside of {of}")
+
+
+@rules.error(
+    "range-twice",
+    engines=ISC,
+    why="dhcpd does not start: an address is declared in two ranges",
+    mend="let the ranges not overlap",
+    source="dhcpd 4.4, new_address_range of server/mdb.c",
+)
+def range_twice(pair: Pair) -> Iterator[Hit]:
+    for peer in pair.peers:
+        ranges = sorted(_ranges(peer.pools), key=lambda entry: (entry.first, entry.last))
+        before: Range | None = None
+        for entry in ranges:
+            if before is not None and entry.first <= before.last:
+                common = span(entry.first, min(entry.last, before.last))
+                later, earlier = sorted((entry, before), key=lambda one: one.place, reverse=True)
+                yield Hit(later.place, f"{common} is in another range too", earlier.place)
+            if before is None or entry.last > before.last:
+                before = entry
+
+
+@rules.warning(
+    "subnet-overlaps",
+    engines=ISC,
+    why="dhcpd warns of it: which of the two an address belongs to depends on their order",
+    mend="declare each network once, with its own netmask",
+    source="dhcpd 4.4, enter_subnet of server/mdb.c",
+)
+def subnet_overlaps(pair: Pair) -> Iterator[Hit]:
+    for peer in pair.peers:
+        ordered = sorted(peer.subnets, key=lambda subnet: int(subnet.network[0]))
+        widest: Subnet | None = None
+        for subnet in ordered:
+            if widest is not None and overlap(widest.network, subnet.network):
+                yield Hit(subnet.place, f"{subnet.network} overlaps {widest.network}", widest.place)
+            if widest is None or subnet.network[-1] > widest.network[-1]:
+                widest = subnet
+
+
+def _routers(levels: Iterable[Level]) -> list[tuple[Level, IPv4Address, Place]]:
+    """Each router that is said, with a level where it holds."""
+    seen = set()
+    found = []
+    for level in levels:
+        setting = level.settings.get("option routers")
+        if setting is None or setting.place in seen:
+            continue
+        seen.add(setting.place)
+        found += [(level, address, setting.place) for word in setting.value.split(",") if (address := _address(word))]
+    return found
 
 
 @rules.error(
@@ -276,14 +270,23 @@ def host_in_pool(pair: Pair) -> Iterator[Hit]:
 )
 def router_in_pool(pair: Pair) -> Iterator[Hit]:
     for peer in pair.peers:
-        levels: tuple[Subnet | Pool, ...] = (*peer.subnets, *peer.pools)
-        found = [level.settings["option routers"] for level in levels if "option routers" in level.settings]
-        routers = {setting.place: setting for setting in found}
-        space = Space(_ranges(peer.pools))
-        for setting in routers.values():
-            for word in setting.value.split(","):
-                if entry := space.holding(_address(word)):
-                    yield Hit(setting.place, f"the router {word.strip()} is in {entry}", entry.place)
+        space = peer.space
+        for _, router, place in _routers((*peer.subnets, *peer.pools)):
+            if entry := space.holding(router):
+                yield Hit(place, f"the router {router} is in {entry}", entry.place)
+
+
+@rules.warning(
+    "router-outside-subnet",
+    why="a client reaches no router that is not in its own network, unless it is told a route to it",
+    mend="write a router of the subnet",
+    source="RFC 2132, 3.5: routers on the client's subnet",
+)
+def router_outside_subnet(pair: Pair) -> Iterator[Hit]:
+    for peer in pair.peers:
+        for level, router, place in _routers(peer.subnets):
+            if isinstance(level, Subnet) and router not in level.network and "option routers" not in peer.settings:
+                yield Hit(place, f"the router {router} is outside of {level.network}")
 
 
 @rules.error(
@@ -294,7 +297,7 @@ def router_in_pool(pair: Pair) -> Iterator[Hit]:
 )
 def server_in_pool(pair: Pair) -> Iterator[Hit]:
     for peer in pair.peers:
-        space = Space(_ranges(peer.pools))
+        space = peer.space
         for relation in peer.relations:
             found = [(relation.get("address"), relation.at("address"))]
             found += [(host_of(member.values.get("url", "")), member.place) for member in relation.members]
@@ -311,21 +314,9 @@ def host_of(url: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=65536)
 def _address(text: str) -> IPv4Address | None:
     try:
         return IPv4Address(text.strip())
     except ValueError:
         return None  # a name: nobody is asked for it here
-
-
-@rules.note(
-    "include-relative",
-    why="the daemon looks for it in the folder in which it was started, / under systemd: not beside this file",
-    mend="write the whole path",
-    source="dhcpd's server/confpars.c, Kea's dhcp4_lexer.ll: the name is opened as it is",
-)
-def include_relative(pair: Pair) -> Iterator[Hit]:
-    for peer in pair.peers:
-        for include in peer.includes:
-            if not include.value.startswith("/"):
-                yield Hit(include.place, f"the include of {include.value} is relative")

@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterator
 
 from labbuilder.lint.model import Hit, Pair, Peer, Relation, Setting
-from labbuilder.lint.rules.base import DRAFT, FAILOVER, ISC, Rules, difference
+from labbuilder.lint.rules.base import FAILOVER, ISC, Rules, difference
 from labbuilder.lint.space import merged
 
 rules = Rules(ISC, FAILOVER)
 
+PARSER = "dhcpd 4.4, parse_failover_peer of server/confpars.c"
 PORT = "647"  # IANA's, and dhcpd's where none is said
 _SPLIT_MAX = 256
 _HBA_BYTES = 32
+_NEARLY_NONE = 1
 _SLOW_S = 30
-_ALL, _NONE = {"256", ":".join(["ff"] * _HBA_BYTES)}, {"0", ":".join(["00"] * _HBA_BYTES)}
 
 
 @rules.error(
@@ -33,39 +34,93 @@ def failover_missing(pair: Pair) -> Iterator[Hit]:
 @rules.error(
     "failover-name",
     needs_partner=True,
-    why="each rejects the other's connection (invalid failover partner), and neither serves",
+    why="dhcpd finds the relation by its name: each rejects the other's connection (unknown failover relationship "
+    "name), and a new pair serves nobody",
     mend="give the failover peer one name in both files, and in the pools that refer to it",
+    source="dhcpd 4.4, dhcp_failover_listener_signal of server/failover.c",
 )
 def failover_name(pair: Pair) -> Iterator[Hit]:
     a, b = pair.a.relations, pair.b.relations
-    if a and b and not {r.name for r in a} & {r.name for r in b}:
+    if len(a) == len(b) == 1 and a[0].name != b[0].name:
         yield Hit(b[0].place, f'the failover peer is "{b[0].name}" here, "{a[0].name}" there', a[0].place)
+        return
+    lone = {id(peer): [end for of, end, other in pair.declared if of is peer and other is None] for peer in pair.peers}
+    for peer, partner in pair.sides:
+        for end in lone[id(peer)]:
+            other = next((far for far in lone[id(partner)] if _mirrored(end, far)), None)
+            if other and peer is pair.a:
+                what = f'the failover peer is "{other.name}" here, "{end.name}" there'
+                yield Hit(other.place, what, end.place)
+            elif other is None and _meant_for(end, partner):
+                yield Hit(end.place, f'the partner declares no failover peer "{end.name}"', partner.place)
+    if a and b and not pair.relations and not any(_mirrored(x, y) for x in a for y in b):
+        yield Hit(b[0].place, f'the failover peer is "{b[0].name}" here, "{a[0].name}" there', a[0].place)
+
+
+def _mirrored(end: Relation, other: Relation) -> bool:
+    """Whether two declarations are each other's ends, by their addresses."""
+    return any(
+        x.get("address") is not None and x.get("address") == y.get("peer address")
+        for x, y in ((end, other), (other, end))
+    )
+
+
+def _meant_for(end: Relation, partner: Peer) -> bool:
+    """Whether a declaration is for this partner: its peer address is one that the partner calls its own."""
+    return end.get("peer address") in {other.get("address") for other in partner.relations} - {None}
 
 
 @rules.error(
     "roles",
-    why="a pair is one primary and one secondary; dhcpd -t takes a declaration without a role too",
+    needs_partner=True,
+    why="a pair is one primary and one secondary: two of a kind refuse each other's messages, and neither serves",
     mend="write primary; in one declaration and secondary; in the other",
+    source=f"{FAILOVER}; {PARSER}: none is said, and it is primary",
 )
 def roles(pair: Pair) -> Iterator[Hit]:
     for a, b in pair.relations:
-        for end, other in ((a, b), (b, a)):
-            if end.get("role") is None:
-                yield Hit(end.place, "neither primary nor secondary is said", other.at("role"))
-        if a.get("role") is not None and a.get("role") == b.get("role") and not pair.alone:
-            yield Hit(b.at("role"), f"both are {b.get('role')}", a.at("role"))
+        if role_of(a) == role_of(b):
+            yield Hit(b.at("role"), f"both are {role_of(b)}", a.at("role"))
+
+
+@rules.warning(
+    "role-missing",
+    why="dhcpd takes it for primary, and dhcpd -t says nothing of it",
+    mend="write primary; or secondary;",
+    source=PARSER,
+)
+def role_missing(pair: Pair) -> Iterator[Hit]:
+    for _, end, other in pair.declared:
+        if end.get("role") is None:
+            yield Hit(end.place, "neither primary nor secondary is said", other.at("role") if other else None)
+
+
+def role_of(end: Relation) -> str:
+    """Primary or secondary, as dhcpd takes it."""
+    return end.get("role") or "primary"
+
+
+@rules.error(
+    "peer-address-missing",
+    why="dhcpd does not start without it",
+    mend="write peer address with the partner's address",
+    source=PARSER,
+)
+def peer_address_missing(pair: Pair) -> Iterator[Hit]:
+    for _, end, other in pair.declared:
+        if end.get("peer address") is None:
+            yield Hit(end.place, "peer address is not said", other.at("address") if other else None)
 
 
 @rules.error(
     "address-missing",
     why="the address is also the server's identifier in the failover protocol; dhcpd -t does not tell",
-    mend="write address with this server's address, and peer address with the partner's",
+    mend="write address with this server's address",
 )
 def address_missing(pair: Pair) -> Iterator[Hit]:
-    for _, end, other in pair.ends:
-        for name in ("address", "peer address"):
-            if end.get(name) is None:
-                yield Hit(end.place, f"{name} is not said", other.place)
+    for _, end, other in pair.declared:
+        if end.get("address") is None:
+            yield Hit(end.place, "address is not said", other.at("peer address") if other else None)
 
 
 @rules.error(
@@ -77,12 +132,31 @@ def address_missing(pair: Pair) -> Iterator[Hit]:
 def addresses_mirrored(pair: Pair) -> Iterator[Hit]:
     for _, end, other in pair.ends:
         mine, theirs = end.get("address"), other.get("peer address")
-        if mine is not None and theirs is not None and mine != theirs:
+        if mine is not None and theirs is not None and mine != theirs and _is_name(mine) == _is_name(theirs):
             what = f"peer address is {theirs} here, the partner's address is {mine}"
             yield Hit(other.at("peer address"), what, end.at("address"))
     for a, b in pair.relations:
         if a.get("address") is not None and a.get("address") == b.get("address"):
             yield Hit(b.at("address"), f"both have the address {b.get('address')}", a.at("address"))
+
+
+@rules.note(
+    "names-not-looked-up",
+    needs_partner=True,
+    why="one file has a name, the other an address: whether these are the same, the lint does not ask anybody",
+    mend="nothing, if the name has that address; addresses in both files need no resolver at the start",
+    source="dhcpd.conf(5), the address statement: a name is looked up",
+)
+def names_not_looked_up(pair: Pair) -> Iterator[Hit]:
+    for _, end, other in pair.ends:
+        mine, theirs = end.get("address"), other.get("peer address")
+        if mine is not None and theirs is not None and _is_name(mine) != _is_name(theirs):
+            what = f"peer address is {theirs} here, the partner's address is {mine}"
+            yield Hit(other.at("peer address"), what, end.at("address"))
+
+
+def _is_name(text: str) -> bool:
+    return not text.replace(".", "").isdigit()
 
 
 @rules.error(
@@ -100,13 +174,14 @@ def ports_mirrored(pair: Pair) -> Iterator[Hit]:
 
 
 def _of(pair: Pair, role: str) -> Iterator[Relation]:
-    return (end for _, end, _ in pair.ends if end.get("role") == role)
+    return (end for _, end, _ in pair.declared if role_of(end) == role)
 
 
 @rules.error(
     "mclt-missing",
-    why="dhcpd refuses a primary without it: it bounds how far the two may differ about a lease",
+    why="dhcpd does not start a primary without it: it bounds how far the two may differ about a lease",
     mend="write mclt SECONDS on the primary: 60 in a lab, 3600 elsewhere",
+    source=f"{FAILOVER}; {PARSER}",
 )
 def mclt_missing(pair: Pair) -> Iterator[Hit]:
     for primary in _of(pair, "primary"):
@@ -114,21 +189,23 @@ def mclt_missing(pair: Pair) -> Iterator[Hit]:
             yield Hit(primary.at("mclt"), f"mclt is {primary.get('mclt', 'not said')} on the primary")
 
 
-@rules.error(
+@rules.note(
     "mclt-on-secondary",
-    why="it may not be specified there: the secondary learns it from the primary; dhcpd -t takes it silently",
-    mend="take mclt out of the secondary",
+    why="it does nothing there: the secondary takes the primary's when they connect",
+    mend="take mclt out of the secondary, so that nobody believes it",
+    source="dhcpd.conf(5), the mclt statement; dhcpd 4.4, dhcp_failover_link_signal of server/failover.c",
 )
 def mclt_on_secondary(pair: Pair) -> Iterator[Hit]:
     for secondary in _of(pair, "secondary"):
         if "mclt" in secondary.settings:
-            yield Hit(secondary.at("mclt"), "mclt is said on the secondary")
+            yield Hit(secondary.at("mclt"), f"mclt is {secondary.get('mclt')} on the secondary")
 
 
 @rules.error(
     "split-missing",
-    why="dhcpd refuses a primary without it: it says which clients each server answers",
+    why="dhcpd does not start a primary without it: it says which clients each server answers",
     mend="write split 128 on the primary (half and half), or split 256 (the primary serves all)",
+    source=f"{FAILOVER}; {PARSER}",
 )
 def split_missing(pair: Pair) -> Iterator[Hit]:
     for primary in _of(pair, "primary"):
@@ -138,8 +215,9 @@ def split_missing(pair: Pair) -> Iterator[Hit]:
 
 @rules.error(
     "split-on-secondary",
-    why="dhcpd refuses it there: the primary alone says how the load is split",
+    why="dhcpd does not start: the primary alone says how the load is split",
     mend="take split and hba out of the secondary",
+    source=f"{FAILOVER}; {PARSER}",
 )
 def split_on_secondary(pair: Pair) -> Iterator[Hit]:
     for secondary in _of(pair, "secondary"):
@@ -148,21 +226,23 @@ def split_on_secondary(pair: Pair) -> Iterator[Hit]:
                 yield Hit(secondary.at(name), f"{name} is said on the secondary")
 
 
-@rules.error(
+@rules.warning(
     "split-and-hba",
     why="they say the same thing in two ways, and the later wins; dhcpd -t takes both silently",
     mend="keep one of them",
+    source=PARSER,
 )
 def split_and_hba(pair: Pair) -> Iterator[Hit]:
-    for _, end, _ in pair.ends:
-        if {"split", "hba"} <= end.settings.keys() and end.get("role") != "secondary":
+    for end in _of(pair, "primary"):
+        if {"split", "hba"} <= end.settings.keys():
             yield Hit(end.at("hba"), "both split and hba are said", end.at("split"))
 
 
 @rules.error(
     "split-value",
-    why="dhcpd refuses it: there are 256 hash buckets",
+    why="dhcpd does not start: there are 256 hash buckets",
     mend="split takes 0 to 256; hba takes 32 hexadecimal bytes with colons between",
+    source=PARSER,
 )
 def split_value(pair: Pair) -> Iterator[Hit]:
     for primary in _of(pair, "primary"):
@@ -177,13 +257,12 @@ def split_value(pair: Pair) -> Iterator[Hit]:
     "load-balance-off",
     why="without it, or with 0, load balancing is off: both answer every client, whatever split says",
     mend="write load balance max seconds 3 on both",
+    source=f"{FAILOVER}; dhcpd 4.4 itself warns of it (dhcp_failover_sanity_check of server/failover.c)",
 )
 def load_balance_off(pair: Pair) -> Iterator[Hit]:
-    for a, b in pair.relations:
-        values = [end.get("load balance max seconds", "0") for end in (a, b)]
-        for end, value in zip((a, b), values, strict=True):
-            if value == "0":
-                yield Hit(end.at("load balance max seconds"), "load balance max seconds is 0, or not said")
+    for _, end, _ in pair.declared:
+        if end.get("load balance max seconds", "0") == "0":
+            yield Hit(end.at("load balance max seconds"), "load balance max seconds is 0, or not said")
 
 
 @rules.warning(
@@ -191,6 +270,7 @@ def load_balance_off(pair: Pair) -> Iterator[Hit]:
     needs_partner=True,
     why="the two judge the same outage, and the same waiting client, at different times",
     mend="write the same value on both",
+    source=f"{FAILOVER}: each server has its own max-response-delay, max-unacked-updates, auto-partner-down",
 )
 def failover_timers_differ(pair: Pair) -> Iterator[Hit]:
     defaults = {"max-response-delay": "60", "max-unacked-updates": "10", "auto-partner-down": "0"}
@@ -209,7 +289,7 @@ def failover_timers_differ(pair: Pair) -> Iterator[Hit]:
     source=f"{FAILOVER}; measured with dhcpd 4.4.3-P1",
 )
 def slow_detection(pair: Pair) -> Iterator[Hit]:
-    for _, end, _ in pair.ends:
+    for _, end, _ in pair.declared:
         delay = end.settings.get("max-response-delay")
         if delay is None or (delay.number or 0) > _SLOW_S:
             what = f"max-response-delay is {delay.value if delay else '60, being said nowhere'}"
@@ -220,33 +300,14 @@ def slow_detection(pair: Pair) -> Iterator[Hit]:
     "auto-partner-down",
     why="when only the network between the two fails, both take all addresses, and hand some out twice",
     mend="take auto-partner-down out, unless the two are joined by a cable of their own",
+    source="dhcpd.conf(5), the auto-partner-down statement",
 )
 def auto_partner_down(pair: Pair) -> Iterator[Hit]:
-    for a, b in pair.relations:
-        end = a if a.get("auto-partner-down", "0") != "0" else b
-        if end.get("auto-partner-down", "0") != "0":
+    seen: set[str] = set()
+    for _, end, _ in pair.declared:
+        if end.get("auto-partner-down", "0") != "0" and end.name not in seen:
+            seen.add(end.name)
             yield Hit(end.at("auto-partner-down"), f"auto-partner-down is {end.get('auto-partner-down')}")
-
-
-@rules.warning(
-    "short-lease",
-    why="a client's first lease is mclt long anyway, and each renewal is bounded by it: a shorter lease is senseless",
-    mend="make default-lease-time and max-lease-time at least as long as mclt, or mclt shorter",
-    source=f"{DRAFT}, Maximum Client Lead Time",
-)
-def short_lease(pair: Pair) -> Iterator[Hit]:
-    mclts = [end.settings["mclt"] for end in _of(pair, "primary") if "mclt" in end.settings]
-    seen = set()
-    for peer in pair.peers:
-        for pool in (pool for pool in peer.pools if pool.relation):
-            for name in ("default-lease-time", "max-lease-time"):
-                lease = pool.settings.get(name)
-                if lease is None or lease.place in seen or lease.number is None:
-                    continue
-                seen.add(lease.place)
-                for mclt in mclts:
-                    if mclt.number is not None and lease.number < mclt.number:
-                        yield Hit(lease.place, f"{name} is {lease.value}, mclt is {mclt.value}", mclt.place)
 
 
 @rules.warning(
@@ -278,17 +339,38 @@ def hot_standby_clients(pair: Pair) -> Iterator[Hit]:
             yield Hit(_hash(end).place, f"hot standby: {size} addresses are enough for {size // 2} clients")
 
 
+@rules.note(
+    "split-255",
+    why="split counts buckets, of which there are 256: the secondary answers the clients of the last one",
+    mend="write split 256, if the primary is to answer everybody",
+    source="dhcpd.conf(5), the split statement",
+)
+def split_255(pair: Pair) -> Iterator[Hit]:
+    for end in _of(pair, "primary"):
+        if end.get("split") == str(_SPLIT_MAX - 1):
+            yield Hit(end.at("split"), "split is 255: of 256 clients one is the secondary's")
+
+
 def _hash(primary: Relation) -> Setting:
     return primary.settings["hba"] if "hba" in primary.settings else primary.settings["split"]
 
 
+def _buckets(said: Setting) -> int | None:
+    """How many of the 256 hash buckets the primary answers."""
+    if ":" not in said.value:
+        return said.number
+    try:
+        return sum(int(byte, 16).bit_count() for byte in said.value.split(":"))
+    except ValueError:
+        return None
+
+
 def _standby(pair: Pair) -> Iterator[tuple[Peer, Relation, int]]:
-    """Primaries of which one server serves all, and the size of their pools."""
-    for peer, end, _ in pair.ends:
-        if end.get("role") == "primary" and {"hba", "split"} & end.settings.keys():
-            value = _hash(end).value.lower()
-            ranges = [
-                r for pool in peer.pools if pool.relation and pool.relation.value == end.name for r in pool.ranges
-            ]
-            if value in _ALL | _NONE:
-                yield peer, end, sum(last - first + 1 for first, last in merged(ranges))
+    """Primaries of which one server serves all, or all but a bucket, and the size of their pools."""
+    for peer, end, _ in pair.declared:
+        if role_of(end) == "primary" and {"hba", "split"} & end.settings.keys():
+            buckets = _buckets(_hash(end))
+            if buckets is None or _NEARLY_NONE < buckets < _SPLIT_MAX - _NEARLY_NONE:
+                continue
+            pools = (pool for pool in peer.pools if pool.relation and pool.relation.value == end.name)
+            yield peer, end, sum(last - first + 1 for first, last in merged(r for pool in pools for r in pool.ranges))

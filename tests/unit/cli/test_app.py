@@ -161,7 +161,7 @@ def test_the_schema_and_the_completion_are_printed(env: dict[str, str], tmp_path
 
 
 def test_help_imports_nothing_heavy() -> None:
-    assert imported_with("labbuilder.cli.commands", "pydantic", "fabric", "jinja2", "yaml", "lark") == []
+    assert imported_with("labbuilder.cli.commands", "pydantic", "fabric", "jinja2", "yaml") == []
 
 
 def test_a_look_at_a_virtual_lab_imports_nothing_that_only_making_one_needs() -> None:

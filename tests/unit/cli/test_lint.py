@@ -67,7 +67,7 @@ def test_a_cold_standby_is_none_without_being_told(tmp_path: Path) -> None:
         ("missing", None, "can't be read: No such file or directory"),
         (".", None, "can't be read: Is a directory"),
         ("binary", b"\x7fELF\0", "it is no text"),
-        ("broken", b"subnet {{", "broken:1:9: '{'"),
+        ("broken", b"subnet {{", "broken:1:8: '{'"),
         ("long", b"# x\n" * 5_000_000, "long is too long"),
         ("kea.json", KEA.read_bytes(), "kea.json for Kea"),
         ("esc\x1b[2J", b"}", "esc?[2J:1:1"),

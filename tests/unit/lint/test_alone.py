@@ -27,7 +27,7 @@ def test_a_server_that_is_none_of_a_pair_has_no_finding() -> None:
     ("file", "old", "new", "rule"),
     [
         (ISC, "  mclt 60;\n", "", "mclt-missing"),
-        (ISC, "  primary;\n", "", "roles"),
+        (ISC, "  primary;\n", "", "role-missing"),
         (ISC, "routers 192.168.1.1;", "routers 192.168.1.100;", "router-in-pool"),
         (ISC, "omapi-key omapi_key;", "", "omapi-without-key"),
         (KEA, '"max-response-delay": 3000', '"max-response-delay": 70000', "ha-parameters"),

@@ -9,7 +9,7 @@ import pytest
 from kea_changes import CHANGES
 
 from labbuilder.lab import Lab
-from labbuilder.lint import Config, Finding, lint_pair
+from labbuilder.lint import Config, Finding, lint_pair, lint_server
 from labbuilder.lint.rules import RULES
 
 PAIRS = Path(__file__).parents[2] / "pairs"
@@ -30,10 +30,12 @@ class Case(NamedTuple):
 
 RELATION = [
     Case("failover-name", ISC, (S,), '"lab"', '"lob"'),
-    Case("roles", ISC, (P,), "  primary;\n", ""),
+    Case("role-missing", ISC, (P,), "  primary;\n", ""),
     Case("roles", ISC, (S,), "  secondary;", "  primary; mclt 60; split 128;"),
     Case("addresses-mirrored", ISC, (P, S), "192.168.1.3", "192.168.1.2"),
     Case("address-missing", ISC, (P,), "  address 192.168.1.2;", ""),
+    Case("peer-address-missing", ISC, (S,), "peer address 192.168.1.2;", ""),
+    Case("names-not-looked-up", ISC, (S,), "peer address 192.168.1.2", "peer address one.lab.test"),
     Case("addresses-mirrored", ISC, (S,), "peer address 192.168.1.2", "peer address 192.168.1.4"),
     Case("addresses-mirrored", ISC, (P,), "  address 192.168.1.2;", "  address 192.168.1.4;"),
     Case("ports-mirrored", ISC, (P,), "  port 647", "  port 519"),
@@ -53,8 +55,7 @@ RELATION = [
     Case("slow-detection", ISC, (P, S), "max-response-delay 5;", ""),
     Case("slow-detection", ISC, (P, S), "max-response-delay 5;", "max-response-delay 60;"),
     Case("auto-partner-down", ISC, (P, S), "max-response-delay 5;", "max-response-delay 5; auto-partner-down 10;"),
-    Case("short-lease", ISC, (P, S), "TIME 600", "TIME 30"),
-    Case("short-lease", ISC, (P,), "mclt 60", "mclt 601"),
+    Case("split-255", ISC, (P,), "split 128", "split 255"),
     Case("hot-standby-pool", STANDBY, (P, S), "192.168.1.200", "192.168.1.198"),
 ]
 POOLS = [
@@ -62,22 +63,29 @@ POOLS = [
     Case("pool-differs", KEA, (S,), "- 192.168.1.200", "- 192.168.1.199"),
     Case("pool-without-failover", ISC, (P, S), "\n}\n\nhost", "\n  range 192.168.1.210 192.168.1.220;\n}\n\nhost"),
     Case("pool-without-failover", ISC, (P, S), "\n}\n\nhost", "\n  pool { range 192.168.1.210; }\n}\n\nhost"),
-    Case("pool-relation-unknown", ISC, (P,), '    failover peer "lab"', '    failover peer "lob"'),
-    Case("relation-unused", ISC, (P, S), "  pool {", "  pool { no failover peer; }\n  class x {"),
+    Case(
+        "pool-relation-unknown", ISC, (P,), "  pool {", '  pool { failover peer "lob"; range 192.168.1.210; }\n  pool {'
+    ),
+    Case("range-outside-subnet", ISC, (P, S), "192.168.1.200", "192.168.2.200"),
+    Case("range-twice", ISC, (P, S), "range 192", "range 192.168.1.150; range 192"),
+    Case("subnet-overlaps", ISC, (P, S), "\nhost", "\nsubnet 192.168.1.0 netmask 255.255.255.128 { }\nhost"),
+    Case("router-outside-subnet", ISC, (P, S), "routers 192.168.1.1;", "routers 192.168.2.1;"),
     Case("dynamic-bootp", ISC, (S,), "range 192", "range dynamic-bootp 192"),
-    Case("dynamic-bootp", ISC, (P, S), "deny dynamic", "allow dynamic"),
+    Case("bootp-in-failover", ISC, (P, S), "deny dynamic", "allow dynamic"),
     Case("permits-differ", ISC, (S,), "deny dynamic bootp clients;", "deny unknown-clients;"),
+    Case("permits-differ", ISC, (S,), "  option routers", "  deny unknown-clients; option routers"),
+    Case("permits-differ", ISC, (P,), "\nhost", "\nignore bootp;\nhost"),
     Case("subnet-differs", ISC, (S,), "1.0 netmask 255.255.255.0", "0.0 netmask 255.255.254.0"),
     Case("subnet-differs", KEA, (S,), "192.168.1.0/24", "192.168.0.0/23"),
     Case("options-differ", ISC, (S,), "no comment", "a comment"),
-    Case("options-differ", ISC, (P,), "  pool {", "  pool { option domain-search lab.test;"),
+    Case("options-differ", ISC, (P,), "  pool {", '  pool { option domain-search "lab.test";'),
     Case(
         "options-differ", KEA, (S,), '"option-data": [', '"option-data": [{"name": "swap-server", "data": "10.0.0.1"},'
     ),
     Case("routers-differ", ISC, (S,), "routers 192.168.1.1;", "routers 192.168.1.3;"),
     Case("routers-differ", KEA, (S,), '"data": "192.168.1.1"', '"data": "192.168.1.3"'),
     Case("lease-times-differ", ISC, (S,), "TIME 600", "TIME 900"),
-    Case("lease-times-differ", ISC, (S,), "  pool {", "  pool { min-lease-time 300;"),
+    Case("lease-times-differ", ISC, (S,), "  pool {", "  pool { min-lease-time 400;"),
     Case("lease-times-differ", KEA, (P,), '"renew-timer": 150', '"renew-timer": 200'),
     Case("authoritative-differs", ISC, (S,), "authoritative;", "not authoritative;"),
     Case("authoritative-differs", KEA, (S,), '"valid', '"authoritative": true, "valid'),
@@ -94,9 +102,22 @@ POOLS = [
 SERVER = [
     Case("omapi-differs", ISC, (S,), "7911", "7912"),
     Case("keys-differ", ISC, (S,), "c2Vj", "AAAA"),
-    Case("keys-differ", ISC, (S,), "key omapi_key {", "key other_key {"),
+    Case("keys-differ", ISC, (S,), "\nkey omapi", '\nkey other { algorithm hmac-md5; secret "AAAA"; }\nkey omapi'),
     Case("omapi-without-key", ISC, (P, S), "omapi-key omapi_key;", ""),
     Case("ping-check-differs", ISC, (P,), "ping-check false;", ""),
+    Case("ping-check-differs", ISC, (P,), "  option routers", "  ping-check true; option routers"),
+    Case("boot-file-differs", ISC, (S,), "  option routers", '  filename "pxe.0"; option routers'),
+    Case("next-server-differs", ISC, (S,), "  option routers", "  next-server 192.168.1.3; option routers"),
+    Case("ddns-differs", ISC, (S,), "ddns-update-style none", "ddns-update-style interim"),
+    Case("parameters-differ", ISC, (S,), "\nhost", "\none-lease-per-client true;\nhost"),
+    Case("conditions-differ", ISC, (S,), "max-lease-time 60;", "max-lease-time 90;"),
+    Case("classes-differ", ISC, (S,), "\nhost", '\nclass "a" { match hardware; }\nhost'),
+    Case("option-definitions-differ", ISC, (S,), "integer 8, text", "integer 16, text"),
+    Case("undeclared", ISC, (P, S), "deny dynamic bootp clients;", 'deny members of "guests";'),
+    Case("undeclared", ISC, (P, S), "\nhost", "\nzone lab.test { primary 127.0.0.1; key nobodys; }\nhost"),
+    Case("declared-twice", ISC, (P, S), "\nhost printer {", "\nhost printer { }\nhost printer {"),
+    Case("key-twice", ISC, (P, S), "\nkey omapi", '\nkey omapi_key { algorithm hmac-md5; secret "AAAA"; }\nkey omapi'),
+    Case("no-statement", ISC, (P,), "authoritative;", "authoritative; authorative;"),
 ]
 HA = [Case(*change) for change in CHANGES]
 CASES = [*RELATION, *POOLS, *SERVER, *HA]
@@ -137,7 +158,14 @@ def test_one_change_is_found_and_nothing_else(case: Case) -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    elsewhere = {"failover-missing", "hot-standby-clients", "ha-subnet-relation", "kea-shared-network-differs"}
+    elsewhere = {
+        "failover-missing",
+        "hot-standby-clients",
+        "relation-unused",
+        "shared-network-differs",
+        "ha-subnet-relation",
+        "kea-shared-network-differs",
+    }
     assert {rule.id for rule in RULES} - elsewhere == {case.rule for case in CASES}
     assert len({rule.id for rule in RULES}) == len(RULES)
 
@@ -213,7 +241,12 @@ def test_pools_of_a_shared_network_refer_to_its_failover_peer() -> None:
     for name in pair:
         pair[name] = pair[name].replace("subnet 192", 'shared-network x { failover peer "lab"; subnet 192')
         pair[name] = pair[name].replace('    failover peer "lab";\n', "").replace("\n}\n\nhost", "\n}}\n\nhost")
-    assert found_in(pair) == ()
+    assert {f.rule for f in found_in(pair)} == {"relation-unused"}, "a pool must name it: dhcpd's sanity check"
+    both = {
+        n: t.replace("  pool {", '  pool { failover peer "lab"; range 192.168.1.9; }\n  pool {')
+        for n, t in pair.items()
+    }
+    assert found_in(both) == ()
 
 
 def test_the_same_addresses_in_other_pieces_are_the_same_pool() -> None:
@@ -253,10 +286,15 @@ def test_a_subnet_that_one_server_alone_serves_without_failover_is_its_own_busin
     assert found_in(pair) == ()
 
 
+def test_a_relation_wants_a_pool() -> None:
+    pair = {name: text.replace('    failover peer "lab";\n', "") for name, text in texts(ISC).items()}
+    assert {f.rule for f in found_in(pair)} == {"relation-unused", "pool-without-failover"}
+
+
 def test_each_of_several_relations_wants_a_pool() -> None:
     pair = texts(ISC)
     times = "max-response-delay 5; load balance max seconds 3;"
-    for name, me, you, more in ((P, 1, 2, "mclt 9; split 1;"), (S, 2, 1, "")):
+    for name, me, you, more in ((P, 1, 2, "mclt 9; split 100;"), (S, 2, 1, "")):
         pair[name] += (
             f'failover peer "b" {{ {name}; address 10.0.0.{me}; peer address 10.0.0.{you}; {times} {more} }}\n'
         )
@@ -284,3 +322,128 @@ def test_a_cold_standby_wants_no_failover_and_the_same_pool() -> None:
     assert {f.rule for f in lint_pair(a, b)} == {"failover-missing", "pool-without-failover"}
     shorter = Config("b", without.replace("1.200", "1.199"))
     assert [f.rule for f in lint_pair(a, shorter, cold_standby=True)] == ["pool-differs"]
+
+
+TWO = """
+failover peer "a" {{ {role}; address 10.0.0.{me}; peer address 10.0.0.{you}; max-response-delay 9;
+  load balance max seconds 3; {more} }}
+failover peer "b" {{ {role}; address 10.1.0.{me}; peer address 10.1.0.{you}; max-response-delay 9;
+  load balance max seconds 3; {more} }}
+subnet 10.0.0.0 netmask 255.255.255.0 {{ pool {{ failover peer "a"; range 10.0.0.100 10.0.0.200; }} }}
+subnet 10.1.0.0 netmask 255.255.255.0 {{ pool {{ failover peer "b"; range 10.1.0.100 10.1.0.200; }} }}
+"""
+
+
+def two() -> dict[str, str]:
+    """A pair of two relations."""
+    return {
+        P: TWO.format(role=P, me=2, you=3, more="mclt 60; split 128;"),
+        S: TWO.format(role=S, me=3, you=2, more=""),
+    }
+
+
+def test_two_relations_are_matched_by_name() -> None:
+    assert found_in(two()) == ()
+    pair = two()
+    pair[S] = pair[S].replace('"b"', '"c"')
+    assert [(f.rule, f.what) for f in found_in(pair)] == [
+        ("failover-name", 'the failover peer is "c" here, "b" there'),
+    ]
+
+
+def test_the_same_pools_under_each_others_relation_are_told() -> None:
+    pair = two()
+    for old, new in (('{ failover peer "a"', '{ failover peer "x"'), ('{ failover peer "b"', '{ failover peer "a"')):
+        pair[S] = pair[S].replace(old, new)
+    pair[S] = pair[S].replace('{ failover peer "x"', '{ failover peer "b"')
+    found = found_in(pair)
+    assert {f.rule for f in found} == {"pool-differs"}
+    assert 'in no pool of failover peer "a", but in another' in found[0].what
+
+
+def test_what_a_hub_has_for_other_machines_is_none_of_the_pairs_business() -> None:
+    pair = two()
+    begin, end = pair[S].index('failover peer "b"'), pair[S].index("subnet 10.0")
+    pair[S] = pair[S][:begin] + pair[S][end : pair[S].index("subnet 10.1")]
+    pair[P] = pair[P].replace("peer address 10.1.0.3", "peer address 10.2.0.3")
+    pair[P] += 'host x { hardware ethernet 0:1:2:3:4:5; fixed-address 10.1.0.9; } class "z" { match hardware; }'
+    assert found_in(pair) == ()
+    pair[P] = pair[P].replace("peer address 10.2.0.3", "peer address 10.0.0.3")  # it is for this partner after all
+    assert [f.rule for f in found_in(pair)] == ["failover-name"]
+
+
+def test_three_machines_share_what_two_files_share() -> None:
+    pair = two()
+    pair[P] = pair[P].replace('"b"', '"with-third"').replace("peer address 10.1.0.3", "peer address 10.1.0.9")
+    pair[S] = pair[S].replace('"b"', '"third"').replace("peer address 10.1.0.2", "peer address 10.1.0.8")
+    pair[S] = pair[S].replace("address 10.1.0.3", "address 10.1.0.7").replace("10.1.0.", "10.7.0.")
+    assert found_in(pair) == ()
+
+
+def test_subnets_of_a_shared_network_are_compared() -> None:
+    pair = two()
+    begin = pair[S].index("subnet 10.0")
+    pair[S] = pair[S][:begin] + "shared-network wire {" + pair[S][begin:] + "}"
+    assert {f.rule for f in found_in(pair)} == {"shared-network-differs"}
+    pair[P] = pair[P].replace("subnet 10.0", "shared-network other { subnet 10.0") + "}"
+    assert found_in(pair) == ()
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ('option domain-search "A.lab.test.",\n "b.lab";', 'option domain-search "a.LAB.test", "b.lab";'),
+        ("option ntp-servers Time.Lab.test., 10.0.0.001;", "option ntp-servers time.lab.test, 10.0.0.1;"),
+        ("option interface-mtu 0x5dc;", "option interface-mtu 1500;"),
+        ("one-lease-per-client on;", "one-lease-per-client TRUE;"),
+        ('option unknown-66 "boot";', "option tftp-server-name boot;"),
+        ("server-identifier 10.0.0.2;", "option dhcp-server-identifier 10.0.0.2;"),
+        ("host x { hardware ethernet 0:1:2:A:b:5; }", "host y { hardware ethernet 00:01:02:0a:0B:05; }"),
+        ("host x { uid 1:2; fixed-address ns.Lab.; }", "host x { uid 01:02; fixed-address NS.lab; }"),
+        ("allow unknown-clients;", ""),
+        ("deny unknown-clients;", "boot-unknown-clients off;"),
+        ("ddns-update-style none;", ""),
+        ('class "a" { match if option host-name  = "x\\"y"; }', 'class "a" { MATCH IF option host-name="x\\"y"; }'),
+        ('if known { filename "a"; }', 'IF known{filename "a";}'),
+        ('lease-file-name "/a"; log-facility local1;', 'lease-file-name "/b";'),
+    ],
+)
+def test_values_compare_as_values(here: str, there: str) -> None:
+    pair = two()
+    pair[P] += here
+    pair[S] += there
+    assert found_in(pair) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        (
+            'subnet 10.2.0.0 NET { pool { failover peer "z"; range 10.2.0.9; } }',
+            "pool-relation-unknown",
+        ),
+        (
+            'subnet 10.2.0.0 NET { pool { allow members of "z"; range 10.2.0.9; } } class "z" { }',
+            "undeclared",
+        ),
+        ("host x { group g; } group g { }", "undeclared"),
+        ("omapi-key nobodys;", "undeclared"),
+        ('subclass "z" 1:2;', "undeclared"),
+        ('failover peer "a" { secondary; peer address 10.0.0.2; }', "declared-twice"),
+        (
+            "shared-network w { subnet 10.2.0.0 NET { } pool { range 10.3.0.9; } }",
+            "range-outside-subnet",
+        ),
+        ("subnet 10.2.0.0 NET { range 10.2.0.9; range 10.2.0.5 10.2.0.10; }", "range-twice"),
+    ],
+)
+def test_what_dhcpd_refuses_in_one_file(text: str, rules: str) -> None:
+    text = text.replace("NET", "netmask 255.255.255.0")
+    found = lint_server(Config("x", two()[P] + text), clients=9)
+    assert {f.rule for f in found if f.severity == "error"} == {rules}
+
+
+def test_authoritative_holds_from_where_it_stands() -> None:
+    pair = two()
+    pair[P], pair[S] = pair[P] + "authoritative;", "authoritative;" + pair[S]
+    assert {f.rule for f in found_in(pair)} == {"authoritative-differs"}
