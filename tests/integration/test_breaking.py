@@ -194,7 +194,7 @@ MANUAL = {
 
 
 def broken_and_mended(lab: Lab, broken: Break) -> None:
-    lab.verify().raise_for_failures()
+    """The lab is proven before: by the `up` of its fixture, or by that of the break before."""
     try:
         assert lab.run(broken.machine, broken.command).ok
         assert broken.checks <= {outcome.check for outcome in lab.verify().failures}
