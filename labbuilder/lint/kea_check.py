@@ -23,6 +23,7 @@ NETWORK, RESERVATION, LIFETIMES, CLASS = "kea-network", "kea-reservation", "kea-
 BOUNDS = "kea-bounds"
 IDENTIFIERS = ("hw-address", "duid", "circuit-id", "client-id", "flex-id")
 NEEDS_ID = frozenset(release for release in RELEASES if release >= (2, 6))
+_WANTS_SOMETHING = frozenset(release for release in RELEASES if release < (2, 4))
 _DEFAULT_LIFETIME = 7200
 _LIFETIMES = ("valid-lifetime", "min-valid-lifetime", "max-valid-lifetime", "renew-timer", "rebind-timer")
 _SHORT, _LONG = 65535, 4294967295
@@ -201,7 +202,9 @@ def _level(level: Value, options: Options) -> Iterator[Fault]:
     relay = level.get("relay")
     if relay is not None and relay.kind == "map":
         given = [*relay.items("ip-addresses"), *([one] if (one := relay.get("ip-address")) else [])]
-        for entry in given:
+        for index, entry in enumerate(given):
+            if entry.data in [before.data for before in given[:index]]:
+                yield Fault(NETWORK, entry.place, f"the relay's address {printable(str(entry.data))} stands twice")
             if address(str(entry.data)) is None:
                 yield Fault(NETWORK, entry.place, f"the relay's address {printable(str(entry.data))!r} is none")
 
@@ -308,13 +311,15 @@ def _reservations(hosts: tuple[Value, ...], network: Ends | None, options: Optio
             )
         else:
             clients[client] = host
+        if host.text("next-server") == "":
+            yield Fault(NETWORK, host.place, "next-server is empty")
         text = host.text("ip-address")
         if text is not None:
             yield from _kept(host, text, network, kept if unique else {})
         elif not any(
             host.get(name) for name in ("hostname", "next-server", "server-hostname", "boot-file-name")
         ) and not (host.items("option-data") or host.items("client-classes")):
-            yield Fault(RESERVATION, host.place, "a reservation of nothing")
+            yield Fault(RESERVATION, host.place, "a reservation of nothing", _WANTS_SOMETHING)
 
 
 def _kept(host: Value, text: str, network: Ends | None, kept: dict[int, Value]) -> Iterator[Fault]:

@@ -167,7 +167,7 @@ class Options:
         elif not data.strip() and defined.type in _OF_VALUES and not defined.array:
             yield Fault(RULE, option.place, f"the option {defined.name} has no data")
         else:
-            words = data.split(",") if defined.array else data.split(",")[:1]
+            words = data.split(",")[: None if defined.array else 1] if data.strip() else []
             for wrong in [word for word in words if not _fits(word.strip(), defined.type)]:
                 what = f"{printable(wrong.strip())!r} is no {defined.type}, which {defined.name} takes"
                 yield Fault(RULE, option.place, what)

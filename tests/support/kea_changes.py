@@ -109,7 +109,7 @@ _REFUSED: tuple[Change, ...] = (
     ("kea-reservation", KEA, BOTH, _POOL, _POOL + ', "reservations": [{"ip-address": "192.168.1.9"}]'),
     ("kea-reservation", KEA, BOTH, _POOL, _POOL + ', "reservations": [{"duid": "01", "ip-address": "192.168.2.9"}]'),
     ("kea-reservation", KEA, BOTH, _POOL, _POOL + ', "reservations": [{"hw-address": "x", "hostname": "a"}]'),
-    ("kea-reservation", KEA, BOTH, _POOL, _POOL + ', "reservations": [{"hw-address": "01:02"}]'),
+    ("kea-release", KEA, BOTH, _POOL, _POOL + ', "reservations": [{"hw-address": "01:02"}]'),
     (
         "kea-reservation",
         KEA,

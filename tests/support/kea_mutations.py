@@ -167,15 +167,16 @@ class Mutant(NamedTuple):
     text: str
 
 
-def mutants(count: int, seed: int) -> Iterator[Mutant]:
-    """So many changed configurations, the same for a seed."""
+def mutants(count: int, seed: int, *, below: str = "") -> Iterator[Mutant]:
+    """So many changed configurations, the same for a seed; `below`: changed inside the member of this name alone."""
     for number in range(count):
         chance = random.Random(f"{seed} {number}")
         root = Node(_BASE)
-        if chance.random() < _OF_TEXT:
+        if not below and chance.random() < _OF_TEXT:
             yield Mutant(*_changed_text(root.text(), chance))
             continue
-        places = list(root.places())
+        everywhere = list(root.places())
+        places = next((list(e[1].places()) for n, i in everywhere if (e := n.entries[i])[0] == below), everywhere)
         inside, index = chance.choice(places)
         name = inside.entries[index][0]
         what = chance.choice((_drop, _double, _misspell, _move, _other, _other, _other))(inside, index, places, chance)
