@@ -32,6 +32,8 @@ _THREADED: Release = (2, 4)
 """Since when multi-threading, and the listener of the hook's own, are on unless said otherwise."""
 _RESTRICTED: Release = (3, 0)
 """Since when restrict-commands is true unless said otherwise."""
+_NAMED: Release = (2, 6)
+"""Since when the partners' commands say for which server they are."""
 _TLS_FILES = ("trust-anchor", "cert-file", "key-file")
 
 
@@ -62,26 +64,36 @@ def ha_lease_cmds(pair: Pair) -> Iterator[Hit]:
 @rules.error(
     "ha-peers-differ",
     needs_partner=True,
-    why="each looks for its partner where its own list says, in the role and with the password that it says there",
+    why="each looks for its partner where its own list says, in the role that it says there; since 2.6 by its name too",
     mend="copy the list of peers from one file to the other, but for files that are each machine's own",
+    source=f"{KEA_HA}; Kea's command_creator.cc and ha_impl.cc (server-name); measured with Kea 2.2.0 and 2.6.3",
 )
 def ha_peers_differ(pair: Pair) -> Iterator[Hit]:
+    for hit, where in _called_otherwise(pair):
+        if where.issuperset(pair.releases):
+            yield hit
     for a, b in pair.relations:
-        there = {member.name: member for member in a.members}
-        here = {member.name: member for member in b.members}
-        for name in sorted(there.keys() ^ here.keys()):
-            lone = there.get(name) or here[name]
-            yield Hit(b.place if name in there else lone.place, f"only one of the lists has the peer {name}", a.place)
+        there, here = ({member.name: member for member in end.members} for end in (a, b))
         for name in sorted(there.keys() & here.keys()):
             yield from _members_differ(here[name], there[name])
 
 
+def _called_otherwise(pair: Pair) -> Iterator[tuple[Hit, frozenset[Release]]]:
+    """A peer that one of the lists has not, and in which releases its partner is told by name."""
+    for a, b in pair.relations:
+        there, here = ({member.name: member for member in end.members} for end in (a, b))
+        for name in sorted(there.keys() ^ here.keys()):
+            place = b.place if name in there else here[name].place
+            where = frozenset(release for release in pair.releases if release >= _NAMED)
+            yield Hit(place, f"only one of the lists has the peer {name}", a.place), where
+
+
 def _members_differ(here: Member, there: Member) -> Iterator[Hit]:
-    for key in ("role", "url", "basic-auth-user", "basic-auth-password"):
+    for key in ("role", "url"):
         mine, theirs = (_compared(key, member) for member in (here, there))
         if mine != theirs:
-            said = "" if "password" in key else f": {mine or 'not said'} here, {theirs or 'not said'} there"
-            yield Hit(here.place, f"{here.name}: {key} differs{said}", there.place)
+            what = f"{here.name}: {key} differs: {mine or 'not said'} here, {theirs or 'not said'} there"
+            yield Hit(here.place, what, there.place)
     safe = [any(member.values.get(file) for file in _TLS_FILES) for member in (here, there)]
     if safe[0] != safe[1]:
         yield Hit(here.place, f"{here.name} has TLS {'here' if safe[0] else 'there'} alone", there.place)
@@ -150,10 +162,16 @@ def ha_mode(pair: Pair) -> Iterator[Hit]:
     needs_partner=True,
     why="the two judge the same outage at different times, or treat each other's leases differently",
     mend="write the same value on both",
-    source=f"{KEA_HA}; Kea's ha_config_parser.cc (HA_CONFIG_DEFAULTS)",
+    source=f"{KEA_HA}; Kea's ha_config_parser.cc (HA_CONFIG_DEFAULTS); measured with Kea 2.2.0 and 2.6.3",
 )
 def ha_settings_differ(pair: Pair) -> Iterator[Hit]:
+    yield from (hit for hit, where in _called_otherwise(pair) if not where)
     for a, b in pair.relations:
+        there, here = ({member.name: member for member in end.members} for end in (a, b))
+        for name in sorted(there.keys() & here.keys()):
+            for key in ("basic-auth-user", "basic-auth-password"):
+                if here[name].values.get(key) != there[name].values.get(key):
+                    yield Hit(here[name].place, f"{name}: {key} differs", there[name].place)
         limit = "100" if a.get("mode") == "load-balancing" else "0"
         for name, default in {**_SAME, "delayed-updates-limit": limit}.items():
             yield from difference(b, a, name, default)
@@ -181,6 +199,21 @@ def ha_delays(pair: Pair) -> Iterator[Hit]:
         if response < beat <= _DELAY_MAX:
             what = f"max-response-delay is {response}, heartbeat-delay {beat}"
             yield Hit(end.at("max-response-delay"), what, end.at("heartbeat-delay"))
+
+
+@rules.error(
+    "ha-never-ready",
+    why="without heartbeats, or with leases handed over none at a time, a server waits for its partner for ever and "
+    "serves nobody",
+    mend="write heartbeat-delay 1000 in a lab, 10000 elsewhere; leave out sync-page-limit, or write 10000",
+    source="Kea's ha_service.cc (startHeartbeat, asyncSyncLeases); measured with Kea 2.2.0 and 2.6.3",
+)
+def ha_never_ready(pair: Pair) -> Iterator[Hit]:
+    for _, end, _ in pair.ends:
+        for name in ("heartbeat-delay", "sync-page-limit"):
+            said = end.settings.get(name)
+            if said is not None and said.number == 0 and end.get("mode") != "passive-backup":
+                yield Hit(said.place, f"{name} is 0")
 
 
 def _milliseconds(end: Relation, name: str) -> int:
@@ -283,7 +316,7 @@ def _unthreaded(pair: Pair) -> Iterator[tuple[Hit, frozenset[Release]]]:
 def kea_release(pair: Pair) -> Iterator[Hit]:
     releases = frozenset(pair.releases)
     found = [(Hit(f.place, f.what, f.other), f.releases & releases) for peer in pair.peers for f in peer.faults]
-    for hit, where in (*found, *_unthreaded(pair)):
+    for hit, where in (*found, *_unthreaded(pair), *_called_otherwise(pair)):
         if where and where != releases:
             yield Hit(hit.where, f"{hit.what}: an error in {named(where)}", hit.other)
 
