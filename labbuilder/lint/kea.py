@@ -51,7 +51,7 @@ class Value:
     __slots__ = ("_at", "_joined", "_key_at", "data", "kind")
 
     def __init__(
-        self, joined: _Joined, at: int, kind: Kind, data: Mapping[str, Value] | tuple[Value, ...] | str, key_at: int
+        self, joined: _Joined, at: int, kind: Kind, data: dict[str, Value] | tuple[Value, ...] | str, key_at: int
     ) -> None:
         self._joined, self._at, self.kind, self.data, self._key_at = joined, at, kind, data, key_at
 
@@ -67,16 +67,16 @@ class Value:
 
     def get(self, name: str) -> Value | None:
         """A member, if this is an object that has it."""
-        return self.data.get(name) if isinstance(self.data, Mapping) else None
+        return self.data.get(name) if isinstance(self.data, dict) else None
 
     def items(self, name: str) -> tuple[Value, ...]:
         """The entries of a member that is an array; none if it is not."""
-        found = self.get(name)
+        found = self.data.get(name) if isinstance(self.data, dict) else None
         return found.data if found is not None and isinstance(found.data, tuple) else ()
 
     def text(self, name: str) -> str | None:
         """A member that is neither object nor array."""
-        found = self.get(name)
+        found = self.data.get(name) if isinstance(self.data, dict) else None
         return found.data if found is not None and isinstance(found.data, str) else None
 
 
@@ -112,7 +112,7 @@ def parse(config: Config) -> Document:
 
 def members(value: Value) -> Iterator[tuple[str, Value]]:
     """The members of an object; none of anything else."""
-    if isinstance(value.data, Mapping):
+    if isinstance(value.data, dict):
         yield from value.data.items()
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from ipaddress import IPv4Address
+from socket import AF_INET, inet_pton
 from typing import NamedTuple
 
 from labbuilder.lint.kea import Value
@@ -234,8 +235,8 @@ def integer(value: Value, name: str) -> int | None:
 def address(text: str) -> IPv4Address | None:
     """An IPv4 address as Kea reads it, if it is one."""
     try:
-        return IPv4Address(text)
-    except ValueError:
+        return IPv4Address(inet_pton(AF_INET, text))  # several times as fast as from the text
+    except (OSError, ValueError):
         return None
 
 

@@ -24,7 +24,7 @@ DDNS = (
     "ddns-generated-prefix",
     "ddns-qualifying-suffix",
 )
-_INHERITED = (*LIFETIMES, *BOOT, *DDNS, "authoritative", "match-client-id", "interface")
+_INHERITED = {*LIFETIMES, *BOOT, *DDNS, "authoritative", "match-client-id", "interface"}
 _OF_HOST = (*BOOT, "hostname")
 _MEMBER = re.compile(r"member\s*\(\s*'([^']+)'\s*\)")
 
@@ -40,7 +40,7 @@ class _Scope:
     """The peer of whose relationship it is: ``user-context.ha-server-name``."""
 
     def inside(self, level: Value) -> _Scope:
-        own = {name: found for name in _INHERITED if (found := _setting(level, name)) is not None}
+        own = {n: Setting(v.data, v.place) for n, v in members(level) if n in _INHERITED and isinstance(v.data, str)}
         own |= _options(level, self.options)
         settings = {**self.settings, **own} if own else self.settings
         context = level.get("user-context")

@@ -60,7 +60,7 @@ def faults(document: Document) -> tuple[Fault, ...]:
 def _of_object(value: Value, name: str, where: frozenset[Release]) -> Iterator[Fault]:
     known, called = _object(name), name or "the file"
     data = value.data
-    if not isinstance(data, Mapping):
+    if not isinstance(data, dict):
         return
     for key, member in data.items():
         types = known.members.get(key)
