@@ -112,10 +112,11 @@ class TransportError(LabError):
 class SlowMachineError(TransportError):
     """A machine was reached, but a limit passed before it answered: nothing says that it is broken.
 
-    ``begun`` says whether it had begun with what it was asked for.
+    ``begun`` says whether it had begun with what it was asked for, ``said`` is what it had said of it.
     """
 
     begun: bool = False
+    said: str = ""
 
 
 class MachineError(LabError):

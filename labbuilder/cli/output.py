@@ -70,10 +70,11 @@ def print_rich(renderable: Any) -> None:
 def verification_text(found: Verification, *, every: bool) -> str:
     """One line a check that failed, or for each when asked; then the sum."""
     error = colour("ERROR", _RED, sys.stdout)
-    lines = [f"{error}  {machine:10} no check could be asked: {why}" for machine, why in found.unreachable.items()]
+    unreachable = found.unreachable
+    lines = [f"{error}  {machine:10} no check could be asked: {why}" for machine, why in unreachable.items()]
     for outcome in found.outcomes:
         passed = outcome.verdict == "pass"
-        if outcome.verdict != "error" and (every or not passed):
+        if outcome.machine not in unreachable and (every or not passed):
             word = colour(outcome.verdict.value.upper(), _GREEN if passed else _RED, sys.stdout)
             lines.append(f"{word}  {outcome.machine:10} {outcome.title}")
             if not passed:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from labbuilder.errors import SlowMachineError, TransportError
+from labbuilder.host.load import host_load
 from labbuilder.host.run import Result
 from labbuilder.ssh import frames
 from labbuilder.ssh.endpoint import Endpoint
@@ -73,22 +74,35 @@ class FabricShell:
     def run_many(self, scripts: Sequence[str], *, timeout_s: float = 60.0) -> tuple[Result, ...]:
         """Run several scripts at the same time: see `Shell`. One after the other where there is no perl."""
         mark = frames.new_mark()
-        done = self._run(frames.many(scripts, mark, limit_s=timeout_s), mark, timeout_s + _BEYOND_S, encoding="latin-1")
+        asked = frames.many(scripts, mark, limit_s=timeout_s)
+        try:
+            done = self._run(asked, mark, timeout_s + _BEYOND_S, encoding="latin-1")
+        except SlowMachineError as error:
+            if not error.begun:
+                self.close()  # who asks again connects again, and is told what is wrong
+                raise
+            return self._read(scripts, mark, error.said, whole=False)
         if done.code == _NOT_FOUND:
             return tuple(self._run_limited(script, timeout_s) for script in scripts)
+        return self._read(scripts, mark, done.stdout or done.stderr, whole=True)
+
+    def _read(self, scripts: Sequence[str], mark: str, said: str, *, whole: bool) -> tuple[Result, ...]:
         try:
-            found = frames.read_many(done.stdout, mark, self.machine, scripts)
+            found = frames.read_many(said, mark, self.machine, scripts)
         except frames.GarbledError as error:
             raise self._garbled(str(error)) from error
-        if len(found) < len(scripts):
-            raise self._garbled(f"{done.stdout}\n{done.stderr}")
-        return tuple(found[number] for number in range(len(scripts)))
+        if whole and len(found) < len(scripts):
+            raise self._garbled(said)
+        return tuple(found.get(number) or self._late(script) for number, script in enumerate(scripts))
 
     def _run_limited(self, script: str, timeout_s: float) -> Result:
         try:
             return self.run(script, timeout_s=timeout_s)
         except SlowMachineError:
-            return Result(("ssh", self.machine, script), frames.ENDED_AT_LIMIT, "")
+            return self._late(script)
+
+    def _late(self, script: str) -> Result:
+        return Result(("ssh", self.machine, script), frames.ENDED_AT_LIMIT, "")
 
     def put(self, data: bytes, path: str) -> None:
         """Write a file in the machine: see `Shell`. By a command, since sudo takes no part in SFTP."""
@@ -125,11 +139,10 @@ class FabricShell:
             return TransportError(f"{self.machine} did not carry out a command", details, self.endpoint.advice)
         out, errors = (frames.after_mark(text, mark) for text in (said.stdout, said.stderr))
         begun = out is not None
-        lines = [*(out or "").splitlines()[-3:], *(errors or "").splitlines()[-_SHOWN:]]
+        lines = [*(out or "").splitlines()[-3:], *(errors or "").splitlines()[-_SHOWN:], host_load()]
         what = "carry out a command" if begun else "begin with a command"
-        return SlowMachineError(
-            f"{self.machine} did not {what} within {timeout_s or 0:g} s", "\n".join(lines), self.endpoint.advice, begun
-        )
+        brief = f"{self.machine} did not {what} within {timeout_s or 0:g} s"
+        return SlowMachineError(brief, "\n".join(lines), self.endpoint.advice, begun, out or "")
 
     def _not_run(self, said: str, status: int) -> TransportError:
         """Something else ran: nologin, an rc file that exits, sudo that wants a password."""

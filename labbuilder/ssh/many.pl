@@ -1,6 +1,6 @@
 # perl -e THIS MARK LIMIT_S SCRIPT...: run the scripts at the same time, each in a process group of its own.
-# Print "MARK" at once, then for each script as it ends "MARK number status bytes-of-output bytes-of-errors", both
-# texts and a newline. The status of one that reached its limit is -1; it is killed with all that it started.
+# Print for each as it ends "MARK number status bytes-of-output bytes-of-errors", both texts and a newline. The status
+# of one that reached its limit is -1; it is killed with all that it started.
 use strict;
 
 my ($mark, $limit_s, @scripts) = @ARGV;
@@ -68,7 +68,6 @@ sub start {
 my $end_s = now_s() + $limit_s;
 pipe(my $woken, my $wake) or die "pipe: $!\n";
 $SIG{CHLD} = sub { syswrite $wake, "c" };
-say_all("$mark\n");
 start($_) for 0 .. $#scripts;
 while (%number) {
     my $left_s = $end_s - now_s();

@@ -84,7 +84,14 @@ class Verification:
     @property
     def unreachable(self) -> dict[str, str]:
         """Machines none of whose checks could be asked, with the reason: one line tells more than thirty."""
-        return {o.machine: o.observed for o in self.failures if o.verdict is Verdict.ERROR}
+        answered = {outcome.machine for outcome in self.outcomes if outcome.verdict is not Verdict.ERROR}
+        return {o.machine: o.observed for o in self.failures if o.machine not in answered}
+
+    @property
+    def told_singly(self) -> tuple[Outcome, ...]:
+        """All failures but those of machines that are `unreachable`."""
+        unreachable = self.unreachable
+        return tuple(outcome for outcome in self.failures if outcome.machine not in unreachable)
 
     @property
     def passed(self) -> bool:
@@ -102,8 +109,7 @@ class Verification:
         told = [f"{machine}: no check could be asked: {why}" for machine, why in self.unreachable.items()]
         told += [
             f"{o.machine}: {o.title}: expected {o.expected}, seen {o.observed or 'nothing'}  [{o.command}]"
-            for o in self.failures
-            if o.verdict is Verdict.FAIL
+            for o in self.told_singly
         ]
         raise VerificationError(
             brief=f"{len(self.failures)} of {len(self.outcomes)} checks failed in the lab {self.lab}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from labbuilder.errors import LabError, SlowMachineError, TransportError
+from labbuilder.host.load import host_load
 from labbuilder.host.run import Result
 from labbuilder.ssh.frames import ENDED_AT_LIMIT
 
@@ -51,7 +52,8 @@ class FakeShell:
                 told(line)  # type: ignore[misc]
         if done.code == ENDED_AT_LIMIT:
             brief = f"{self.machine} did not carry out a command within {timeout_s or 0:g} s"
-            raise SlowMachineError(brief, "\n".join([*done.stdout.splitlines(), *done.stderr.splitlines()]), begun=True)
+            details = "\n".join([*done.stdout.splitlines(), *done.stderr.splitlines(), host_load()])
+            raise SlowMachineError(brief, details, begun=True, said=done.stdout)
         return done
 
     def run_many(self, scripts: Sequence[str], *, timeout_s: float = 60.0) -> tuple[Result, ...]:

@@ -24,7 +24,8 @@ from labbuilder.providers.virtualbox.vboxmanage import VBoxManage
 
 UP = (sys.executable, "-m", "labbuilder", "up")
 NAME = "www.internet.test"
-POOL = "192.168.1.100-192.168.1.141"  # a drill has fewer clients then: forty are too many for an emulated machine
+# A drill has fewer clients than with a larger pool, and an emulated machine may be silent for long.
+DHCP = {"pool": "192.168.1.100-192.168.1.141", "failover": {"max_response_delay_s": 30}}
 RESOLVERS = ("8.8.8.8", "8.8.4.4")  # addresses of the testbed's bridge
 
 
@@ -65,7 +66,7 @@ def vms(virtualbox: dict[str, Any], users: str, home: Home) -> Iterator[Lab]:
         .add_server()
         .add_server()
         .add_client()
-        .set(provider="virtualbox", virtualbox=virtualbox, dns={"probe": NAME}, dhcp={"pool": POOL})
+        .set(provider="virtualbox", virtualbox=virtualbox, dns={"probe": NAME}, dhcp=DHCP)
     )
     spec = home.path / "vms.yaml"
     spec.write_text(lab.to_yaml())
