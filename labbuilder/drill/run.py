@@ -21,7 +21,7 @@ from labbuilder.lifecycle.proof import verify
 from labbuilder.lifecycle.session import Session
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.models import AddressRange
-from labbuilder.verify import Verdict, Verification
+from labbuilder.verify import Verification
 
 HOLDERS, NEWCOMERS = 16, 24  # together less than half a pool: in hot standby that is all the primary has
 _SMALLEST_POOL, _LARGEST_CROWD = 4, 500

@@ -1,4 +1,4 @@
-"""One machine's questions: what it does not answer in time is asked again, in smaller rounds, since slow is not broken."""
+"""One machine's questions: what is not answered in time is asked again, in smaller rounds: slow is not broken."""
 
 from __future__ import annotations
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import cast
 
 import pytest
+from fake_shell import FakeShell
 
 from labbuilder.cli.output import verification_text
 from labbuilder.errors import VerificationError
 from labbuilder.host.run import Result
 from labbuilder.ssh.shell import Shell
-from labbuilder.verify import Check, Outcome, Verdict, Verification, run_checks
+from labbuilder.verify import Check, Judgement, Outcome, Verdict, Verification, run_checks
 from labbuilder.verify.judges import says
 
 
@@ -33,6 +34,28 @@ def test_an_unreachable_machine_is_told_once_and_still_fails() -> None:
         "server2: no check could be asked: server2 can't be reached over SSH",
         "server1: title of route: expected something, seen none  [true]",
     ]
+
+
+def test_a_question_that_was_not_answered_is_told_by_itself_where_the_machine_answers_others() -> None:
+    found = Verification("aula", (outcome("m", "ok", Verdict.PASS), outcome("m", "bad", Verdict.ERROR, "it hangs")), 0)
+    assert found.unreachable == {}
+    text = verification_text(found, every=False)
+    assert "title of bad" in text
+    assert "it hangs" in text
+    with pytest.raises(VerificationError, match="title of bad: expected something, seen it hangs"):
+        found.raise_for_failures()
+
+
+def test_a_judge_that_stumbles_is_an_error_of_its_check_alone() -> None:
+    def stumbles(result: Result) -> Judgement:
+        return Judgement(int(result.stdout) > 0, "a number", result.stdout)
+
+    checks = [Check("odd", "m", "odd", "odd", stumbles), Check("well", "m", "well", "well", says("yes"))]
+    odd, well = run_checks(checks, lambda _: FakeShell({"odd": "garbage", "well": "yes"}), lab="aula").outcomes
+    assert (odd.verdict, well.verdict) == (Verdict.ERROR, Verdict.PASS)
+    assert odd.observed == (
+        "its answer can't be read (ValueError: invalid literal for int() with base 10: 'garbage'): garbage"
+    )
 
 
 def test_no_outcome_at_all_is_no_success() -> None:
