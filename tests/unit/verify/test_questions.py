@@ -1,4 +1,4 @@
-"""Slow is not broken: what is asked too late is asked again in smaller rounds, and the words tell one from the other."""
+"""Slow is not broken: what comes too late is asked again in smaller rounds, and the words tell one from the other."""
 
 from __future__ import annotations
 

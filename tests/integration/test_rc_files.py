@@ -1,0 +1,106 @@
+"""Whatever root's rc files, login shell and tools are like: commands run, and the proof is the same."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from labbuilder.errors import TransportError
+from labbuilder.lab import Lab
+from labbuilder.ssh.openssh import openssh_argv
+from labbuilder.verify import Verdict
+
+pytestmark = pytest.mark.needs_root
+
+_LONG_RC = "echo Welcome; echo Wrong >&2; exit 3"
+
+# what breaks it, and what mends it
+BREAKS = {
+    "bashrc": (f"cp /root/.bashrc /root/kept; echo '{_LONG_RC}' >/root/.bashrc", "mv /root/kept /root/.bashrc"),
+    "ssh-rc": ("mkdir -p /root/.ssh; echo 'echo Welcome; exit 3' >/root/.ssh/rc", "rm /root/.ssh/rc"),
+    "sshrc": ("echo 'echo Welcome' >/etc/ssh/sshrc", "rm /etc/ssh/sshrc"),
+    "nologin": ("usermod -s /usr/sbin/nologin root", "usermod -s /bin/bash root"),
+    "no-shell": ("usermod -L -s /nonexistent root", "usermod -p '*' -s /bin/bash root"),
+    "base64": ("mv /usr/bin/base64 /usr/bin/kept", "mv /usr/bin/kept /usr/bin/base64"),
+    "perl": ("mount --bind /dev/null /usr/bin/perl", "umount /usr/bin/perl"),
+    "function": (
+        "cp /root/.bashrc /root/kept; printf 'ip() { echo no; }\\nexport -f ip\\n' >>/root/.bashrc",
+        "mv /root/kept /root/.bashrc",
+    ),
+    "own-ip": ("install -m 755 /bin/true /usr/local/sbin/ip", "rm /usr/local/sbin/ip"),
+    "full-run": ("dd if=/dev/zero of=/run/full bs=1M 2>/dev/null; true", "rm /run/full"),
+    "environment": (
+        "echo 'echo Welcome; exit 3' >/run/env; systemctl set-environment BASH_ENV=/run/env ENV=/run/env",
+        "systemctl unset-environment BASH_ENV ENV; rm /run/env",
+    ),
+    "bash-is-sh": ("ln -sf bash /bin/sh", "ln -sf dash /bin/sh"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_management_runs_no_rc_files(lab: Lab, name: str) -> None:
+    broken, mended = BREAKS[name]
+    assert lab.run("server1", broken).ok
+    lab.close()  # the next connection meets it
+    try:
+        done = lab.run("server1", "echo ñ; id -un; exit 4")
+        assert (done.code, done.stdout, done.stderr) == (4, "ñ\nroot\n", "")
+        shell = lab.session().shell("server1")
+        assert [r.stdout for r in shell.run_many(["ip -o link show lo | wc -l", "printf x"])] == ["1\n", "x"]
+        shell.put(b"data", "/root/put")
+        assert shell.run("cat /root/put; rm /root/put").stdout == "data"
+        assert [o.title for o in lab.verify().failures] == []
+    finally:
+        assert lab.run("server1", mended).ok
+        lab.close()
+
+
+def test_the_interactive_shell_is_roots_own_and_bash_where_that_lets_nobody_in(lab: Lab) -> None:
+    def typed(line: str) -> str:
+        words = openssh_argv(lab.session().provider.endpoint("client1"), None)
+        done = subprocess.run(words, input=line, capture_output=True, text=True, check=False, timeout=60)
+        return done.stdout
+
+    asked = "echo $0 $USER $PWD $X\n"
+    try:
+        assert lab.run("client1", "cp /root/.profile /root/kept; echo 'X=read' >>/root/.profile").ok
+        assert typed(asked) == "/bin/bash root /root read\n"
+        assert lab.run("client1", "usermod -s /bin/dash root").ok
+        assert typed(asked) == "/bin/dash root /root read\n"
+        assert lab.run("client1", "usermod -s /usr/sbin/nologin root").ok
+        assert typed(asked) == "/bin/bash root /root read\n"
+    finally:
+        lab.run("client1", "usermod -s /bin/bash root; mv /root/kept /root/.profile")
+
+
+def test_a_machine_that_cant_be_asked_is_an_error_with_words(lab: Lab) -> None:
+    hidden = "mount --bind /usr/sbin/nologin /bin/dash"
+    shell = lab.session().shell("server2")  # it stays open: what mends it goes another way
+    assert shell.run("echo well").ok
+    lab.session().drop("server2")
+    assert lab.run("server2", f"systemd-run --on-active=8 umount /bin/dash && {hidden}").ok
+    lab.close()
+    try:
+        with pytest.raises(TransportError, match="server2 did not run a command") as told:
+            lab.run("server2", "true")
+        assert "This account is currently not available" in (told.value.details or "")
+        found = lab.verify()
+        assert {o.verdict for o in found.outcomes if o.machine == "server2"} == {Verdict.ERROR}
+        assert "server2 did not run a command" in found.unreachable["server2"]
+    finally:
+        lab.close()
+
+
+def test_one_probe_that_hangs_is_one_error(lab: Lab) -> None:
+    """dhcpd stands still, and omshell waits for it without a limit of its own."""
+    assert lab.run("server1", "kill -STOP $(pidof dhcpd)").ok
+    try:
+        found = lab.verify()
+    finally:
+        assert lab.run("server1", "kill -CONT $(pidof dhcpd)").ok
+    errors = [o for o in found.outcomes if o.verdict is Verdict.ERROR]
+    assert {o.check for o in errors} == {"failover.share"}
+    assert "it hangs" in errors[0].observed
+    assert not found.unreachable
+    lab.up()
