@@ -6,8 +6,11 @@ import base64
 import io
 import logging
 import shlex
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from labbuilder.errors import SlowMachineError, TransportError
@@ -21,13 +24,38 @@ if TYPE_CHECKING:
 
 SLOW_GUEST_S = 60.0  # a virtual machine that has just booted took up to 15 s to start one sshd
 _BEYOND_S = 30.0  # a busy machine kills what reached its limit, and says so, a while later
-_NOT_FOUND = 127
+_NO_PERL = (126, 127)  # it is not there, or can not be run
 _SHOWN = 10
 
 
+_importing = threading.Lock()
+
+
 def warm_up() -> None:
-    """Import Fabric now, while something else is waited for: it takes a tenth of a second."""
-    import fabric  # noqa: F401, PLC0415
+    """Import Fabric, best while something else is waited for: it takes a tenth of a second.
+
+    Without what invoke has ready for others' tests: unittest.mock, and all of asyncio and ssl behind it.
+    """
+    with _importing:
+        alone = "unittest.mock" not in sys.modules
+        if alone:
+            sys.modules["unittest.mock"] = _MockIfCalled("unittest.mock")
+        try:
+            import fabric.runners  # noqa: F401, PLC0415
+        finally:
+            if alone:
+                del sys.modules["unittest.mock"]
+
+
+class _MockIfCalled(ModuleType):
+    """In place of unittest.mock while it is imported from: the real Mock comes when one is made."""
+
+    @staticmethod
+    def Mock(*args: Any, **kwargs: Any) -> Any:  # noqa: N802  its name
+        """A real one."""
+        from unittest.mock import Mock  # noqa: PLC0415
+
+        return Mock(*args, **kwargs)
 
 
 class FabricShell:
@@ -82,7 +110,7 @@ class FabricShell:
                 self.close()  # who asks again connects again, and is told what is wrong
                 raise
             return self._read(scripts, mark, error.said, whole=False)
-        if done.code == _NOT_FOUND:
+        if done.code in _NO_PERL:
             return tuple(self._run_limited(script, timeout_s) for script in scripts)
         return self._read(scripts, mark, done.stdout or done.stderr, whole=True)
 
@@ -174,7 +202,8 @@ def connect(endpoint: Endpoint, *, within_s: float = SLOW_GUEST_S) -> FabricShel
 
 
 def _connected(endpoint: Endpoint, within_s: float) -> fabric.Connection:
-    import fabric  # noqa: PLC0415  costs 0.1 s; only who connects pays
+    warm_up()
+    import fabric  # noqa: PLC0415
 
     from labbuilder.ssh.runner import WholeOutput  # noqa: PLC0415
 

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from fabric.runners import Remote
 
+_LOOK_S = 1.0  # whether a thread that reads has failed
 _PACKET = 32768  # what SSH puts in one (RFC 4253, 6.1)
 
 
@@ -25,6 +26,11 @@ class WholeOutput(Remote):  # type: ignore[misc]
     def read_proc_output(self, reader: Callable[[int], bytes]) -> Iterator[str]:
         """A character that lies in two pieces is still one."""
         return codecs.iterdecode(iter(partial(reader, _PACKET), b""), self.encoding, "replace")
+
+    def wait(self) -> None:
+        """Until it has ended or its channel is closed; invoke looks every 10 ms, and each command pays for it."""
+        while not self.channel.status_event.wait(_LOOK_S) and not self.has_dead_threads:
+            pass
 
     def read_our_stdin(self, input_: BinaryIO) -> str:
         """Who sends a file sends it in pieces of that size too."""

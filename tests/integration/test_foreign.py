@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from foreign import USER, Foreign, foreign, sudo_package
+from foreign import NO_PASSWORD, USER, Foreign, foreign, sudo_package
 
 from labbuilder.errors import TransportError
 from labbuilder.host.store import Home
@@ -96,13 +96,13 @@ def test_a_list_of_machines_is_a_reach(machine: Foreign) -> None:
     ("line", "rc", "said"),
     [
         (f"{USER} ALL=(ALL) ALL", "", "let student use sudo without a password in foreign"),
-        ("", "echo Welcome; exit 3", "foreign did not run a command: what student logs in to ended by itself"),
+        (NO_PASSWORD, "echo Welcome; exit 3", "foreign did not run a command: what student logs in to ended by itself"),
     ],
 )
 def test_what_keeps_commands_from_running_is_told(
     image: Path, package: Path, tmp_path: Path, line: str, rc: str, said: str
 ) -> None:
-    with foreign(image, package, tmp_path, sudoers=line or f"{USER} ALL=(ALL) NOPASSWD: ALL") as found:
+    with foreign(image, package, tmp_path, sudoers=line) as found:
         if rc:
             with closing(connect(found.endpoint())) as shell:
                 shell.put(f"{rc}\n".encode(), f"/home/{USER}/.bashrc")

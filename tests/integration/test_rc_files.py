@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from labbuilder.errors import TransportError
+from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
 from labbuilder.ssh.openssh import openssh_argv
 from labbuilder.verify import Verdict
@@ -75,11 +76,9 @@ def test_the_interactive_shell_is_roots_own_and_bash_where_that_lets_nobody_in(l
 
 
 def test_a_machine_that_cant_be_asked_is_an_error_with_words(lab: Lab) -> None:
-    hidden = "mount --bind /usr/sbin/nologin /bin/dash"
-    shell = lab.session().shell("server2")  # it stays open: what mends it goes another way
-    assert shell.run("echo well").ok
-    lab.session().drop("server2")
-    assert lab.run("server2", f"systemd-run --on-active=8 umount /bin/dash && {hidden}").ok
+    """Another program is in the place of /bin/sh, until somebody knocks at a port."""
+    mend = "systemd-run -q -p Type=exec sh -c 'nc -l 192.168.1.2 4444; umount /bin/dash'"
+    assert lab.run("server2", f"{mend} && mount --bind /usr/sbin/nologin /bin/dash").ok
     lab.close()
     try:
         with pytest.raises(TransportError, match="server2 did not run a command") as told:
@@ -89,7 +88,15 @@ def test_a_machine_that_cant_be_asked_is_an_error_with_words(lab: Lab) -> None:
         assert {o.verdict for o in found.outcomes if o.machine == "server2"} == {Verdict.ERROR}
         assert "server2 did not run a command" in found.unreachable["server2"]
     finally:
-        lab.close()
+        assert lab.run("server1", "timeout 20 sh -c 'until nc -z 192.168.1.2 4444; do sleep 0.1; done'").ok
+        wait_until("server2 runs commands", lambda: _runs(lab, "server2"), within_s=20.0, every_s=0.1)
+
+
+def _runs(lab: Lab, machine: str) -> bool:
+    try:
+        return lab.run(machine, "true").ok
+    except TransportError:
+        return False
 
 
 def test_one_probe_that_hangs_is_one_error(lab: Lab) -> None:

@@ -18,6 +18,7 @@ from labbuilder.host.wait import wait_until
 from labbuilder.ssh.endpoint import Endpoint, banner_ready
 
 USER = "student"
+NO_PASSWORD = f"{USER} ALL=(ALL) NOPASSWD: ALL"
 _WORLD = """
 ip link set lo up
 mount -t tmpfs none "$1"

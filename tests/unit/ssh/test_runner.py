@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from invoke.context import Context
 
 from labbuilder.ssh.runner import WholeOutput
@@ -17,3 +20,18 @@ def test_a_limit_that_passed_is_known_before_its_timer_has_ended() -> None:
     runner.channel = Channel()
     runner.kill()
     assert seen == [True]
+
+
+def test_fabric_comes_without_what_only_tests_need_and_a_mock_is_still_a_mock() -> None:
+    script = """
+import sys
+from labbuilder.ssh.connection import warm_up
+warm_up()
+found = {"unittest.mock", "asyncio"} & set(sys.modules)
+import invoke
+context = invoke.MockContext(run=invoke.Result("x"))
+assert context.run("x").stdout == "x"
+context.run.assert_called_once_with("x")
+print(*found)
+"""
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "\n"
