@@ -220,7 +220,7 @@ class Lab:
         """Break the running lab in the way called ``name``, measure what its clients felt, and repair it.
 
         Args:
-            name: One of `labbuilder.drill.FAULTS`: "crash-primary".
+            name: One of `labbuilder.drill.titles()`: "crash-primary".
             seed: Of the clients' MACs.
 
         Raises:

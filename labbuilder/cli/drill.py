@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def _drill_names() -> list[str]:
-    from labbuilder.drill import FAULTS  # noqa: PLC0415
+    from labbuilder.drill import titles  # noqa: PLC0415
 
-    return list(FAULTS)
+    return list(titles())
 
 
 NamesArgument = Annotated[
@@ -68,22 +68,24 @@ def drill(
         raise SpecError(brief="--all and names of drills don't go together", resolution="leave one of them out")
     if limit is not None and not limit > 0:  # nan too
         raise SpecError(brief=f"--limit must be more than 0 seconds, not {limit:g}", resolution="use --limit 4, say")
-    from labbuilder.drill.faults import known  # noqa: PLC0415
-
     _refuse_unknown(report or [], language)
     ways = {"mode": mode, "engine": engine, "timers": timers, "provider": provider}
     said = {key: value for key, value in ways.items() if value is not None}
 
-    def tell() -> int:
-        return _tell(outcomes, report or [], language=language, limit_s=limit, as_json=as_json)
+    def tell(cut_off: BaseException | None = None) -> int:
+        return _tell(outcomes, report or [], language=language, limit_s=limit, as_json=as_json, cut_off=cut_off)
 
     outcomes: list[Outcome] = []
     with reporting(lab=lab):
         try:
-            outcomes.extend(_outcomes(known(names or []), said, matrix=matrix, lab=lab, seed=seed))
-        except (KeyboardInterrupt, LabError):
-            if outcomes and not as_json:
-                tell()  # what was measured before is not lost
+            outcomes.extend(_outcomes(names or [], said, matrix=matrix, lab=lab, seed=seed))
+        except (KeyboardInterrupt, LabError) as error:
+            if not outcomes:
+                raise
+            tell(error)  # what was measured before is not lost
+            sys.stdout.flush()  # who is interrupted ends without that
+            if as_json and isinstance(error, LabError):
+                raise typer.Exit(error.exit_code) from error  # it stands in the one document
             raise
     raise typer.Exit(tell())
 
@@ -108,10 +110,10 @@ def _typed(context: typer.Context, name: str) -> bool:
 
 
 def _list_drills(*, as_json: bool) -> None:
-    from labbuilder.drill import FAULTS  # noqa: PLC0415
+    from labbuilder.drill import titles  # noqa: PLC0415
 
-    titles = {name: fault.title for name, fault in FAULTS.items()}
-    output.print_json(titles) if as_json else print(output.table(("drill", "what happens"), list(titles.items())))
+    found = dict(titles())
+    output.print_json(found) if as_json else print(output.table(("drill", "what happens"), list(found.items())))
 
 
 def _refuse_unknown(paths: Sequence[Path], language: str) -> None:
@@ -129,6 +131,8 @@ def _outcomes(
 
     if matrix and said.keys() & {"mode", "engine"}:
         raise SpecError(brief="--matrix takes every mode and engine", resolution="leave --mode and --engine out")
+    pattern = existing(lab) if lab in lab_names() else described(None)
+    series.fitting(pattern.spec, drills)  # a name that is none is told before anything is made
     runs = _runs(lab)
     own = (existing(lab) if runs or not (matrix or said) else described(None)).spec
     asked = _asked(own, said)
@@ -167,9 +171,15 @@ def _asked(own: LabSpec, said: Mapping[str, str]) -> LabSpec:
 
 
 def _tell(
-    outcomes: Sequence[Outcome], paths: Sequence[Path], *, language: str, limit_s: float | None, as_json: bool
+    outcomes: Sequence[Outcome],
+    paths: Sequence[Path],
+    *,
+    language: str,
+    limit_s: float | None,
+    as_json: bool,
+    cut_off: BaseException | None = None,
 ) -> int:
-    """Print and write what was measured; the exit status."""
+    """Print and write what was measured, and in JSON what ended it too early; the exit status."""
     from labbuilder import report  # noqa: PLC0415
     from labbuilder.drill.model import DrillResult  # noqa: PLC0415
     from labbuilder.report.figures import holds  # noqa: PLC0415
@@ -178,7 +188,8 @@ def _tell(
     failures = [outcome for outcome in outcomes if not isinstance(outcome, DrillResult)]
     if as_json:
         missing = [{"drill": f.drill, "mode": f.mode, "engine": f.engine, **f.error.as_dict()} for f in failures]
-        output.print_json(report.as_json(results, limit_s=limit_s) | {"not_measured": missing})
+        ended = {} if cut_off is None else {"cut_off": _why(cut_off)}
+        output.print_json(report.as_json(results, limit_s=limit_s) | {"not_measured": missing} | ended)
     elif results:
         output.print_rich(report.table(results, language=language, limit_s=limit_s))
     for failure in () if as_json else failures:
@@ -190,3 +201,7 @@ def _tell(
     if failures:
         return failures[0].error.exit_code
     return 0 if all(holds(result, limit_s) for result in results) else LabError.exit_code
+
+
+def _why(cut_off: BaseException) -> dict[str, object]:
+    return cut_off.as_dict() if isinstance(cut_off, LabError) else {"brief": "interrupted", "exit_code": 130}

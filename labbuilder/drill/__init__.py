@@ -1,17 +1,17 @@
 """Breaks a running lab on purpose and measures what its clients felt.
 
-faults.py    the ways to break it, each with its repair
-traffic.py   real clients on the wire, and the capture of all they say
-capture.py   the capture into messages; measure.py: messages into outages
-run.py       one drill: baseline, fault, measurement, repair, proof
-repair.py    the repair, whatever happens
-series.py    several drills, over modes and engines
-share.py     how many clients each server answers, with nothing broken
+faults.py     the ways to break a failover pair, as data (`labbuilder.fault`)
+run.py        one drill: baseline, fault, measurement, repair, proof; whatever the fault, this one runner
+hands.py      what does a fault's steps, and undoes them; repair.py: the undoing, whatever happens
+watch.py      the servers' states meanwhile, by clock.py; states.py: what they mean
+stopwatches/  what is measured; traffic.py: the DHCP clients on the wire
+series.py     several drills, over modes and engines
+share.py      how many clients each server answers, with nothing broken
 """
 
-from labbuilder.drill.faults import FAULTS
+from labbuilder.drill.faults import faults, titles
 from labbuilder.drill.model import DrillResult
 from labbuilder.drill.repair import undo_killed
-from labbuilder.drill.run import drill
+from labbuilder.drill.run import carry_out, drill
 
-__all__ = ["FAULTS", "DrillResult", "drill", "undo_killed"]
+__all__ = ["DrillResult", "carry_out", "drill", "faults", "titles", "undo_killed"]

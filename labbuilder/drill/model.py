@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
+from labbuilder.fault import Counted
 from labbuilder.verify import Verification
+
+Condition = Literal["well", "alone", "moving", "off"]
 
 
 class Kind(StrEnum):
-    """What a client wanted (RFC 2131, section 4.3.2)."""
+    """What a DHCP client wanted (RFC 2131, section 4.3.2)."""
 
     NEW = "new"
     RENEW = "renew"
@@ -52,15 +56,17 @@ class Message:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One wish of one client, and its answer: DISCOVER to ACK, or REQUEST to ACK.
+    """One wish of one client, and its answer: of a DHCP client DISCOVER to ACK, or REQUEST to ACK.
 
     Attributes:
+        kind: What was wanted; one of the kinds of the stopwatch's outages.
         asked_at_s: The first message, however often it was repeated.
-        answered_at_s: The ACK; None when there was none until the measurement's end.
-        server: Who gave the ACK.
+        answered_at_s: The answer; None when there was none until the measurement's end.
+        server: Who gave it.
+        address: What was given, where it is an address.
     """
 
-    kind: Kind
+    kind: str
     client: str
     asked_at_s: float
     answered_at_s: float | None = None
@@ -73,19 +79,67 @@ class Outage:
     """How long clients of one kind got no answer.
 
     Attributes:
+        kind: What they wanted.
         asked: Wishes from the fault until the repair, but for those whose answer was not late then.
-        answered: Those of them that got an ACK before the repair.
-        seconds: From the last ACK before the fault to the first one after it; None: none until the repair.
+        answered: Those of them that were answered before the repair.
+        seconds: From the last answer before the fault to the first one after it; None: none until the repair.
         longest_wait_s: Of the clients that asked between fault and repair and were served, the one that waited longest.
-        resolution_s: The longest gap between two ACKs before the fault: a shorter outage can't be told from none.
+        resolution_s: The longest gap between two answers before the fault: a shorter outage can't be told from none.
     """
 
-    kind: Kind
+    kind: str
     asked: int
     answered: int
     seconds: float | None
     longest_wait_s: float | None
     resolution_s: float
+
+    @property
+    def unserved(self) -> int:
+        """How many asked in vain: an outage that is over may have left some of them without an answer."""
+        return self.asked - self.answered
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What must not happen, and where it did.
+
+    Attributes:
+        key: Of addresses "duplicates" (two clients held one at one time) or "lost" (a lease that was forgotten).
+        seen: Each case in words; must be none.
+    """
+
+    key: str
+    seen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one stopwatch measured.
+
+    Attributes:
+        stopwatch: Its name: "addresses".
+        outages: One for each kind of wish; the first is the one that a drill is judged by.
+        exchanges: Every wish with its answer.
+        wrong: What it looked for that must not happen.
+        messages: The DHCP messages of its capture, where it measures those.
+    """
+
+    stopwatch: str
+    outages: tuple[Outage, ...]
+    exchanges: tuple[Exchange, ...]
+    wrong: tuple[Wrong, ...] = ()
+    messages: tuple[Message, ...] = ()
+
+    @property
+    def outage(self) -> Outage:
+        """The one that a drill is judged by."""
+        return self.outages[0]
+
+    @property
+    def passed(self) -> bool:
+        """Clients were served again, and nothing went wrong."""
+        return self.outage.seconds is not None and not any(wrong.seen for wrong in self.wrong)
 
 
 @dataclass(frozen=True)
@@ -95,12 +149,15 @@ class Event:
     Attributes:
         what: "fault", "state", "takeover", "repair" or "normal".
         machine: On which machine, where it is one.
+        condition: Of a state what it means, so that nobody needs the engine's words: "well"; "alone", serving without
+            the partner; "off", also standing by or not asked; "moving" from one to another.
     """
 
     at_s: float
     what: str
     text: str
     machine: str | None = None
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True)
@@ -114,10 +171,9 @@ class DrillResult:
         started_at: Local time, ISO 8601.
         seconds: How long the whole drill took.
         seed: Of the clients' MACs.
-        outages: One for each kind of wish that was measured.
-        duplicates: Addresses that two clients held at one time; must be none.
-        lost: Leases that were acknowledged and that a server forgot; must be none.
+        stopwatches: What each of them measured; that of addresses comes first.
         verification: Of the lab after the repair.
+        counted: Until when clients were counted: "repair", or "end" where the repair is part of what is measured.
         load: What perfdhcp said, where it ran.
     """
 
@@ -131,19 +187,49 @@ class DrillResult:
     started_at: str
     seconds: float
     seed: int
-    outages: tuple[Outage, ...]
-    exchanges: tuple[Exchange, ...]
-    messages: tuple[Message, ...]
+    stopwatches: tuple[Reading, ...]
     events: tuple[Event, ...]
-    duplicates: tuple[str, ...]
-    lost: tuple[str, ...]
     verification: Verification
+    counted: Counted = "repair"
     load: str = ""
+
+    @property
+    def addresses(self) -> Reading:
+        """What DHCP clients felt."""
+        return self.stopwatches[0]
 
     @property
     def outage(self) -> float | None:
         """Seconds in which no new client could get an address; None: until the repair."""
-        return next(o.seconds for o in self.outages if o.kind is Kind.NEW)
+        return self.addresses.outage.seconds
+
+    @property
+    def outages(self) -> tuple[Outage, ...]:
+        """Of addresses: new clients, renewals, rebinds."""
+        return self.addresses.outages
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Of addresses."""
+        return self.addresses.exchanges
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The DHCP messages of the capture."""
+        return self.addresses.messages
+
+    @property
+    def duplicates(self) -> tuple[str, ...]:
+        """Addresses that two clients held at one time; must be none."""
+        return self._wrong("duplicates")
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Leases that were acknowledged and that a server forgot; must be none."""
+        return self._wrong("lost")
+
+    def _wrong(self, key: str) -> tuple[str, ...]:
+        return tuple(seen for wrong in self.addresses.wrong if wrong.key == key for seen in wrong.seen)
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -156,5 +242,5 @@ class DrillResult:
 
     @property
     def passed(self) -> bool:
-        """New clients were served before the repair, nothing was given twice or lost, and the lab is proven again."""
-        return self.outage is not None and not self.duplicates and not self.lost and self.verification.passed
+        """Clients were served before the repair, nothing was given twice or lost, and the lab is proven again."""
+        return all(reading.passed for reading in self.stopwatches) and self.verification.passed

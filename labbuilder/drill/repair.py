@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from labbuilder.drill.faults import Fault, fault_of
-from labbuilder.drill.traffic import clear
-from labbuilder.errors import LabError, MachineError, SpecError
-from labbuilder.failover import operator as failover
+from labbuilder.drill.faults import faults
+from labbuilder.drill.hands import Hands
+from labbuilder.drill.traffic import Traffic
+from labbuilder.drill.watch import Watch
+from labbuilder.errors import LabError, MachineError
+from labbuilder.fault import Fault
 from labbuilder.host import progress
 from labbuilder.host.journal import Record
 from labbuilder.lifecycle.session import Session
@@ -18,25 +20,26 @@ _EFFECT = "fault"
 
 
 @contextmanager
-def broken(session: Session, name: str, fault: Fault) -> Iterator[Callable[[], None]]:
+def broken(hands: Hands, fault: Fault) -> Iterator[Callable[[], None]]:
     """Journal the fault before the block breaks the lab; mend it at the latest at the block's end.
 
     The block gets what mends it earlier. A repair that fails leaves the record open.
     """
-    mend = _Mend(session, name, fault)
-    session.journal.append(Record(_EFFECT, "begun", data={"name": name}))
+    mend = _Mend(hands, fault)
+    journal = hands.session.journal
+    journal.append(Record(_EFFECT, "begun", data={"name": fault.name}))
     try:
         yield mend
     finally:
         mend()
-        session.journal.append(Record(_EFFECT, "done", data={"name": name}))
+        journal.append(Record(_EFFECT, "done", data={"name": fault.name}))
 
 
 class _Mend:
     """Mends the fault once."""
 
-    def __init__(self, session: Session, name: str, fault: Fault) -> None:
-        self._session, self._name, self._fault, self._done = session, name, fault, False
+    def __init__(self, hands: Hands, fault: Fault) -> None:
+        self._hands, self._fault, self._done = hands, fault, False
 
     def __call__(self) -> None:
         """Mend it, unless it was.
@@ -48,12 +51,11 @@ class _Mend:
             return
         with progress.step("repair"):
             try:
-                self._fault.mend(self._session)
-                if self._session.spec.dhcp.failover.mode == "manual":
-                    failover.giveback(self._session)
+                for step in self._fault.repair:
+                    self._hands.undo(step)
             except LabError as error:
                 raise MachineError(
-                    brief=f"the repair of {self._name} failed: {self._fault.title}, and still is so",
+                    brief=f"the repair of {self._fault.name} failed: {self._fault.title}, and still is so",
                     details=str(error),
                     resolution="labbuilder up mends it and goes on from there; labbuilder down removes the lab",
                 ) from error
@@ -73,17 +75,22 @@ def undo_killed(session: Session) -> tuple[str, ...]:
         if machine.state is MachineState.STARTING:
             session.provider.wait_ready(machine.name)
     for name in left:
-        with broken(session, name, _fault_then(session, name)):
-            clear(session.shell(session.plan.clients[0].name))
+        fault = _fault_then(session, name)
+        traffic = Traffic(session)
+        with broken(Hands(session, traffic, Watch(session)), fault):
+            traffic.clear()
     return tuple(left)
 
 
 def _fault_then(session: Session, name: str) -> Fault:
-    try:
-        return fault_of(session, name)
-    except SpecError as error:
+    there = faults(session.plan, session.spec)
+    unmet = (
+        [need.brief for need in there[name].needs if not need.met] if name in there else [f"there is no drill {name!r}"]
+    )
+    if unmet:
         raise MachineError(
             brief=f"the drill {name} was killed in this lab, and can't be undone in what the spec is now",
-            details=error.brief,
+            details=unmet[0],
             resolution=f"labbuilder down --lab {session.lab.name}, then labbuilder up",
-        ) from error
+        )
+    return there[name]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import get_args
 
-from labbuilder.drill.faults import fits
+from labbuilder.drill.faults import faults, known
 from labbuilder.drill.model import DrillResult
 from labbuilder.drill.run import drill
 from labbuilder.errors import LabError
@@ -18,6 +18,7 @@ from labbuilder.lifecycle.compare import refuse_taken_addresses
 from labbuilder.lifecycle.down import take_down
 from labbuilder.lifecycle.session import Session
 from labbuilder.lifecycle.up import brought_up
+from labbuilder.plan import build_plan
 from labbuilder.spec.failover import Engine, Mode
 from labbuilder.spec.load import spec_from_values
 from labbuilder.spec.models import LabSpec
@@ -42,17 +43,27 @@ class NotMeasured:
 Outcome = DrillResult | NotMeasured
 
 
-def in_lab(home: Home, lab: str, names: Sequence[str], *, seed: int) -> Iterator[DrillResult]:
+def in_lab(home: Home, lab: str, names: Sequence[str], *, seed: int) -> Iterator[Outcome]:
     """Drills in a lab that runs; those that its mode does not know are left out, unless it is the only one.
 
+    The first that can't be carried out ends the series, since the lab may be broken: after others it is told as
+    not measured.
+
     Raises:
-        LabError: As `drill`: the first that can't be carried out ends it, since the lab may be broken.
+        LabError: As `drill`, where it is the first of all.
     """
     with locked(home.lab(lab)), Session.open(home, lab) as session:
-        here = _fitting(session.spec, names)
+        here = fitting(session.spec, names)
         for number, name in enumerate(here, 1):
             _say_which(name, number, len(here))
-            yield drill(session, name, seed=seed)
+            try:
+                yield drill(session, name, seed=seed)
+            except LabError as error:
+                if number == 1:
+                    raise
+                settings = session.spec.dhcp.failover
+                yield NotMeasured(name, settings.mode, settings.engine, error)
+                return
 
 
 def beside(home: Home, spec: LabSpec, ways: Sequence[Way], names: Sequence[str], *, seed: int) -> Iterator[Outcome]:
@@ -64,11 +75,11 @@ def beside(home: Home, spec: LabSpec, ways: Sequence[Way], names: Sequence[str],
         SpecError: On a real LAN another lab has the addresses, as ``spec``'s own may.
     """
     labs = [_own_lab(spec, mode, engine_name) for mode, engine_name in ways]
-    total, numbers = sum(len(_fitting(own, names)) for own in labs), count(1)
+    total, numbers = sum(len(fitting(own, names)) for own in labs), count(1)
     for own in labs:
         refuse_taken_addresses(own, home)
         try:
-            for name in _fitting(own, names):
+            for name in fitting(own, names):
                 _say_which(_in_full(own, name), next(numbers), total)
                 yield _in_own_lab(home, own, name, seed=seed)
         finally:
@@ -80,8 +91,16 @@ def _own_lab(spec: LabSpec, mode: Mode, engine_name: Engine) -> LabSpec:
     return with_failover(spec, {"mode": mode, "engine": engine_name}, name=name)
 
 
-def _fitting(spec: LabSpec, names: Sequence[str]) -> list[str]:
-    return [name for name in names if len(names) == 1 or fits(spec, name)]
+def fitting(spec: LabSpec, names: Sequence[str]) -> list[str]:
+    """Those of several drills for which the lab has what they break; all where it has that for none.
+
+    Raises:
+        SpecError: There is none of that name.
+    """
+    there = faults(build_plan(spec), spec)
+    asked = known(names, there)
+    fit = [name for name in asked if all(need.met for need in there[name].needs)]
+    return list(asked) if len(asked) == 1 else fit or list(asked)
 
 
 def _in_full(spec: LabSpec, name: str) -> str:

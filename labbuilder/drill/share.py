@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from labbuilder.drill.faults import pair_and_client
-from labbuilder.drill.measure import exchanges, heard
 from labbuilder.drill.model import Kind
-from labbuilder.drill.traffic import NEWCOMER_EVERY_S, captured, traffic
+from labbuilder.drill.stopwatches.addresses import messages_of
+from labbuilder.drill.stopwatches.dhcp import exchanges, heard
+from labbuilder.drill.traffic import NEWCOMER_EVERY_S, Traffic
 from labbuilder.host import progress
 from labbuilder.host.wait import wait_until
 from labbuilder.lifecycle.session import Session
@@ -41,17 +42,17 @@ def shares(session: Session, *, clients: int = CLIENTS, seed: int = 1) -> Shares
         SpecError: The lab has no pair or no client.
         WaitError: They were not served.
     """
-    pair_and_client(session)
-    client = session.plan.clients[0]
-    shell, nic = session.shell(client.name), client.nic("internal").name
-    with (
-        progress.step("clients") as step,
-        traffic(shell, nic, seed=seed, holders=0, newcomers=clients, once=True) as running,
-    ):
-        step.detail = f"{clients} ask once"
-        within_s = 60.0 + 2 * NEWCOMER_EVERY_S * clients
-        wait_until("every client has had its turn", lambda: running.all_came, within_s=within_s, every_s=0.2)
-        messages = captured(session, running.capture(), zero_s=0.0)
+    pair_and_client(session.plan)
+    traffic = Traffic(session)
+    with progress.step("clients") as step:
+        try:
+            traffic.start(seed=seed, holders=0, newcomers=clients, once=True)
+            step.detail = f"{clients} ask once"
+            within_s = 60.0 + 2 * NEWCOMER_EVERY_S * clients
+            wait_until("every client has had its turn", lambda: traffic.all_came, within_s=within_s, every_s=0.2)
+            messages = messages_of(session, traffic.capture(), zero_s=0.0)
+        finally:
+            traffic.clear()
     found = exchanges(heard(messages))
-    served = Counter(e.server for e in found if e.kind is Kind.NEW and e.answered_at_s is not None)
+    served = Counter(e.server for e in found if e.kind == Kind.NEW and e.answered_at_s is not None)
     return Shares(clients, {server.name: served[server.name] for server in session.plan.servers})

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from labbuilder.drill import FAULTS
-from labbuilder.drill.model import DrillResult, Kind, Outage
+from labbuilder.drill.model import DrillResult, Outage, Reading
 
 _Z_95 = 1.959964  # of the normal distribution, both sides
 
@@ -33,32 +32,39 @@ def found(outage: Outage) -> Found:
     return Found.NO_BASELINE if outage.answered else Found.UNANSWERED
 
 
-def of_new_clients(result: DrillResult) -> Outage:
-    """The outage that new clients felt."""
-    return next(outage for outage in result.outages if outage.kind is Kind.NEW)
-
-
 @dataclass(frozen=True)
 class Claim:
     """One thing that a drill must show.
 
     Attributes:
-        key: "outage", "duplicates", "lost" or "verified".
+        key: "outage", what the stopwatch looks for ("duplicates", "lost"), or "verified".
+        reading: Of which stopwatch; None: of the lab as a whole.
+        seen: What was seen that must not be.
     """
 
     key: str
     holds: bool
+    reading: Reading | None = None
+    seen: tuple[str, ...] = ()
 
 
 def claims(result: DrillResult, limit_s: float | None = None) -> tuple[Claim, ...]:
-    """What must hold; without a limit it is enough that the outage of new clients ended before the repair."""
-    outage = result.outage
-    return (
-        Claim("outage", outage is not None and (limit_s is None or outage <= limit_s)),
-        Claim("duplicates", not result.duplicates),
-        Claim("lost", not result.lost),
-        Claim("verified", result.verification.passed),
-    )
+    """What must hold of each stopwatch, and of the repaired lab.
+
+    Args:
+        result: The drill.
+        limit_s: The longest outage of new clients; None: it is enough that it ended before the repair.
+    """
+    found = [claim for reading in result.stopwatches for claim in _claims_of(result, reading, limit_s)]
+    return (*found, Claim("verified", result.verification.passed))
+
+
+def _claims_of(result: DrillResult, reading: Reading, limit_s: float | None) -> Iterator[Claim]:
+    seconds = reading.outage.seconds
+    within = limit_s is None or reading is not result.addresses
+    yield Claim("outage", seconds is not None and (within or seconds <= (limit_s or 0.0)), reading)
+    for wrong in reading.wrong:
+        yield Claim(wrong.key, not wrong.seen, reading, wrong.seen)
 
 
 def holds(result: DrillResult, limit_s: float | None = None) -> bool:
@@ -95,7 +101,7 @@ def share(answers: int, of: int) -> Share:
 
 @dataclass(frozen=True)
 class Answers:
-    """How many ACKs a server gave: before the fault, until the repair, and after it."""
+    """How many answers a server gave: before the fault, until the repair, and after it."""
 
     server: str
     before: int
@@ -107,7 +113,8 @@ class Answers:
 def servers(result: DrillResult) -> tuple[str, ...]:
     """Those that answered, and those whose state was noted: one that never answered is told too."""
     noted = {event.machine for event in result.events if event.what == "state" and event.machine}
-    return tuple(sorted({*result.servers, *noted}))
+    answered = {e.server for reading in result.stopwatches for e in reading.exchanges if e.server}
+    return tuple(sorted({*result.servers, *noted, *answered}))
 
 
 def repaired_at(result: DrillResult) -> float:
@@ -115,28 +122,33 @@ def repaired_at(result: DrillResult) -> float:
     return next((event.at_s for event in result.events if event.what == "repair"), math.inf)
 
 
-def answers(result: DrillResult) -> tuple[Answers, ...]:
-    """ACKs of each server, and its share."""
-    repaired_s, chosen = repaired_at(result), _chosen(result)
-    return tuple(_answers(result, server, repaired_s, chosen) for server in servers(result))
+def answers(result: DrillResult, reading: Reading) -> tuple[Answers, ...]:
+    """How many answers each server gave by this stopwatch, and its share."""
+    repaired_s, chosen = repaired_at(result), _chosen(reading)
+
+    def of(server: str) -> Answers:
+        own = answered(reading, server)
+        before, after = sum(at < 0 for at in own), sum(at >= repaired_s for at in own)
+        part = share(chosen.count(server), len(chosen)) if chosen else None
+        return Answers(server, before, len(own) - before - after, after, part)
+
+    return tuple(of(server) for server in servers(result))
 
 
-def _answers(result: DrillResult, server: str, repaired_s: float, chosen: Sequence[str]) -> Answers:
-    own = acks(result, server)
-    before, after = sum(at < 0 for at in own), sum(at >= repaired_s for at in own)
-    part = share(chosen.count(server), len(chosen)) if chosen else None
-    return Answers(server, before, len(own) - before - after, after, part)
+def answered(reading: Reading, server: str) -> tuple[float, ...]:
+    """When the server answered; of DHCP every ACK of it, also one to a client that took another's."""
+    if reading.messages:
+        return tuple(m.at_s for m in reading.messages if m.type == "ACK" and m.server == server)
+    return tuple(e.answered_at_s for e in reading.exchanges if e.server == server and e.answered_at_s is not None)
 
 
-def acks(result: DrillResult, server: str) -> tuple[float, ...]:
-    """When the server sent an ACK."""
-    return tuple(m.at_s for m in result.messages if m.type == "ACK" and m.server == server)
-
-
-def _chosen(result: DrillResult) -> list[str]:
+def _chosen(reading: Reading) -> list[str]:
     """Of each new client that was served before the fault the server whose offer it took."""
-    named = {m.xid: m.server for m in result.messages if m.type == "REQUEST" and not m.renewing}
-    served = {m.xid for m in result.messages if m.type == "ACK" and m.at_s < 0}
+    if not reading.messages:
+        kind = reading.outage.kind
+        return [e.server for e in reading.exchanges if e.server and e.kind == kind and (e.answered_at_s or 0) < 0]
+    named = {m.xid: m.server for m in reading.messages if m.type == "REQUEST" and not m.renewing}
+    served = {m.xid for m in reading.messages if m.type == "ACK" and m.at_s < 0}
     return [server for xid, server in named.items() if server and xid in served]
 
 
@@ -145,11 +157,6 @@ def command(result: DrillResult, *, language: str = "en") -> str:
     words = ["labbuilder", "drill", result.drill, "--mode", result.mode, "--engine", result.engine]
     words += ["--provider", result.provider, "--seed", str(result.seed)]
     return shlex.join([*words, *(["--language", language] if language != "en" else [])])
-
-
-def past_repair(result: DrillResult) -> bool:
-    """The repair is part of what is measured: clients are counted until the capture's end."""
-    return result.drill in FAULTS and FAULTS[result.drill].mended_early
 
 
 def versions(result: DrillResult) -> str:

@@ -38,8 +38,10 @@ def _case(result: DrillResult, limit_s: float | None) -> TestCase:
         if not claim.holds
     ]
     told = [
-        f"{words(f'kind_{o.kind}')}: {words.outage(o, result)}, resolution {words.seconds(o.resolution_s)}"
-        for o in result.outages
+        f"{words.kind(o.kind)}: {words.outage(o, result)}, {o.unserved} of {o.asked} unanswered, "
+        f"resolution {words.seconds(o.resolution_s)}"
+        for reading in result.stopwatches
+        for o in reading.outages
     ]
     told += [f"{o.machine}: {o.title}: {o.observed}" for o in result.verification.failures]
     case.system_out = printable("\n".join([result.title, figures.versions(result), *told, figures.command(result)]))

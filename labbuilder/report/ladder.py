@@ -8,7 +8,6 @@ from itertools import groupby
 
 from labbuilder.drill.model import DrillResult, Exchange, Kind, Message
 from labbuilder.report import figures
-from labbuilder.report.timeline import state_group
 
 _LEFT, _COLUMN, _TOP, _ROW = 84.0, 158.0, 44.0, 34.0
 
@@ -61,7 +60,7 @@ class Ladder:
 
 def ladders(result: DrillResult) -> tuple[Ladder | None, Ladder | None]:
     """The last exchange of a new client that was answered before the fault, and the first one after it."""
-    done = [(e.answered_at_s, e) for e in result.exchanges if e.kind is Kind.NEW and e.answered_at_s is not None]
+    done = [(e.answered_at_s, e) for e in result.exchanges if e.kind == Kind.NEW and e.answered_at_s is not None]
     before = max((pair for pair in done if pair[0] <= 0), key=lambda pair: pair[0], default=None)
     after = min((pair for pair in done if pair[0] > 0), key=lambda pair: pair[0], default=None)
     return before and _ladder(result, before[1]), after and _ladder(result, after[1])
@@ -117,5 +116,5 @@ def _is_off(result: DrillResult, server: str, exchange: Exchange) -> bool:
         for m in result.messages
     ):
         return False
-    states = [e.text for e in result.events if e.what == "state" and e.machine == server and e.at_s <= end]
-    return bool(states) and state_group(states[-1]) == "off"
+    states = [e.condition for e in result.events if e.what == "state" and e.machine == server and e.at_s <= end]
+    return bool(states) and states[-1] == "off"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from labbuilder.drill.model import DrillResult, Message, Outage
+from labbuilder.drill.model import DrillResult, Message, Outage, Reading
 from labbuilder.report import figures
 from labbuilder.report.figures import Answers, Claim
 from labbuilder.report.ladder import Ladder, ladders
@@ -30,26 +30,27 @@ class Drill:
     claims: tuple[Claim, ...]
     timeline: Timeline
     ladders: tuple[Ladder | None, Ladder | None]
-    answers: tuple[Answers, ...]
+    answers: tuple[tuple[Reading, tuple[Answers, ...]], ...]
     servers: tuple[str, ...]
     messages: tuple[Message, ...]
-    new: Outage
     versions: str
     command: str
 
 
 @dataclass(frozen=True)
 class Row:
-    """A drill of the matrix, with its results in each mode."""
+    """A drill of the matrix, with its results in each mode and what a stopwatch measured in each."""
 
     drill: str
-    cells: tuple[tuple[Drill, ...], ...]
+    cells: tuple[tuple[tuple[Drill, Outage], ...], ...]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """All drills of one engine."""
+    """All drills of one engine by one stopwatch, of which there may be several."""
 
+    reading: Reading
+    several: bool
     versions: str
     modes: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -75,7 +76,7 @@ def html(results: Sequence[DrillResult], *, language: str = "en", limit_s: float
         .render(
             title=title,
             drills=drills,
-            matrices=[_matrix([d for d in drills if d.result.engine == e]) for e in _each(r.engine for r in results)],
+            matrices=_matrices(drills),
             good=sum(drill.holds for drill in drills),
             words=words,
             limit_s=limit_s,
@@ -105,10 +106,9 @@ def _drill(name: str, result: DrillResult, words: Words, limit_s: float | None) 
         claims=figures.claims(result, limit_s),
         timeline=timeline(result, words.flag),
         ladders=ladders(result),
-        answers=figures.answers(result),
+        answers=tuple((reading, figures.answers(result, reading)) for reading in result.stopwatches),
         servers=figures.servers(result),
         messages=_nearest(result.messages),
-        new=figures.of_new_clients(result),
         versions=figures.versions(result),
         command=figures.command(result, language=words.language),
     )
@@ -120,14 +120,24 @@ def _nearest(messages: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(sorted(kept, key=lambda message: message.at_s))
 
 
-def _matrix(drills: Sequence[Drill]) -> Matrix:
-    modes = _each(drill.result.mode for drill in drills)
-    names = _each(drill.result.drill for drill in drills)
-    rows = (
-        Row(name, tuple(tuple(d for d in drills if (d.result.drill, d.result.mode) == (name, mode)) for mode in modes))
-        for name in names
-    )
-    return Matrix("; ".join(_each(drill.versions for drill in drills)), modes, tuple(rows))
+def _matrices(drills: Sequence[Drill]) -> list[Matrix]:
+    engines = _each(drill.result.engine for drill in drills)
+    return [each for engine in engines for each in _of_engine([d for d in drills if d.result.engine == engine])]
+
+
+def _of_engine(drills: Sequence[Drill]) -> Iterator[Matrix]:
+    """A table for each stopwatch."""
+    modes, names = _each(d.result.mode for d in drills), _each(d.result.drill for d in drills)
+    readings = {reading.stopwatch: reading for drill in drills for reading in drill.result.stopwatches}
+    versions = "; ".join(_each(drill.versions for drill in drills))
+    for stopwatch, reading in readings.items():
+
+        def cell(name: str, mode: str, stopwatch: str = stopwatch) -> tuple[tuple[Drill, Outage], ...]:
+            here = (d for d in drills if (d.result.drill, d.result.mode) == (name, mode))
+            return tuple((d, r.outage) for d in here for r in d.result.stopwatches if r.stopwatch == stopwatch)
+
+        rows = tuple(Row(name, tuple(cell(name, mode) for mode in modes)) for name in names)
+        yield Matrix(reading, len(readings) > 1, versions, modes, rows)
 
 
 def _each(values: Iterable[str]) -> tuple[str, ...]:

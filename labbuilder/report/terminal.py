@@ -9,12 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from labbuilder.drill.model import DrillResult, Event
+from labbuilder.drill.model import DrillResult, Event, Outage, Reading
 from labbuilder.report import figures
 from labbuilder.report.figures import printable
 from labbuilder.report.words import Words
 
-_GOOD, _BAD, _QUIET = "green", "bold red", "dim"
+_GOOD, _WARN, _BAD, _QUIET = "green", "bold yellow", "bold red", "dim"
 
 
 def table(results: Sequence[DrillResult], *, language: str = "en", limit_s: float | None = None) -> RenderableType:
@@ -49,9 +49,9 @@ def _one(words: Words, result: DrillResult, limit_s: float | None) -> list[Rende
     return [
         head,
         Text(printable(", ".join(facts)), _QUIET),
-        _outages(words, result),
+        *(_outages(words, result, reading) for reading in result.stopwatches),
         *notes,
-        _answers(words, result),
+        *(_answers(words, result, reading) for reading in result.stopwatches),
         _events(words, result),
         *(_claim(words, claim, result, limit_s) for claim in figures.claims(result, limit_s)),
         Text(command, _QUIET, no_wrap=True, overflow="ignore"),  # one line: it can be copied
@@ -81,18 +81,25 @@ def _grid(*heads: str) -> Table:
     return grid
 
 
-def _outages(words: Words, result: DrillResult) -> Table:
-    grid = _grid(*(words(key) for key in ("clients", "asked", "answered", "outage", "longest_wait", "resolution")))
-    for outage in result.outages:
+def _outages(words: Words, result: DrillResult, reading: Reading) -> Table:
+    first = words("clients") if reading is result.addresses else words.of("stopwatch", reading)
+    grid = _grid(first, *(words(key) for key in ("asked", "answered", "outage", "longest_wait", "resolution")))
+    for outage in reading.outages:
         wait, resolution = words.span(outage.longest_wait_s), words.span(outage.resolution_s or None)
         counts = str(outage.asked), str(outage.answered)
-        grid.add_row(words(f"kind_{outage.kind}"), *counts, words.outage(outage, result), wait, resolution)
+        grid.add_row(words.kind(outage.kind), *counts, _figure(words, outage, result), wait, resolution)
     return grid
 
 
-def _answers(words: Words, result: DrillResult) -> Table:
-    grid = _grid(*(words(key) for key in ("acks", "before", "during", "after", "share_head")))
-    for a in figures.answers(result):
+def _figure(words: Words, outage: Outage, result: DrillResult) -> Text:
+    """The outage, and below it how many got no answer: a short one with many of them is no good news."""
+    text = Text(words.outage(outage, result))
+    return text.append(f"\n{words.unserved(outage)}", _WARN) if outage.unserved else text
+
+
+def _answers(words: Words, result: DrillResult, reading: Reading) -> Table:
+    grid = _grid(words.of("acks", reading), *(words(key) for key in ("before", "during", "after", "share_head")))
+    for a in figures.answers(result, reading):
         share = words.percent(a.share) if a.share else "\u2013"
         grid.add_row(printable(a.server), str(a.before), str(a.during), str(a.after), share)
     return grid
@@ -116,27 +123,44 @@ def _of_engine(words: Words, results: Sequence[DrillResult], limit_s: float | No
     modes = list(dict.fromkeys(result.mode for result in results))
     if len(modes) == 1:
         return Group(Text(f"{versions}, {printable(modes[0])}", "bold"), _list(words, results, limit_s))
+    names = dict.fromkeys(reading.stopwatch for result in results for reading in result.stopwatches)
+    return Group(*(_matrix(words, versions, name, results, limit_s) for name in names))
+
+
+def _matrix(
+    words: Words, versions: str, stopwatch: str, results: Sequence[DrillResult], limit_s: float | None
+) -> RenderableType:
+    """What one stopwatch measured, a column a mode."""
+    found = [(r, reading) for r in results for reading in r.stopwatches if reading.stopwatch == stopwatch]
+    modes = list(dict.fromkeys(result.mode for result in results))
     grid = _grid(words("drill"), *map(printable, modes))
     for drill in dict.fromkeys(result.drill for result in results):
-        here = [result for result in results if result.drill == drill]
-        cells = ([_marked(words, r, limit_s) for r in here if r.mode == mode] for mode in modes)
+        here = [(result, reading) for result, reading in found if result.drill == drill]
+        cells = ([_marked(words, r, reading, limit_s) for r, reading in here if r.mode == mode] for mode in modes)
         grid.add_row(printable(drill), *(Text("\n").join(cell) if cell else "\u2013" for cell in cells))
-    return Group(Text(f"{versions}: {words('outage_of_new')}", "bold"), grid)
+    return Group(Text(f"{versions}: {words.of('outage_of', found[0][1])}", "bold"), grid)
 
 
 def _list(words: Words, results: Sequence[DrillResult], limit_s: float | None) -> Table:
-    kinds = [words(f"kind_{outage.kind}") for outage in results[0].outages]
-    grid = _grid(words("drill"), *kinds, *(words(key) for key in ("duplicates", "lost", "verified")))
+    first, *others = max((result.stopwatches for result in results), key=len)
+    kinds = [words.kind(outage.kind) for outage in first.outages]
+    names = [words.of("stopwatch", reading) for reading in others]
+    grid = _grid(words("drill"), *kinds, *names, *(words(key) for key in ("duplicates", "lost", "verified")))
     for result in results:
-        rest = [words.outage(outage, result) for outage in result.outages[1:]]
+        rest = [_figure(words, outage, result) for outage in result.outages[1:]]
+        rest += [_figure(words, reading.outage, result) for reading in result.stopwatches[1:]]
+        rest += [Text("\u2013")] * (len(kinds) + len(names) - 1 - len(rest))
         bad = [str(len(found)) for found in (result.duplicates, result.lost)]
         good = len(result.verification.outcomes) - len(result.verification.failures)
         checks = f"{good}/{len(result.verification.outcomes)}"
-        grid.add_row(printable(result.drill), _marked(words, result, limit_s), *rest, *bad, checks)
+        grid.add_row(printable(result.drill), _marked(words, result, first, limit_s), *rest, *bad, checks)
     return grid
 
 
-def _marked(words: Words, result: DrillResult, limit_s: float | None) -> Text:
+def _marked(words: Words, result: DrillResult, reading: Reading, limit_s: float | None) -> Text:
+    """The figure with the drill's verdict."""
+    own = next(each for each in result.stopwatches if each.stopwatch == reading.stopwatch)
     passed = figures.holds(result, limit_s)
-    text = Text(words.outage(figures.of_new_clients(result), result))
-    return text.append(" \u2713" if passed else " \u2717", _GOOD if passed else _BAD)
+    text = Text(words.outage(own.outage, result))
+    text.append(" \u2713" if passed else " \u2717", _GOOD if passed else _BAD)
+    return text.append(f"\n{words.unserved(own.outage)}", _WARN) if own.outage.unserved else text

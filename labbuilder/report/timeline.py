@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from labbuilder.drill.model import DrillResult, Event, Exchange, Kind
+from labbuilder.drill.model import DrillResult, Event, Exchange, Kind, Reading
 from labbuilder.report import figures
 
 WIDTH = 960.0
@@ -19,15 +19,8 @@ _LABEL_ROOM = 6.6  # of one letter of an event's label
 _MOST_BINS = 60
 _STEPS_S = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 
-_WELL = {"normal", "load-balancing", "hot-standby", "serving"}
-_OFF = {"down", "unreachable", "standby", "unwatched"}
-_ALONE = {"communications-interrupted", "partner-down", "communication-recovery", "partner-in-maintenance"}
-
-
-def state_group(state: str) -> str:
-    """How a failover state is drawn: "well", "alone", "off", or "moving" from one to another."""
-    groups = {"well": _WELL, "off": _OFF, "alone": _ALONE}
-    return next((name for name, states in groups.items() if state in states), "moving")
+# Kinds of wishes that share a lane: a rebind goes on from a renewal. Those of other stopwatches have one together.
+_LANES: dict[str, tuple[tuple[str, ...], ...]] = {"addresses": ((Kind.NEW,), (Kind.RENEW, Kind.REBIND))}
 
 
 @dataclass(frozen=True)
@@ -42,17 +35,13 @@ class Flag:
 
 @dataclass(frozen=True)
 class Span:
-    """A state of a server, from one look at it to the one that found another."""
+    """A state of a server, from one look at it to the one that found another; its condition says how it is drawn."""
 
     state: str
+    condition: str
     from_s: float
     x: float
     width: float
-
-    @property
-    def group(self) -> str:
-        """How it is drawn."""
-        return state_group(self.state)
 
 
 @dataclass(frozen=True)
@@ -102,11 +91,22 @@ class Wait:
 class WaitLane:
     """The waits of some kinds of clients, packed so that none covers another."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[str, ...]
     y: float
     height: float
     radius: float
     waits: tuple[Wait, ...]
+
+
+@dataclass(frozen=True)
+class Area:
+    """An outage, from answer to answer, over the lanes in which it is felt."""
+
+    reading: Reading
+    x: float
+    end: float
+    y: float
+    height: float
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Timeline:
     slice_s: float
     most: int
     waits: tuple[WaitLane, ...]
-    outage: tuple[float, float] | None
+    outages: tuple[Area, ...]
 
     width, left, right, band, bars_height = WIDTH, LEFT, RIGHT, _BAND, _BARS
 
@@ -145,14 +145,17 @@ def timeline(result: DrillResult, label: Callable[[Event], str]) -> Timeline:
     slice_s = next((s for s in _STEPS_S if (end - begin) / s <= _MOST_BINS), _STEPS_S[-1])
     lanes, most = _server_lanes(result, x, end, slice_s, head)
     y = head + len(lanes) * (_BAND + 4 + _BARS + _GAP)
-    waits = []
-    for kinds in ((Kind.NEW,), (Kind.RENEW, Kind.REBIND)):
-        lane = _wait_lane(result, kinds, x, end, y)
-        waits.append(lane)
-        y += lane.height + _GAP
+    waits: list[WaitLane] = []
+    areas: list[Area] = []
+    for reading in result.stopwatches:
+        top = y if waits else head  # that of addresses covers the servers' answers too
+        for kinds in _LANES.get(reading.stopwatch, (tuple(outage.kind for outage in reading.outages),)):
+            waits.append(lane := _wait_lane(result, reading, kinds, x, end, y))
+            if reading.outage.kind in kinds and (span := _outage(result, reading, end)):
+                areas.append(Area(reading, x(span[0]), x(span[1]), top, lane.y + lane.height - top))
+            y += lane.height + _GAP
     step = next((s for s in _STEPS_S if s >= 1 and (end - begin) / s <= 16), _STEPS_S[-1])  # noqa: PLR2004  ticks
     ticks = tuple((n * step, x(n * step)) for n in range(math.ceil(begin / step), math.floor(end / step) + 1))
-    outage = _outage(result, end)
     return Timeline(
         height=y + 30,
         head=head,
@@ -163,7 +166,7 @@ def timeline(result: DrillResult, label: Callable[[Event], str]) -> Timeline:
         slice_s=slice_s,
         most=most,
         waits=tuple(waits),
-        outage=outage and (x(outage[0]), x(outage[1])),
+        outages=tuple(areas),
     )
 
 
@@ -186,7 +189,9 @@ def _server_lanes(
     result: DrillResult, x: Callable[[float], float], end: float, slice_s: float, y: float
 ) -> tuple[tuple[ServerLane, ...], int]:
     names = figures.servers(result)
-    counts = {name: Counter(math.floor(at / slice_s) for at in figures.acks(result, name)) for name in names}
+    counts = {
+        name: Counter(math.floor(at / slice_s) for at in figures.answered(result.addresses, name)) for name in names
+    }
     most = max((count for of_server in counts.values() for count in of_server.values()), default=1)
     return tuple(
         ServerLane(
@@ -208,18 +213,25 @@ def _bar(n: int, count: int, most: int, slice_s: float, x: Callable[[float], flo
 def _spans(result: DrillResult, server: str, x: Callable[[float], float], end: float) -> Iterable[Span]:
     seen = [event for event in result.events if event.what == "state" and event.machine == server]
     for event, after in pairwise([*seen, Event(end, "state", "", server)]):
-        yield Span(event.text, event.at_s, x(event.at_s), round(x(after.at_s) - x(event.at_s), 2))
+        yield Span(
+            event.text, event.condition or "moving", event.at_s, x(event.at_s), round(x(after.at_s) - x(event.at_s), 2)
+        )
 
 
 def _wait_lane(
-    result: DrillResult, kinds: tuple[Kind, ...], x: Callable[[float], float], end: float, y: float
+    result: DrillResult,
+    reading: Reading,
+    kinds: tuple[str, ...],
+    x: Callable[[float], float],
+    end: float,
+    y: float,
 ) -> WaitLane:
-    found = [e for e in result.exchanges if e.kind in kinds]
+    found = [e for e in reading.exchanges if e.kind in kinds]
     names = figures.servers(result)
     rows: list[float] = []
     placed = []
     for exchange in found:
-        stop_s = _end_of(exchange, result.exchanges, end)
+        stop_s = _end_of(exchange, reading.exchanges, end)
         start, stop = x(exchange.asked_at_s), x(stop_s)
         row = next((n for n, taken in enumerate(rows) if taken < start), len(rows))
         rows[row : row + 1] = [stop + 7]
@@ -248,11 +260,12 @@ def _end_of(exchange: Exchange, every: Sequence[Exchange], end: float) -> float:
     return next(later, end)
 
 
-def _outage(result: DrillResult, end: float) -> tuple[float, float] | None:
-    """From the last answer to a new client before the fault to the first after it, or the repair."""
-    at = sorted(e.answered_at_s for e in result.exchanges if e.kind is Kind.NEW and e.answered_at_s is not None)
+def _outage(result: DrillResult, reading: Reading, end: float) -> tuple[float, float] | None:
+    """From the last answer before the fault to the first after it, or the repair."""
+    felt = reading.outage
+    at = sorted(e.answered_at_s for e in reading.exchanges if e.kind == felt.kind and e.answered_at_s is not None)
     before = [moment for moment in at if moment <= 0]
     if not before:
         return None
-    until = min(figures.repaired_at(result), end) if result.outage is None else before[-1] + result.outage
+    until = min(figures.repaired_at(result), end) if felt.seconds is None else before[-1] + felt.seconds
     return before[-1], until

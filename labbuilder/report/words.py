@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from labbuilder.drill.model import DrillResult, Event, Exchange, Message, Outage
+from labbuilder.drill.model import DrillResult, Event, Exchange, Message, Outage, Reading
 from labbuilder.errors import SpecError
-from labbuilder.report.figures import Claim, Found, Share, found, of_new_clients, past_repair
+from labbuilder.report.figures import Claim, Found, Share, found, printable
 
 LANGUAGES = ("en", "es")
 
@@ -61,8 +61,17 @@ class Words:
 
     def notes(self, result: DrillResult) -> list[str]:
         """What the outages' figures mean where they are none."""
-        kinds = {found(outage) for outage in result.outages}
+        kinds = {found(outage) for reading in result.stopwatches for outage in reading.outages}
         return [self(f"note_{kind}") for kind in (Found.BELOW_RESOLUTION, Found.NO_BASELINE) if kind in kinds]
+
+    def kind(self, kind: str) -> str:
+        """Who wants something; a kind without a text of its own says its name."""
+        return self(f"kind_{kind}") if f"kind_{kind}" in texts() else printable(kind)
+
+    def of(self, key: str, reading: Reading, **values: object) -> str:
+        """A text about one stopwatch: its own, or the one for all that have none."""
+        own, name = f"{key}_{reading.stopwatch}", printable(reading.stopwatch)
+        return self(own if own in texts() else f"{key}_other", stopwatch=name, **values)
 
     def event(self, event: Event, result: DrillResult) -> str:
         """What happened; states are the engine's own words."""
@@ -88,18 +97,23 @@ class Words:
         return f"+{self.seconds(seconds)}" if seconds else "0"
 
     def summary(self, result: DrillResult) -> str:
-        """What new clients felt, in a sentence or two."""
-        outage = of_new_clients(result)
+        """What new clients felt, in a sentence or two; of other stopwatches the figure."""
+        outage, late = result.addresses.outage, "_late" if result.counted == "end" else ""
         values = {"outage": self.span(outage.seconds), "resolution": self.seconds(outage.resolution_s)}
         told = [self(f"summary_{found(outage)}{_measured_to(outage, result)}", **values)]
         if outage.longest_wait_s is not None:
             wait, counts = self.seconds(outage.longest_wait_s), {"asked": outage.asked, "answered": outage.answered}
-            told.append(self("summary_wait_late" if past_repair(result) else "summary_wait", wait=wait, **counts))
+            told.append(self(f"summary_wait{late}", wait=wait, **counts))
+        if outage.answered and outage.unserved:
+            told.append(self(f"summary_unserved{late}", unserved=outage.unserved))
+        told += [
+            f"{self.of('outage_of', each)}: {self.outage(each.outage, result)}." for each in result.stopwatches[1:]
+        ]
         return " ".join(told)
 
     def exchange(self, exchange: Exchange, *, is_open: bool) -> str:
         """One client's wish and its answer; open: it still waited when the capture ended."""
-        kind, asked = self(f"kind_{exchange.kind}"), self.moment(exchange.asked_at_s)
+        kind, asked = self.kind(exchange.kind), self.moment(exchange.asked_at_s)
         if exchange.answered_at_s is None:
             key = "exchange_open" if is_open else "exchange_unanswered"
             return self(key, kind=kind, client=exchange.client, asked=asked)
@@ -132,29 +146,42 @@ class Words:
         sign = "\u2264\u00a0" if found(outage) is Found.BELOW_RESOLUTION else ""
         return sign + self.seconds(outage.seconds)
 
+    def unserved(self, outage: Outage) -> str:
+        """How many got no answer, though others did; empty when none."""
+        return self("unserved", unserved=outage.unserved) if outage.unserved else ""
+
     def claim(self, claim: Claim, result: DrillResult, limit_s: float | None) -> str:
         """What must hold."""
-        served = "served_late" if past_repair(result) else "served"
-        key = served if claim.key == "outage" and limit_s is None else claim.key
-        return self(f"claim_{key}", limit=self.seconds(limit_s or 0.0))
+        if claim.reading is None:
+            return self(f"claim_{claim.key}")
+        if claim.key != "outage":
+            return self(f"claim_{claim.key}") if f"claim_{claim.key}" in texts() else printable(claim.key)
+        served = "claim_served_late" if result.counted == "end" else "claim_served"
+        limited = limit_s is not None and claim.reading is result.addresses
+        return self("claim_outage", limit=self.seconds(limit_s or 0.0)) if limited else self.of(served, claim.reading)
 
     def seen(self, claim: Claim, result: DrillResult) -> str:
         """What was seen of it."""
-        if claim.key == "outage":
-            outage = of_new_clients(result)
-            if found(outage) is Found.UNANSWERED:
-                return self(f"seen_unanswered{_measured_to(outage, result)}")
-            return self.outage(outage, result)
-        if claim.key == "verified":
+        if claim.reading is None:
             return self.checks(result)
-        return "; ".join(result.duplicates if claim.key == "duplicates" else result.lost) or self("none_found")
+        if claim.key != "outage":
+            return "; ".join(claim.seen) or self("none_found")
+        outage = claim.reading.outage
+        if found(outage) is Found.UNANSWERED:
+            return self(f"seen_unanswered{_measured_to(outage, result)}")
+        return ", ".join(filter(None, (self.outage(outage, result), self.unserved(outage))))
+
+    def wrong(self, claim: Claim) -> str:
+        """The head above what was seen and must not be."""
+        key = f"{claim.key}_head"
+        return self(key) if key in texts() else printable(claim.key)
 
     def count(self, claim: Claim, result: DrillResult) -> str:
         """The same as a figure."""
-        if claim.key == "verified":
-            total = len(result.verification.outcomes)
-            return f"{total - len(result.verification.failures)}\u202f/\u202f{total}"
-        return str(len(result.duplicates if claim.key == "duplicates" else result.lost))
+        if claim.reading is not None:
+            return str(len(claim.seen))
+        total = len(result.verification.outcomes)
+        return f"{total - len(result.verification.failures)}\u202f/\u202f{total}"
 
     def checks(self, result: DrillResult) -> str:
         """How many checks of the repaired lab passed."""
@@ -164,4 +191,4 @@ class Words:
 
 def _measured_to(outage: Outage, result: DrillResult) -> str:
     """Of a text that says until when nobody was answered, the end of its key."""
-    return "_late" if past_repair(result) and found(outage) in (Found.UNANSWERED, Found.UNASKED) else ""
+    return "_late" if result.counted == "end" and found(outage) in (Found.UNANSWERED, Found.UNASKED) else ""

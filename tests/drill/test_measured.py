@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labbuilder.drill import FAULTS
+from labbuilder.drill import titles
 from labbuilder.drill.model import DrillResult, Kind
 from labbuilder.drill.share import shares
 from labbuilder.lab import Lab
@@ -45,7 +45,7 @@ def test_nothing_is_given_twice_or_lost_and_the_lab_is_proven_afterwards(crash: 
     assert drilled.run("client1", "ip netns list; systemctl list-units --no-legend 'lab-drill*'").stdout.strip() == ""
 
 
-@pytest.mark.parametrize("name", sorted(set(FAULTS) - {"crash-primary", "crash-under-load"}))
+@pytest.mark.parametrize("name", sorted(set(titles()) - {"crash-primary", "crash-under-load"}))
 def test_every_drill_passes_and_leaves_a_lab_that_needs_nothing(drilled: Lab, name: str) -> None:
     result = drilled.drill(name)
     assert result.passed, (result.duplicates, result.lost, result.verification.failures)

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 from incus_cluster import Cluster
 
-from labbuilder.drill import faults
+from labbuilder.drill import carry_out
 from labbuilder.errors import HostError, LabError, SpecError
+from labbuilder.fault import Call, Fault, Measure, Well
 from labbuilder.host.store import Home
 from labbuilder.lab import Lab
-from labbuilder.lifecycle.session import Session
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.remotes import find_remote
@@ -86,24 +86,26 @@ def test_a_snapshot_of_the_whole_lab_is_gone_back_to_and_proven(spread: Lab) -> 
     spread.forget("kept")
 
 
-def test_the_primarys_member_dies_and_the_clients_are_served_by_the_other(
-    spread: Lab, incus_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_primarys_member_dies_and_the_clients_are_served_by_the_other(spread: Lab, incus_cluster: Cluster) -> None:
     spread.close()  # its connection to the primary dies with the member
     primary = incus_cluster.member(int(member_of(spread, "server1")[1:]))
 
-    def die(session: Session) -> None:
-        session.drop("server1")
-        incus_cluster.kill(primary)
+    with spread.locked_session() as session:
 
-    def come_back(session: Session) -> None:
-        incus_cluster.revive(primary)
-        session.provider.start("server1")
-        session.provider.wait_ready("server1")
+        def die() -> None:
+            session.drop("server1")
+            incus_cluster.kill(primary)
 
-    fault = faults.Fault("the primary's member dies", die, come_back, silent=True, dark=True)
-    monkeypatch.setitem(faults.FAULTS, "member", fault)
-    result = spread.drill("member")
+        def come_back() -> None:
+            incus_cluster.revive(primary)
+            session.provider.start("server1")
+            session.provider.wait_ready("server1")
+
+        step = Call(die, come_back, away="server1")
+        dies = Fault(
+            "member", "the primary's member dies", ("server1",), (step,), (Well(),), meanwhile=(Measure(10.0),)
+        )
+        result = carry_out(session, dies)
     assert result.outage is not None
     assert 0 < result.outage < 60
     spread.verify().raise_for_failures()

@@ -8,10 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from labbuilder.drill import FAULTS, series
-from labbuilder.drill.faults import fits, known
-from labbuilder.drill.run import window_s
-from labbuilder.drill.series import MATRIX, with_failover
+from labbuilder.drill import series, titles
+from labbuilder.drill.faults import window_s
+from labbuilder.drill.series import MATRIX, fitting, with_failover
 from labbuilder.errors import LabError, SpecError
 from labbuilder.host import progress
 from labbuilder.host.store import Home
@@ -47,14 +46,19 @@ def test_a_mode_an_engine_or_timers_that_are_not_there_are_named(wrong: dict[str
 
 def test_a_cold_standby_has_no_connection_to_block() -> None:
     cold = spec_from_values(dhcp={"failover": {"mode": "manual"}})
-    assert [name for name in FAULTS if not fits(cold, name)] == ["split-brain"]
-    assert all(fits(spec_from_values(dhcp={"failover": {"mode": "manual", "engine": "kea"}}), name) for name in FAULTS)
+    assert set(titles()) - {*fitting(cold, [])} == {"split-brain"}
+    assert fitting(spec_from_values(dhcp={"failover": {"mode": "manual", "engine": "kea"}}), []) == [*titles()]
+    assert fitting(cold, ["split-brain"]) == ["split-brain"]  # alone it is tried, and says why not
+
+
+def test_a_lab_for_which_nothing_fits_is_told_why_instead_of_passing_with_no_drill() -> None:
+    assert fitting(spec_from_values(servers=1), []) == [*titles()]
 
 
 def test_no_name_means_all_drills_and_a_wrong_one_is_refused_before_anything_runs() -> None:
-    assert known([]) == tuple(FAULTS)
+    assert fitting(spec_from_values(), []) == [*titles()]
     with pytest.raises(SpecError, match="there is no drill 'nosuch'"):
-        known(["crash-primary", "nosuch"])
+        fitting(spec_from_values(), ["crash-primary", "nosuch"])
 
 
 def not_measured(home: Home, spec: LabSpec, name: str, *, seed: int) -> series.NotMeasured:
@@ -69,7 +73,7 @@ def test_a_series_says_which_drill_runs_and_how_many_there_are(monkeypatch: pyte
     monkeypatch.setattr(Session, "open", lambda *_: nullcontext(SimpleNamespace(spec=spec)))
     rows: list[tuple[str, str]] = []
     with progress.listening(lambda event: rows.append((event.step, event.detail)) if event.kind == "done" else None):
-        list(series.in_lab(Home(tmp_path), "aula", known([]), seed=1))
+        list(series.in_lab(Home(tmp_path), "aula", [], seed=1))
         assert rows[2] == ("drill 3 of 11", "power-cut")
         rows.clear()
         list(series.in_lab(Home(tmp_path), "aula", ["power-cut"], seed=1))
@@ -80,7 +84,7 @@ def test_a_matrix_says_which_drill_runs_and_how_many_there_are(monkeypatch: pyte
     monkeypatch.setattr(series, "_in_own_lab", not_measured)
     rows: list[tuple[str, str]] = []
     with progress.listening(lambda event: rows.append((event.step, event.detail)) if event.kind == "done" else None):
-        list(series.beside(Home(tmp_path), spec_from_values(name="aula"), MATRIX, known([]), seed=1))
+        list(series.beside(Home(tmp_path), spec_from_values(name="aula"), MATRIX, [], seed=1))
     assert len(rows) == 87  # a cold standby has no connection to block
     assert rows[86] == ("drill 87 of 87", "kea manual pool-exhausted")
 

@@ -5,29 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from drills import NAMES, recorded
+from drills import NAMES, felt, recorded, wrong
 
 from labbuilder.drill.model import Kind, Outage
 from labbuilder.report import figures
 from labbuilder.report.figures import Found
 
 
-def outage(*, asked: int = 4, answered: int = 4, seconds: float | None = 1.0, resolution_s: float = 0.1) -> Outage:
+def made(*, asked: int = 4, answered: int = 4, seconds: float | None = 1.0, resolution_s: float = 0.1) -> Outage:
     return Outage(Kind.NEW, asked, answered, seconds, None, resolution_s)
 
 
 @pytest.mark.parametrize(
-    ("felt", "said"),
+    ("outage", "said"),
     [
-        (outage(), Found.MEASURED),
-        (outage(seconds=0.1), Found.BELOW_RESOLUTION),
-        (outage(seconds=None, asked=0, answered=0), Found.UNASKED),
-        (outage(seconds=None, answered=0), Found.UNANSWERED),
-        (outage(seconds=None, answered=3), Found.NO_BASELINE),
+        (made(), Found.MEASURED),
+        (made(seconds=0.1), Found.BELOW_RESOLUTION),
+        (made(seconds=None, asked=0, answered=0), Found.UNASKED),
+        (made(seconds=None, answered=0), Found.UNANSWERED),
+        (made(seconds=None, answered=3), Found.NO_BASELINE),
     ],
 )
-def test_a_missing_figure_says_why(felt: Outage, said: Found) -> None:
-    assert figures.found(felt) is said
+def test_a_missing_figure_says_why(outage: Outage, said: Found) -> None:
+    assert figures.found(outage) is said
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,14 @@ def test_the_interval_is_wilsons(clients: int, of: int, low: float, high: float)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_ack_of_the_capture_is_counted_once(name: str) -> None:
     result = recorded(name)
-    counted = figures.answers(result)
+    counted = figures.answers(result, result.addresses)
     assert sum(a.before + a.during + a.after for a in counted) == sum(m.type == "ACK" for m in result.messages)
     assert sum(a.share.value for a in counted if a.share) == pytest.approx(1.0)
 
 
 def test_in_hot_standby_the_primary_alone_answers_until_it_is_gone() -> None:
-    primary, second = figures.answers(recorded("kea-hot-standby"))
+    result = recorded("kea-hot-standby")
+    primary, second = figures.answers(result, result.addresses)
     assert primary.share is not None
     assert (primary.share.value, second.before) == (1.0, 0)
     assert second.during > 50
@@ -62,8 +63,9 @@ def test_the_share_is_of_the_offers_that_were_taken_when_both_send_an_ack() -> N
         replace(m, server={"server1": "server2", "server2": "server1"}[m.server]) if m.type == "ACK" and m.server else m
         for m in result.messages
     )
-    assert [a.share for a in figures.answers(replace(result, messages=flipped))] == [
-        a.share for a in figures.answers(result)
+    other = felt(result, messages=flipped)
+    assert [a.share for a in figures.answers(other, other.addresses)] == [
+        a.share for a in figures.answers(result, result.addresses)
     ]
 
 
@@ -73,15 +75,15 @@ def test_what_must_hold() -> None:
     assert [c.key for c in figures.claims(result)] == ["outage", "duplicates", "lost", "verified"]
     assert figures.holds(result, limit_s=0.5)
     assert not figures.holds(result, limit_s=0.05)
-    assert not figures.holds(replace(result, duplicates=("192.168.1.7: a and b",)))
-    assert not figures.holds(replace(result, lost=("a: 192.168.1.7 was refused",)))
+    assert not figures.holds(wrong(result, duplicates=("192.168.1.7: a and b",)))
+    assert not figures.holds(wrong(result, lost=("a: 192.168.1.7 was refused",)))
     assert not figures.holds(replace(result, verification=replace(result.verification, outcomes=())))
 
 
 @pytest.mark.parametrize("limit_s", [None, 1000.0])
 def test_a_pair_of_which_nobody_took_over_fails_whatever_the_limit(limit_s: float | None) -> None:
     dark = tuple(replace(o, seconds=None, answered=0) for o in recorded().outages)
-    result = replace(recorded(), outages=dark)
+    result = felt(recorded(), outages=dark)
     assert not figures.holds(result, limit_s=limit_s)
     assert not result.passed
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drills import NAMES, recorded
+from drills import NAMES, felt, recorded, with_names, wrong
 
 import labbuilder.report
 from labbuilder import report
@@ -52,7 +52,7 @@ class Tags(HTMLParser):
 def spoiled(value: Any) -> Any:
     """The result with every text of it hostile, but for words that decide what is drawn."""
     if is_dataclass(value) and not isinstance(value, type):
-        kept = {"what", "type", "verdict", "kind"}
+        kept = {"what", "type", "verdict", "kind", "condition", "counted", "stopwatch", "key"}
         return replace(value, **{f.name: spoiled(getattr(value, f.name)) for f in fields(value) if f.name not in kept})
     if isinstance(value, tuple):
         return tuple(map(spoiled, value))
@@ -75,7 +75,7 @@ def test_tags_are_closed_and_ids_are_one_each(name: str, language: str) -> None:
 
 
 def test_nothing_hostile_becomes_markup() -> None:
-    told = replace(recorded(), load="60 %", duplicates=("a",), lost=("b",))
+    told = wrong(replace(recorded(), load="60 %"), duplicates=("a",), lost=("b",))
     plain, bad = (Tags(report.html([result, result])) for result in (told, spoiled(told)))
     assert {tag for tag, _ in bad.tags} == {tag for tag, _ in plain.tags}
     assert "script" not in {tag for tag, _ in bad.tags}
@@ -103,7 +103,7 @@ def test_the_page_has_what_was_measured() -> None:
 
 def test_failures_stand_before_the_rest() -> None:
     result = recorded()
-    lost = replace(result, lost=("06:aa: 192.168.1.9 was refused by server2",))
+    lost = wrong(result, lost=("06:aa: 192.168.1.9 was refused by server2",))
     page = report.html([lost])
     assert "192.168.1.9 was refused by server2" in page
     assert "192.168.1.9 was refused" not in report.html([result])
@@ -144,9 +144,9 @@ def test_the_timeline_has_every_ack_and_every_wish(name: str) -> None:
 def test_who_still_waits_when_the_capture_ends_has_no_cross() -> None:
     result = recorded()
     last = max(message.at_s for message in result.messages)
-    new = next(e for e in result.exchanges if e.kind is Kind.NEW)
+    new = next(e for e in result.exchanges if e.kind == Kind.NEW)
     late = replace(new, client="06:ff", asked_at_s=last, answered_at_s=None, server=None)
-    page, before = (report.html([r]) for r in (replace(result, exchanges=(*result.exchanges, late)), result))
+    page, before = (report.html([r]) for r in (felt(result, exchanges=(*result.exchanges, late)), result))
     assert page.count('class="cross"') == before.count('class="cross"')
     assert "06:ff: asked at" in page
     assert "still waiting when the capture ended" in page
@@ -171,11 +171,46 @@ def test_the_outage_spans_from_answer_to_answer() -> None:
     picture = timeline(result, Words("en").flag)
     ticks = dict(picture.ticks)
     per_second = ticks[2] - ticks[0]
-    assert picture.outage is not None
-    begin, end = picture.outage
+    (area,) = picture.outages
+    begin, end = area.x, area.end
     assert result.outage is not None
     assert (end - begin) / per_second * 2 == pytest.approx(result.outage, abs=0.01)
     assert begin <= ticks[0] < end
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_another_stopwatch_has_its_tile_its_lane_and_its_tables(language: str) -> None:
+    two = with_names(recorded())
+    page, one = (report.html([result], language=language) for result in (two, recorded()))
+    assert Tags(page).wrong == []
+    assert page.count('class="waits"') == one.count('class="waits"') + 1
+    assert page.count('class="tile') == one.count('class="tile') + 3
+    assert page.count("<h3>") == one.count("<h3>") + 2
+    assert {"en": "Who answered: names", "es": "Quién respondió: names"}[language] in page
+    assert "c3 is not 192.168.1.9" in page
+    assert report.html([two, two]).count("names</h3>") - 4 == report.html([two]).count("names</h3>") - 1
+
+
+def test_another_stopwatch_has_its_outage_over_its_own_lane() -> None:
+    picture = timeline(with_names(recorded()), Words("en").flag)
+    addresses, names = picture.outages
+    lane = picture.waits[-1]
+    assert (names.y, names.height) == (lane.y, lane.height)
+    assert addresses.y == picture.head
+    assert picture.axis >= lane.y + lane.height
+    assert sum(wait.server is None for wait in lane.waits) == 6
+
+
+def test_who_got_no_answer_stands_beside_a_short_outage() -> None:
+    """A full disk: the first answer came after 0.16 s, and most clients got none."""
+    few = tuple(replace(o, asked=53, answered=20, seconds=0.16, resolution_s=0.2) for o in recorded().outages)
+    result = felt(recorded(), outages=few)
+    page, fine = (report.html([r, r], language="en") for r in (result, recorded()))
+    assert page.count('class="tile warn"') == 2
+    assert page.count('<dd class="unserved">33 unanswered</dd>') == 2
+    assert page.count('<br><span class="unserved">33 unanswered</span>') == 2, "in the table of all drills too"
+    assert "33 got no answer before the repair." in page
+    assert 'class="tile warn"' not in fine
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -186,7 +221,7 @@ def test_the_ladder_has_the_exchange_before_and_the_one_after(name: str) -> None
     assert before.exchange.answered_at_s is not None
     assert after.exchange.answered_at_s is not None
     assert before.exchange.answered_at_s <= 0 < after.exchange.answered_at_s
-    answers = [e.answered_at_s for e in recorded(name).exchanges if e.kind is Kind.NEW and e.answered_at_s is not None]
+    answers = [e.answered_at_s for e in recorded(name).exchanges if e.kind == Kind.NEW and e.answered_at_s is not None]
     between = [at for at in answers if before.exchange.answered_at_s < at < after.exchange.answered_at_s]
     assert between == []
     for ladder in (before, after):
@@ -200,7 +235,7 @@ def test_repeats_are_told_as_a_number() -> None:
     assert before is not None
     first = before.rungs[0].message
     again = [replace(first, at_s=first.at_s + n / 1_000_000) for n in range(1, 6)]
-    more = replace(result, messages=tuple(sorted([*result.messages, *again], key=lambda m: m.at_s)))
+    more = felt(result, messages=tuple(sorted([*result.messages, *again], key=lambda m: m.at_s)))
     ladder, _ = ladders(more)
     assert ladder is not None
     discovers = [rung.hidden for rung in ladder.rungs if rung.message.type == "DISCOVER"]
@@ -222,20 +257,19 @@ def _luminance(colour: str) -> float:
 def test_text_has_the_contrast_that_wcag_asks_for(scheme: int) -> None:
     css = (Path(labbuilder.report.__file__).parent / "templates/page.css").read_text(encoding="utf-8")
     colours = _colours(re.findall(r":root \{(.*?)\}", css, re.DOTALL)[scheme])
-    text = ("ink", "quiet", "good", "bad", "fault", "s0", "s1", "s2", "s3")
+    text = ("ink", "quiet", "good", "warn", "bad", "fault", "s0", "s1", "s2", "s3")
     pairs = [(ink, paper) for ink in text for paper in ("paper", "card")] + [("on", f"s{n}") for n in range(4)]
-    pairs += [(ink, "wash") for ink in ("ink", "quiet")]
+    pairs += [(ink, "wash") for ink in ("ink", "quiet", "warn")]
     for ink, paper in pairs:
         low, high = sorted((_luminance(colours[ink]), _luminance(colours[paper])))
         assert (high + 0.05) / (low + 0.05) >= 4.5, f"{ink} on {paper}"
 
 
 def test_a_drill_in_which_nothing_happened_is_still_a_page() -> None:
-    empty: DrillResult = replace(
-        recorded(),
+    empty: DrillResult = felt(
+        replace(recorded(), events=()),
         exchanges=(),
         messages=(),
-        events=(),
         outages=tuple(replace(o, seconds=None, asked=0, answered=0, longest_wait_s=None) for o in recorded().outages),
     )
     assert Tags(report.html([empty])).wrong == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import labbuilder.report
-from labbuilder.drill.faults import FAULTS
+from labbuilder.drill import titles
 from labbuilder.errors import SpecError
 from labbuilder.report.figures import Found
 from labbuilder.report.words import LANGUAGES, Words, texts
@@ -27,7 +27,7 @@ def test_both_languages_have_the_text(key: str) -> None:
 
 
 def test_every_drill_has_a_spanish_title() -> None:
-    assert {key.removeprefix("drill_") for key in texts() if key.startswith("drill_")} == set(FAULTS)
+    assert {key.removeprefix("drill_") for key in texts() if key.startswith("drill_")} == set(titles())
 
 
 def test_no_text_is_unused() -> None:
@@ -40,7 +40,12 @@ def test_no_text_is_unused() -> None:
     }
     made |= {f"{head}_{found}_late" for head in ("summary", "outage") for found in (Found.UNANSWERED, Found.UNASKED)}
     made |= {"seen_unanswered", "seen_unanswered_late"}
-    made |= {f"claim_{key}" for key in ("outage", "served", "served_late", "duplicates", "lost", "verified")} | {
+    own = ("outage_of", "longest_wait_of", "outages_head", "answers_head", "answers_note", "acks", "stopwatch")
+    made |= {
+        f"{key}_{which}" for key in (*own, "claim_served", "claim_served_late") for which in ("addresses", "other")
+    }
+    made |= {"summary_wait", "summary_wait_late", "summary_unserved", "summary_unserved_late"}
+    made |= {f"claim_{key}" for key in ("outage", "duplicates", "lost", "verified")} | {
         "duplicates_head",
         "lost_head",
     }

@@ -1,13 +1,11 @@
-"""What a capture says: exchanges, outages, addresses given twice, leases forgotten. Pure."""
+"""What DHCP messages say: exchanges, addresses given twice, leases forgotten. Pure."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
-from labbuilder.drill.model import Exchange, Kind, Message, Outage
+from labbuilder.drill.model import Exchange, Kind, Message
 
 
 def heard(messages: Iterable[Message]) -> Iterator[Message]:
@@ -38,7 +36,7 @@ def exchanges(messages: Iterable[Message]) -> tuple[Exchange, ...]:
         kind = _wish(message)
         open_ = pending.get(message.client)
         if kind is not None:
-            if open_ is None or open_.kind is not kind:
+            if open_ is None or open_.kind != kind:
                 done += [open_] if open_ else []
                 waits = open_ is not None and (open_.kind, kind) == (Kind.RENEW, Kind.REBIND)
                 since = open_.asked_at_s if open_ is not None and waits else message.at_s
@@ -59,55 +57,6 @@ def _wish(message: Message) -> Kind | None:
     if message.renewing:
         return Kind.REBIND if message.broadcast else Kind.RENEW
     return None
-
-
-def outages(found: Sequence[Exchange], *, broken_at_s: float = 0.0, repaired_at_s: float) -> tuple[Outage, ...]:
-    """What each kind of client felt.
-
-    Args:
-        found: All exchanges; the fault begins at 0.
-        broken_at_s: When it has surely happened: an answer before that may have come in time.
-        repaired_at_s: When it was mended, or the capture ended.
-    """
-    return tuple(_outage(kind, found, broken_at_s, repaired_at_s) for kind in Kind)
-
-
-def _outage(kind: Kind, found: Sequence[Exchange], broken_at_s: float, repaired_at_s: float) -> Outage:
-    """Holders rebind only when their renewals are not answered: the last answer before a rebind is one to a renewal.
-
-    Who waited at the repair no longer than any did before the fault is not counted: its answer was not late.
-    """
-    holders = (Kind.RENEW, Kind.REBIND)
-    same = {Kind.NEW: (Kind.NEW,), Kind.RENEW: (Kind.RENEW,), Kind.REBIND: holders}[kind]
-    answers = sorted((e.answered_at_s, e.kind) for e in found if e.answered_at_s is not None and e.kind in same)
-    before = [at for at, _ in answers if at <= broken_at_s]
-    after = [at for at, answered in answers if broken_at_s < at < repaired_at_s and answered is kind]
-    usual_s = max((_waited_s(e) for e in found if e.kind is kind and _answered_by(e, 0.0)), default=0.0)
-    asked = [
-        e
-        for e in found
-        if e.kind is kind
-        and 0 <= e.asked_at_s < repaired_at_s
-        and (_answered_by(e, repaired_at_s) or repaired_at_s - e.asked_at_s > usual_s)
-    ]
-    served = [e for e in asked if _answered_by(e, repaired_at_s)]
-    meanwhile = [end - start for start, end in pairwise(before) if end > 0]
-    return Outage(
-        kind=kind,
-        asked=len(asked),
-        answered=len(served),
-        seconds=max([after[0] - before[-1], *meanwhile]) if before and after else None,
-        longest_wait_s=max(map(_waited_s, served), default=None),
-        resolution_s=max((end - start for start, end in pairwise(before) if end <= 0), default=0.0),
-    )
-
-
-def _answered_by(exchange: Exchange, at_s: float) -> bool:
-    return exchange.answered_at_s is not None and exchange.answered_at_s < at_s
-
-
-def _waited_s(exchange: Exchange) -> float:
-    return math.inf if exchange.answered_at_s is None else exchange.answered_at_s - exchange.asked_at_s
 
 
 @dataclass(frozen=True)

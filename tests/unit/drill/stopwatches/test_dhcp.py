@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from labbuilder.drill.measure import duplicates, exchanges, lost_leases, outages
 from labbuilder.drill.model import Kind, Message, Outage
+from labbuilder.drill.stopwatches.dhcp import duplicates, exchanges, lost_leases
+from labbuilder.drill.stopwatches.outage import outage
 
 A, B = "06:00:00:00:00:01", "06:00:00:00:00:02"
 
@@ -32,7 +33,8 @@ def renewal(at_s: float, client: str = A, *, broadcast: bool = False) -> Message
 
 
 def felt(messages: Sequence[Message], kind: Kind = Kind.NEW, *, until_s: float = 10.0) -> Outage:
-    return next(o for o in outages(exchanges(messages), repaired_at_s=until_s) if o.kind is kind)
+    holds_by = (Kind.RENEW,) if kind is Kind.REBIND else ()
+    return outage(kind, exchanges(messages), until_s=until_s, holds_by=holds_by)
 
 
 def test_a_repeated_discover_is_one_wish_that_waits_from_its_first() -> None:
@@ -62,16 +64,14 @@ def test_the_outage_lasts_from_the_last_ack_before_the_fault_to_the_first_after_
 
 def test_an_answer_while_the_fault_was_being_carried_out_does_not_end_the_outage() -> None:
     messages = [*dora(-1.0), *dora(0.02), *dora(4.0), *dora(4.1)]
-    (late, early) = (
-        next(o for o in outages(exchanges(messages), broken_at_s=w, repaired_at_s=9.0) if o.kind is Kind.NEW)
-        for w in (0.1, 0.0)
-    )
+    (late, early) = (outage(Kind.NEW, exchanges(messages), broken_at_s=when, until_s=9.0) for when in (0.1, 0.0))
     assert late.seconds == pytest.approx(3.98)
     assert early.seconds == pytest.approx(1.02)
 
 
 def test_who_is_never_served_again_has_no_figure_even_when_the_fault_took_its_time() -> None:
-    assert outages(exchanges([*dora(-1.0), *dora(0.02)]), broken_at_s=0.1, repaired_at_s=9.0)[0].seconds is None
+    found = exchanges([*dora(-1.0), *dora(0.02)])
+    assert outage(Kind.NEW, found, broken_at_s=0.1, until_s=9.0).seconds is None
 
 
 def test_two_servers_acknowledge_and_the_one_that_was_asked_counts() -> None:
@@ -91,7 +91,7 @@ def test_who_waited_at_the_repair_no_longer_than_before_the_fault_is_not_counted
 
 def test_who_waited_at_the_repair_longer_than_before_the_fault_was_not_served() -> None:
     seen = felt([*dora(-1.0), *dora(2.0), *dora(3.9, B)[:1], *dora(4.1, B)[1:]], until_s=4.0)
-    assert (seen.asked, seen.answered) == (2, 1)
+    assert (seen.asked, seen.answered, seen.unserved) == (2, 1, 1)
 
 
 def test_the_longest_wait_is_that_of_a_client_that_asked_during_the_fault_and_was_served() -> None:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 import dpkt
 from dpkt.dhcp import DHCP
 
-from labbuilder.drill.capture import read_capture
+from labbuilder.drill.stopwatches.capture import read_capture
 
 SERVERS = {IPv4Address("192.168.1.1"): "server1"}
 MAC = bytes.fromhex("060000000001")
