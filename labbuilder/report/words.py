@@ -9,6 +9,7 @@ import yaml
 
 from labbuilder.drill.model import DrillResult, Event, Exchange, Message, Outage, Reading
 from labbuilder.errors import SpecError
+from labbuilder.report.evidence import translated
 from labbuilder.report.figures import Claim, Found, Share, found, printable
 
 LANGUAGES = ("en", "es")
@@ -165,7 +166,7 @@ class Words:
         if claim.reading is None:
             return self.checks(result)
         if claim.key != "outage":
-            return "; ".join(claim.seen) or self("none_found")
+            return "; ".join(map(self.evidence, claim.seen)) or self("none_found")
         outage = claim.reading.outage
         if found(outage) is Found.UNANSWERED:
             return self(f"seen_unanswered{_measured_to(outage, result)}")
@@ -182,6 +183,10 @@ class Words:
             return str(len(claim.seen))
         total = len(result.verification.outcomes)
         return f"{total - len(result.verification.failures)}\u202f/\u202f{total}"
+
+    def evidence(self, text: str) -> str:
+        """What a check or a stopwatch said, where there are words for it; a machine's own words stay as they are."""
+        return translated(text, self.language)
 
     def checks(self, result: DrillResult) -> str:
         """How many checks of the repaired lab passed."""

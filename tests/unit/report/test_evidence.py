@@ -1,0 +1,77 @@
+"""Evidence in Spanish: every check's title has words, and what varies in it stays."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from drills import recorded, wrong
+
+import labbuilder.report
+from labbuilder import report
+from labbuilder.plan import build_plan
+from labbuilder.report.evidence import translated
+from labbuilder.spec.load import spec_from_values
+from labbuilder.verify import Verdict, checks_for
+
+LINES: dict[str, str] = yaml.safe_load(
+    (Path(labbuilder.report.__file__).parent / "evidence.yaml").read_text(encoding="utf-8")
+)
+WAYS = [(e, m) for e in ("isc", "kea") for m in ("load-balancing", "hot-standby", "round-robin", "manual")]
+SAME = re.compile(r"(dhcpd|kea-dhcp4) .*-t.*|/etc/resolv\.conf")  # a command, a file: no words
+
+
+@pytest.mark.parametrize(("engine", "mode"), WAYS)
+def test_every_check_has_a_spanish_title(engine: str, mode: str) -> None:
+    spec = spec_from_values(name="aula", clients=2, dhcp={"failover": {"engine": engine, "mode": mode}})
+    titles = {check.title for check in checks_for(build_plan(spec), spec)}
+    assert [t for t in titles if translated(t, "es") == t and not SAME.fullmatch(t)] == [], "say it in evidence.yaml"
+
+
+def test_names_are_the_same_in_both_languages() -> None:
+    for english, spanish in LINES.items():
+        assert sorted(re.findall(r"\{(\w+)\}", english)) == sorted(re.findall(r"\{(\w+)\}", spanish)), english
+
+
+@pytest.mark.parametrize(
+    ("english", "spanish"),
+    [
+        ("enp0s3 has its address", "enp0s3 tiene su dirección"),
+        ("failover: both peers normal", "failover: los dos pares en normal"),
+        ("named is active (after the reboot of server1)", "named está activo (tras reiniciar server1)"),
+        (
+            "server2 lacks 192.168.1.7\nserver2 alone has 192.168.1.8",
+            "a server2 le falta 192.168.1.7\nsolo server2 tiene 192.168.1.8",
+        ),
+        (
+            "hot-standby, standby, serves nobody, auto-failover true",
+            "hot-standby, standby, no sirve a nadie, auto-failover true",
+        ),
+        ("client1 can't be reached over SSH", "no se llega a client1 por SSH"),
+        ("192.168.1.1/24", "192.168.1.1/24"),
+        ("-A POSTROUTING -o enp0s8 -j MASQUERADE", "-A POSTROUTING -o enp0s8 -j MASQUERADE"),
+        ("", ""),
+    ],
+)
+def test_what_varies_stays(english: str, spanish: str) -> None:
+    assert translated(english, "es") == spanish
+    assert translated(english, "en") == english
+
+
+def test_the_page_tells_evidence_in_its_language() -> None:
+    result = recorded()
+    outcome = replace(
+        result.verification.outcomes[0], title="NAT rule is live", verdict=Verdict.FAIL, observed="no error"
+    )
+    bad = replace(result, verification=replace(result.verification, outcomes=(outcome,)))
+    bad = wrong(bad, lost=("06:aa: 192.168.1.9 was refused by server2",))
+    spanish, english = (report.html([bad], language=language) for language in ("es", "en"))
+    for said in ("la regla de NAT está en vigor", "ningún error", "06:aa: server2 rechazó 192.168.1.9"):
+        assert said in spanish
+        assert said not in english
+    for said in ("NAT rule is live", "no error", "was refused by"):
+        assert said in english
+        assert said not in spanish
