@@ -69,9 +69,7 @@ class Traffic:
         words += ["once"] if once else []
         started = self.shell.run(f"systemd-run --quiet --collect --unit={_UNIT} {shlex.join(words)}")
         if not started.ok:
-            raise MachineError(
-                brief=f"{self.shell.machine} can't run the drill's clients", details=started.stderr
-            )
+            raise MachineError(brief=f"{self.shell.machine} can't run the drill's clients", details=started.stderr)
         wait_until(
             "the drill's clients have their leases",
             lambda: self.shell.run(f"test -e {_FOLDER}/ready").ok,

@@ -135,7 +135,7 @@ class FakeLab:
         def put(data: bytes, path: str) -> None:
             self.done.append(f"{machine}: {path} is written")
 
-        return SimpleNamespace(run=ran, put=put, endpoint=SimpleNamespace(machine=machine))
+        return SimpleNamespace(run=ran, put=put, machine=machine)
 
     def drop(self, machine: str) -> None:
         pass
