@@ -55,7 +55,7 @@ def configured(machine: MachinePlan) -> str:
             f"mkdir -p $(dirname {file.path})",
             f"cat >{file.path} <<'file ends'\n{file.text.rstrip()}\nfile ends",
         ]
-    for service in machine.services:
+    for service in machine.steps:
         lines += [command.replace("{new}", path) for path, command in service.validate]
         lines += [f"( {service.apply}\n)", f"until ( {service.holds}\n) >/dev/null 2>&1; do sleep 0.1; done"]
     return "\n".join(lines)

@@ -45,14 +45,8 @@ def bare_s(plan: Plan, base: Path, folder: Path) -> float:
     for machine in plan.machines:
         uuid, disk = str(uuid4()), folder / f"{machine.name}.vdi"
         ids.append(uuid)
-        words = hardware.modifyvm_words(
-            machine,
-            plan.section(VirtualBox),
-            network="bare",
-            bridge=None,
-            mark="bare",
-            console=str(folder / "console.log"),
-        )
+        console = str(folder / "console.log")
+        words = hardware.modifyvm_words(plan, machine, bridge=None, mark="bare", console=console)
         vboxmanage(
             "createvm", "--name", machine.name, "--uuid", uuid, "--ostype", "Debian12_64",
             "--groups", "/bare", "--basefolder", folder, "--register",

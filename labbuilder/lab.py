@@ -23,10 +23,10 @@ from labbuilder.lifecycle.session import Session
 from labbuilder.lifecycle.snapshots import Snapshot
 from labbuilder.lifecycle.up import PHASES, UNPROVEN, Outcome, decided
 from labbuilder.plan import Plan, build_plan
-from labbuilder.plan.model import NetworkKind
+from labbuilder.plan.load import load_spec, spec_from_values
 from labbuilder.providers.base import MachineStatus
 from labbuilder.spec.base import Model
-from labbuilder.spec.load import dump_spec, load_spec, spec_from_values
+from labbuilder.spec.load import dump_spec
 from labbuilder.spec.models import Dhcp, LabSpec
 from labbuilder.verify import Verification
 
@@ -149,7 +149,7 @@ class Lab:
         """Write all files of all machines below ``folder``/MACHINE/; return their paths."""
         written = []
         for machine in self.plan().machines:
-            for file in (*machine.files, *machine.own_files):
+            for file in (*machine.files, *machine.seeds, *machine.own_files):
                 target = Path(folder) / machine.name / file.path.lstrip("/")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(file.text, encoding="utf-8")
@@ -261,12 +261,12 @@ class Lab:
             power.refuse(session, word, names)
             power.switch(session, word, names)
 
-    def unplug(self, machine: str, network: NetworkKind = "internal") -> None:
+    def unplug(self, machine: str, network: str = "internal") -> None:
         """Pull a machine's cable; `plug` puts it back, and `up` does."""
         with self.locked_session() as session:
             power.set_cable(session, machine, network, up=False)
 
-    def plug(self, machine: str, network: NetworkKind = "internal") -> None:
+    def plug(self, machine: str, network: str = "internal") -> None:
         """Put a machine's cable back."""
         with self.locked_session() as session:
             power.set_cable(session, machine, network, up=True)

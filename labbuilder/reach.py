@@ -11,7 +11,6 @@ from typing import Protocol
 from labbuilder.errors import MachineError, TransportError
 from labbuilder.host.parallel import for_each
 from labbuilder.host.wait import wait_until
-from labbuilder.plan.model import NetworkKind
 from labbuilder.ssh.connection import SLOW_GUEST_S, connect
 from labbuilder.ssh.endpoint import Endpoint, banner_ready
 from labbuilder.ssh.shell import Shell
@@ -46,7 +45,7 @@ class MachineStatus:
     state: MachineState
     pid: int | None = None
     boots: int = 0
-    cut_links: tuple[NetworkKind, ...] = field(default=())
+    cut_links: tuple[str, ...] = field(default=())
     member: str = ""
 
 

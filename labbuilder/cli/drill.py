@@ -157,7 +157,7 @@ def _asked(own: LabSpec, said: Mapping[str, str]) -> LabSpec:
     What only the lab's own mode or engine has is left out then.
     """
     from labbuilder.drill.series import with_failover  # noqa: PLC0415
-    from labbuilder.spec.load import spec_from_values  # noqa: PLC0415
+    from labbuilder.plan.load import spec_from_values  # noqa: PLC0415
 
     words = dict(said)
     provider = words.pop("provider", own.provider)

@@ -46,7 +46,7 @@ def lint(context: typer.Context) -> None:
 @app.command(epilog=example("labbuilder schema > lab.schema.json"))
 def schema() -> None:
     """Print the JSON Schema of a spec file."""
-    from labbuilder.spec.load import json_schema  # noqa: PLC0415
+    from labbuilder.plan.load import json_schema  # noqa: PLC0415
 
     output.print_json(json_schema())
 

@@ -67,7 +67,9 @@ def up(
         lab.section("incus", **_said({"remote": remote, "project": project, "spread": spread}))
     if count > 1:
         labs = [numbered(lab, number) for lab in labs for number in range(1, count + 1)]
-    for notice in dict.fromkeys(lab.spec.dhcp.failover.notice for lab in labs):
+    from labbuilder.services.dhcp import engine_for  # noqa: PLC0415
+
+    for notice in dict.fromkeys(engine_for(lab.spec.dhcp.failover).notice() for lab in labs):
         if notice:
             print(notice, file=sys.stderr)
     ways = {"verify": not no_verify, "reconfigure": reconfigure}

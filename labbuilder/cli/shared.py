@@ -122,7 +122,7 @@ def described(file: Path | None, name: str | None = None) -> Lab:
 def meant(name: str | None) -> str:
     """The name of the lab that is meant, whole or not: --lab, else ./lab.yaml's, else the only one there is."""
     from labbuilder.lifecycle.session import no_such_lab  # noqa: PLC0415
-    from labbuilder.spec.load import load_spec  # noqa: PLC0415
+    from labbuilder.plan.load import load_spec  # noqa: PLC0415
 
     names = lab_names()
     if name is None and Path("lab.yaml").exists():

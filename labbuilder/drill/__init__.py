@@ -1,9 +1,9 @@
 """Breaks a running lab on purpose and measures what its clients felt.
 
-faults.py     the ways to break a failover pair, as data (`labbuilder.fault`)
+faults.py     the ways to break the lab, collected from its services
 run.py        one drill: baseline, fault, measurement, repair, proof; whatever the fault, this one runner
 hands.py      what does a fault's steps, and undoes them; repair.py: the undoing, whatever happens
-watch.py      the servers' states meanwhile, by clock.py; states.py: what they mean
+watch.py      the servers' states meanwhile, by clock.py
 stopwatches/  what is measured; traffic.py: the DHCP clients on the wire
 series.py     several drills, over modes and engines
 share.py      how many clients each server answers, with nothing broken

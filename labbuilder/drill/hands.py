@@ -10,7 +10,9 @@ from labbuilder.drill.stopwatches.addresses import crowd_size
 from labbuilder.drill.traffic import Traffic, client_macs
 from labbuilder.drill.watch import Watch
 from labbuilder.failover import operator as failover
-from labbuilder.fault import (
+from labbuilder.host.wait import wait_until
+from labbuilder.lifecycle.session import Session
+from labbuilder.model.fault import (
     Call,
     Crowd,
     Fault,
@@ -32,8 +34,6 @@ from labbuilder.fault import (
     Unplug,
     Well,
 )
-from labbuilder.host.wait import wait_until
-from labbuilder.lifecycle.session import Session
 from labbuilder.providers.base import MachineState, Provider
 
 _WITHIN_S = 60.0
@@ -42,7 +42,6 @@ _ASKS = {
     Freeze: ("freeze a machine", "pause"),
     Unplug: ("unplug a cable", "set_link"),
 }
-_ALONE = ("communications-interrupted", "partner-down")
 
 
 def able(fault: Fault, provider: Provider) -> tuple[Need, ...]:
@@ -111,10 +110,9 @@ class Hands:
             case Well():
                 failover.await_well(self.session, within_s=_WITHIN_S)
             case TakenOver(machine):
-                index = [server.name for server in self.session.plan.servers].index(machine)
                 wait_until(
                     f"{machine} has taken over",
-                    lambda: failover.peer(self.session, index).state in _ALONE,
+                    lambda: failover.peer(self.session, machine).state in failover.engine(self.session).taken_over,
                     within_s=_WITHIN_S,
                     every_s=0.1,
                 )
@@ -132,7 +130,7 @@ class Hands:
             case Crowd():
                 self.traffic.crowd(client_macs(self.seed, "crowd", crowd_size(step, self.session)))
             case Load(exchanges, per_second):
-                few = max(1, len(self.session.spec.pool) // 6)
+                few = max(1, len(self.session.plan.pool) // 6)
                 self.traffic.load(exchanges=exchanges, per_second=per_second, clients=few, seed=self.seed)
             case _:
                 assert_never(step)

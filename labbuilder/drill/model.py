@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
-from labbuilder.fault import Counted
+from labbuilder.model.fault import Counted
+from labbuilder.services.dhcp.base import Condition
 from labbuilder.verify import Verification
-
-Condition = Literal["well", "alone", "moving", "off"]
 
 
 class Kind(StrEnum):

@@ -10,10 +10,10 @@ from labbuilder.drill.hands import Hands
 from labbuilder.drill.traffic import Traffic
 from labbuilder.drill.watch import Watch
 from labbuilder.errors import LabError, MachineError
-from labbuilder.fault import Fault
 from labbuilder.host import progress
 from labbuilder.host.journal import Record
 from labbuilder.lifecycle.session import Session
+from labbuilder.model.fault import Fault
 from labbuilder.providers.base import MachineState
 
 _EFFECT = "fault"
@@ -83,7 +83,7 @@ def undo_killed(session: Session) -> tuple[str, ...]:
 
 
 def _fault_then(session: Session, name: str) -> Fault:
-    there = faults(session.plan, session.spec)
+    there = faults(session.plan)
     unmet = (
         [need.brief for need in there[name].needs if not need.met] if name in there else [f"there is no drill {name!r}"]
     )

@@ -16,10 +16,10 @@ from labbuilder.drill.traffic import Traffic
 from labbuilder.drill.watch import Watch
 from labbuilder.errors import MachineError, VerificationError, WaitError
 from labbuilder.failover import operator as failover
-from labbuilder.fault import Fault
 from labbuilder.host import progress
 from labbuilder.lifecycle.proof import verify
 from labbuilder.lifecycle.session import Session
+from labbuilder.model.fault import Fault
 from labbuilder.verify import Verification
 
 BASELINE_S = 4.0
@@ -43,7 +43,7 @@ def drill(session: Session, name: str, *, seed: int = 1) -> DrillResult:
         VerificationError: The lab fails a check before anything is broken; nothing was touched.
         MachineError: It could not be carried out, or repaired: then it says what is left.
     """
-    there = faults(session.plan, session.spec)
+    there = faults(session.plan)
     known([name], there)
     return carry_out(session, there[name], seed=seed)
 

@@ -19,8 +19,8 @@ from labbuilder.lifecycle.down import take_down
 from labbuilder.lifecycle.session import Session
 from labbuilder.lifecycle.up import brought_up
 from labbuilder.plan import build_plan
+from labbuilder.plan.load import spec_from_values
 from labbuilder.spec.failover import Engine, Mode
-from labbuilder.spec.load import spec_from_values
 from labbuilder.spec.models import LabSpec
 
 Way = tuple[Mode, Engine]
@@ -97,7 +97,7 @@ def fitting(spec: LabSpec, names: Sequence[str]) -> list[str]:
     Raises:
         SpecError: There is none of that name.
     """
-    there = faults(build_plan(spec), spec)
+    there = faults(build_plan(spec))
     asked = known(names, there)
     fit = [name for name in asked if all(need.met for need in there[name].needs)]
     return list(asked) if len(asked) == 1 else fit or list(asked)

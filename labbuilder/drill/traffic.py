@@ -45,7 +45,7 @@ class Traffic:
     @property
     def nic(self) -> str:
         """Its NIC on the internal network."""
-        return self.session.plan.clients[0].nic("internal").name
+        return self.session.plan.clients[0].nic(self.session.plan.served.name).name
 
     def start(self, *, seed: int, holders: int, newcomers: int, once: bool = False) -> None:
         """Start them; return when all holders have a lease. `clear` removes them, also when this raised.

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from labbuilder.drill.clock import Clock
 from labbuilder.drill.model import Event
-from labbuilder.drill.states import UNWATCHED, condition
 from labbuilder.failover import operator as failover
 from labbuilder.failover.operator import PeerStatus
 from labbuilder.host.wait import pause_until, wait_until
 from labbuilder.lifecycle.session import Session
+from labbuilder.services.dhcp.base import UNWATCHED
 
 _EVERY_S = 0.2
 
@@ -41,7 +41,7 @@ class Watch:
     def note(self, what: str, text: str, machine: str | None = None) -> None:
         """Write down what happens now."""
         if self.clock is not None:
-            means = condition(text) if what == "state" else None
+            means = failover.engine(self.session).condition(text) if what == "state" else None
             self._events.append(Event(self.now_s, what, text, machine, means))
 
     def leave_out(self, machine: str) -> None:
@@ -56,9 +56,9 @@ class Watch:
     def look(self) -> Sequence[PeerStatus]:
         """What is seen now of the pair; each server whose state has changed is noted at once."""
         peers = []
-        for index, server in enumerate(self.session.plan.servers):
-            if server.name not in self._away and len(self.session.plan.servers) > 1:
-                peers.append(seen := failover.peer(self.session, index))
+        for peer in self.session.plan.pair.peers if self.session.plan.pair else ():
+            if peer.name not in self._away:
+                peers.append(seen := failover.peer(self.session, peer.name))
                 self._seen(seen.machine, seen.state)
         return peers
 

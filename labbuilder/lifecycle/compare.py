@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from labbuilder.errors import SpecError
 from labbuilder.host import progress
@@ -11,10 +12,11 @@ from labbuilder.host.store import Home, LabDir
 from labbuilder.lifecycle.identity import lab_identity
 from labbuilder.lifecycle.session import Session
 from labbuilder.plan import MachinePlan, Plan, build_plan
+from labbuilder.plan.load import load_spec
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.registry import choose
-from labbuilder.provisioning import FileDiff, difference
-from labbuilder.spec.load import load_spec, spec_differences
+from labbuilder.provisioning import FileDiff, LabSecrets, difference
+from labbuilder.spec.load import spec_differences
 from labbuilder.spec.models import LabSpec
 
 Described = tuple[LabSpec, Plan]
@@ -43,15 +45,23 @@ def with_provider(spec: LabSpec, lab: LabDir) -> LabSpec:
 
 def refuse_taken_addresses(spec: LabSpec, home: Home) -> None:
     """Raise SpecError when the lab is bridged to a real LAN on which another lab has one of its addresses."""
-    asked = {spec.bridged_address(index).ip for index in range(len(spec.servers))}
-    others = (home.lab(name).spec for name in home.lab_names() if name != spec.name and spec.real_lan is not None)
-    for other in (load_spec(path) for path in others if path.exists()):
-        taken = asked & {other.bridged_address(index).ip for index in range(len(other.servers))}
-        if taken and other.real_lan == spec.real_lan:
+    plan = build_plan(spec)
+    if plan.uplink.owner is None:
+        return
+    asked = _on_the_uplink(plan)
+    others = (home.lab(name).spec for name in home.lab_names() if name != plan.lab)
+    for other in (build_plan(load_spec(path)) for path in others if path.exists()):
+        taken = asked & _on_the_uplink(other)
+        if taken and other.uplink.owner == plan.uplink.owner:
             raise SpecError(
-                brief=f"on the real LAN {', '.join(map(str, sorted(taken)))} is taken by the lab {other.name}",
-                resolution=f"give each server of its own a `bridged:` address, or labbuilder down --lab {other.name}",
+                brief=f"on the real LAN {', '.join(map(str, sorted(taken)))} is taken by the lab {other.lab}",
+                resolution=f"give each server of its own a `bridged:` address, or labbuilder down --lab {other.lab}",
             )
+
+
+def _on_the_uplink(plan: Plan) -> set[IPv4Address]:
+    nics = (nic for machine in plan.machines for nic in machine.nics if nic.network == plan.uplink.name)
+    return {nic.address.ip for nic in nics if nic.address is not None}
 
 
 def another_spec(before: LabSpec, spec: LabSpec) -> SpecError:
@@ -70,16 +80,14 @@ def outdated_machines(before: Described, after: Described) -> tuple[str, ...]:
     Raises:
         SpecError: None can; the lab must be made anew.
     """
-    (old_spec, old), (spec, plan) = before, after
+    (_, old), (_, plan) = before, after
     if (old.image, old.upstream, old.settings) != (plan.image, plan.upstream, plan.settings):
         raise SpecError(
             brief=f"the lab {plan.lab} can't be changed in place: its image, its LAN or its hardware would differ",
             resolution=f"labbuilder down --lab {plan.lab}, then labbuilder up",
         )
-    wanted = {machine.name: machine.nics for machine in plan.machines}
-    ways = [(s.dhcp.failover.engine, s.dhcp.failover.mode) for s in (old_spec, spec)]
-    other = ways[0] != ways[1]  # one engine can't read the other's leases, nor one mode another's shares of the pool
-    return tuple(m.name for m in old.machines if other or wanted.get(m.name) != m.nics)
+    wanted = {machine.name: (machine.nics, machine.data) for machine in plan.machines}
+    return tuple(m.name for m in old.machines if wanted.get(m.name) != (m.nics, m.data))
 
 
 @dataclass(frozen=True)
@@ -129,7 +137,7 @@ def compare(spec: LabSpec, home: Home) -> Difference:
         running = [m for m in plan.machines if fits[m.name] and m.name not in waiting]
 
         def look(machine: MachinePlan) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:
-            return difference(machine, session.shell(machine.name))
+            return difference(machine, session.shell(machine.name), LabSecrets(session.lab.keys))
 
         found = for_each(running, look)
         return Difference(

@@ -7,9 +7,9 @@ from labbuilder.host import progress
 from labbuilder.host.journal import Journal, Record
 from labbuilder.host.store import Home, LabDir, locked, remove_tree
 from labbuilder.lifecycle.identity import lab_identity
+from labbuilder.plan.load import load_spec
 from labbuilder.providers.base import Provider
 from labbuilder.providers.registry import open_provider, provider_row
-from labbuilder.spec.load import load_spec
 from labbuilder.spec.providers import sections
 
 

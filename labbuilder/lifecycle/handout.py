@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from labbuilder.host.render import render
 from labbuilder.host.store import Home
-from labbuilder.plan import MachinePlan, Plan, Service, build_plan
+from labbuilder.plan import MachinePlan, Plan, Step, build_plan
 from labbuilder.providers import registry
+from labbuilder.provisioning import LabSecrets
 from labbuilder.provisioning.script import NEW, STAMPS, service_script, stamp
 from labbuilder.spec.models import LabSpec
 
@@ -32,9 +34,11 @@ def hand_out(spec: LabSpec, home: Home, folder: Path) -> list[Path]:
     order = up_order(plan.machines)
     before: set[str] = set()
     scripts: dict[str, str] = {}
-    for machine in order:
-        scripts[machine.name] = provision_script(plan, machine, before)
-        before.add(machine.name)
+    with TemporaryDirectory() as scratch:  # the scripts alone have the lab's secrets
+        lab_secrets = LabSecrets(Path(scratch))
+        for machine in order:
+            scripts[machine.name] = provision_script(plan, lab_secrets.filled_in(machine), before)
+            before.add(machine.name)
     registry.hand_out(replace(plan, machines=order), home, folder, scripts)
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
@@ -53,16 +57,11 @@ def up_order(machines: Sequence[MachinePlan]) -> tuple[MachinePlan, ...]:
 
 
 def _configurable(machine: MachinePlan, done: set[str]) -> bool:
-    return all(_about_others(service) or _possible(service, machine.name, done) for service in machine.services)
+    return all(service.awaits or _possible(service, machine.name, done) for service in machine.steps)
 
 
-def _possible(service: Service, machine: str, done: set[str]) -> bool:
+def _possible(service: Step, machine: str, done: set[str]) -> bool:
     return {what.partition(":")[0] for what in service.after} <= done | {machine}
-
-
-def _about_others(service: Service) -> bool:
-    """It waits for other machines and puts nothing into this one: the last of them does it for all."""
-    return bool(service.after) and not service.files
 
 
 def provision_script(plan: Plan, machine: MachinePlan, before: set[str]) -> str:
@@ -70,10 +69,10 @@ def provision_script(plan: Plan, machine: MachinePlan, before: set[str]) -> str:
 
     Args:
         plan: The lab.
-        machine: One of its machines.
+        machine: One of its machines, with the secrets in its files.
         before: Those that are configured already when this one is.
     """
-    services = [s for s in machine.services if not _about_others(s) or _possible(s, machine.name, before)]
+    services = [s for s in machine.steps if not s.awaits or _possible(s, machine.name, before)]
     return render(
         "provision.sh",
         lab=plan.lab,
@@ -86,9 +85,10 @@ def provision_script(plan: Plan, machine: MachinePlan, before: set[str]) -> str:
                 "name": service.name,
                 "title": service.title,
                 "files": service.files,
+                "seeds": service.seeds,
                 "holds": service.holds,
                 "stamp": stamp(service),
-                "script": service_script(service, service.files),
+                "script": service_script(service, (*service.files, *service.seeds)),
             }
             for service in services
         ],

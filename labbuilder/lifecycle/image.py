@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from labbuilder.host.store import Home
 from labbuilder.lifecycle.compare import with_provider
 from labbuilder.plan import Plan, build_plan
+from labbuilder.plan.load import load_spec
 from labbuilder.providers.base import Provider
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.registry import open_provider, prune
-from labbuilder.spec.load import load_spec
 from labbuilder.spec.models import LabSpec
 
 

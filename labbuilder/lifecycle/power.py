@@ -9,7 +9,6 @@ from labbuilder.errors import MachineError, SpecError
 from labbuilder.host import progress
 from labbuilder.host.parallel import for_each, one_by_one
 from labbuilder.lifecycle.session import Session
-from labbuilder.plan.model import NetworkKind
 from labbuilder.providers.base import MachineState, Provider
 from labbuilder.providers.registry import provider_row
 from labbuilder.reach import awakened
@@ -48,7 +47,7 @@ def switch(session: Session, word: Word, names: Sequence[str]) -> None:
         for_each(names, lambda name: await_ready(session, name))
 
 
-def set_cable(session: Session, machine: str, network: NetworkKind, *, up: bool) -> None:
+def set_cable(session: Session, machine: str, network: str, *, up: bool) -> None:
     """Plug or unplug a machine's cable.
 
     Raises:

@@ -10,10 +10,10 @@ from labbuilder.host.journal import Journal
 from labbuilder.host.store import Home, LabDir
 from labbuilder.lifecycle.identity import Identity, lab_identity
 from labbuilder.plan import MachinePlan, Plan, build_plan
+from labbuilder.plan.load import load_spec
 from labbuilder.providers.base import Provider
 from labbuilder.providers.registry import open_provider
 from labbuilder.reach import Shells
-from labbuilder.spec.load import load_spec
 from labbuilder.spec.models import LabSpec
 from labbuilder.ssh.shell import Shell
 
@@ -76,6 +76,10 @@ class Session:
                 brief=f"the lab {self.lab.name} has no machine {name!r}", resolution=f"use one of: {', '.join(planned)}"
             )
         return planned[name]
+
+    def is_awake(self, machine: str) -> bool:
+        """The machine is on and not frozen, so that it may answer."""
+        return self.provider.is_awake(machine)
 
     def sure(self, machine: str, script: str) -> str:
         """Run lines of shell in a machine, each of which must end with 0; return what they printed.

@@ -22,9 +22,10 @@ from labbuilder.lifecycle.identity import Identity, lab_identity
 from labbuilder.lifecycle.recover import RECOVERIES, Recovery, close_rest, recover
 from labbuilder.lifecycle.session import Session
 from labbuilder.plan import MachinePlan, Plan, build_plan
+from labbuilder.plan.load import load_spec
 from labbuilder.providers.base import MachineState, MachineStatus
-from labbuilder.provisioning import Change, configure
-from labbuilder.spec.load import dump_spec, load_spec
+from labbuilder.provisioning import Change, LabSecrets, configure
+from labbuilder.spec.load import dump_spec
 from labbuilder.spec.models import LabSpec
 from labbuilder.ssh.connection import warm_up
 from labbuilder.ssh.shell import Shell
@@ -252,7 +253,7 @@ def provision(work: Work) -> None:
         return session.shell(name)
 
     with session.journal.effect("provision"):
-        work.changes = configure(work.plan.machines, ready_shell)
+        work.changes = configure(work.plan.machines, ready_shell, LabSecrets(session.lab.keys))
     close_rest(session)
 
 

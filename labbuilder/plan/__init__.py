@@ -1,23 +1,19 @@
 """The plan: a pure function of the spec."""
 
+from labbuilder.model.lab import ImageRecipe, MachinePlan, Network, Nic, Pair, Peer, Plan, Upstream
+from labbuilder.model.step import RenderedFile, Step
 from labbuilder.plan.build import build_plan
-from labbuilder.plan.model import (
-    ImageRecipe,
-    MachinePlan,
-    Nic,
-    Plan,
-    RenderedFile,
-    Service,
-    Upstream,
-)
 
 __all__ = [
     "ImageRecipe",
     "MachinePlan",
+    "Network",
     "Nic",
+    "Pair",
+    "Peer",
     "Plan",
     "RenderedFile",
-    "Service",
+    "Step",
     "Upstream",
     "build_plan",
 ]

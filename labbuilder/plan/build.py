@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from labbuilder.model.lab import MachinePlan, Network, Nic, Pair, Peer, Plan, Upstream, Witness, stable_mac
+from labbuilder.plan.addresses import networks, server_address
 from labbuilder.plan.image import image_recipe
-from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan, Upstream, Witness, stable_mac
-from labbuilder.plan.services import client_services, server_services
+from labbuilder.services.dhcp import engine_for
+from labbuilder.services.registry import outside, services_of
 from labbuilder.spec.models import WITNESS, LabSpec
 from labbuilder.spec.providers import sections
 
@@ -13,40 +17,97 @@ WITNESS_NAME = "www.internet.test"
 
 
 def build_plan(spec: LabSpec) -> Plan:
-    """What there will be, to the last byte of every file."""
-    internal, bridged = spec.networks.internal, spec.networks.bridged
-    servers = tuple(
+    """Return what there will be, to the last byte of every file: first the lab as it lies there, then what it does."""
+    lab = _topology(spec)
+    return replace(lab, machines=tuple(_with_steps(lab, machine) for machine in lab.machines))
+
+
+def _topology(spec: LabSpec) -> Plan:
+    known = networks(spec)
+    machines = (*_servers(spec, known), *_clients(spec, known))
+    (uplink,) = (network for network in known.values() if network.uplink)
+    assert uplink.gateway is not None  # noqa: S101  an uplink has one
+    simulated = spec.world.kind == "simulated"
+    upstream = Upstream(
+        gateway=uplink.gateway,
+        network=uplink.subnet,
+        resolvers=spec.dns.forwarders,
+        name=WITNESS_NAME if simulated else spec.dns.probe,
+        witness=Witness(WITNESS, WITNESS_PORT) if simulated else None,
+    )
+    return Plan(
+        lab=spec.name,
+        provider=spec.provider,
+        networks=known,
+        machines=machines,
+        pair=_pair(spec, known),
+        image=image_recipe(spec),
+        upstream=upstream,
+        dhcp=spec.dhcp,
+        dns=spec.dns,
+        services={name: outside()[name].settings.model_validate(values) for name, values in spec.services.items()},
+        settings=sections(spec.provider, spec),
+    )
+
+
+def _servers(spec: LabSpec, known: dict[str, Network]) -> list[MachinePlan]:
+    return [
         MachinePlan(
             server.name,
-            "server",
-            (
-                Nic(internal.nic, "internal", mac(spec, server.name, "internal"), spec.internal_address(index)),
-                Nic(bridged.nic, "bridged", mac(spec, server.name, "bridged"), spec.bridged_address(index)),
+            ("server",),
+            tuple(
+                Nic(
+                    _nic_name(spec, network),
+                    network.name,
+                    _mac(spec, server.name, network),
+                    server_address(spec, index, network),
+                )
+                for network in known.values()
             ),
-            server_services(spec, index),
         )
         for index, server in enumerate(spec.servers)
-    )
-    clients = tuple(
+    ]
+
+
+def _clients(spec: LabSpec, known: dict[str, Network]) -> list[MachinePlan]:
+    return [
         MachinePlan(
             client.name,
-            "client",
-            (Nic(internal.nic, "internal", mac(spec, client.name, "internal"), None),),
-            client_services(spec, client.name),
+            ("client",),
+            tuple(
+                Nic(_nic_name(spec, network), network.name, _mac(spec, client.name, network), None, shared=True)
+                for network in known.values()
+                if network.pool is not None
+            ),
         )
         for client in spec.clients
-    )
-    upstream = Upstream(
-        gateway=spec.gateway,
-        network=bridged.subnet,
-        resolvers=spec.dns.forwarders,
-        name=WITNESS_NAME if spec.simulated else spec.dns.probe,
-        witness=Witness(WITNESS, WITNESS_PORT) if spec.simulated else None,
-    )
-    machines, image = (*servers, *clients), image_recipe(spec)
-    return Plan(spec.name, spec.provider, machines, image, upstream, sections(spec.provider, spec))
+    ]
 
 
-def mac(spec: LabSpec, machine: str, network: NetworkKind) -> str:
-    """The same whenever the same lab is planned."""
-    return stable_mac(f"{spec.name}/{machine}/{network}")
+def _pair(spec: LabSpec, known: dict[str, Network]) -> Pair | None:
+    if len(spec.servers) == 1:
+        return None
+    (served,) = (network for network in known.values() if network.pool is not None)
+    first, second = ((server.name, server_address(spec, index, served).ip) for index, server in enumerate(spec.servers))
+    return Pair(
+        Peer(first[0], "primary", first[1]),
+        Peer(second[0], "secondary", second[1]),
+        engine_for(spec.dhcp.failover).port,
+    )
+
+
+def _with_steps(lab: Plan, machine: MachinePlan) -> MachinePlan:
+    services = services_of(lab.services)
+    steps = tuple(step for service in services for step in service.steps(lab, machine))
+    data = " ".join(filter(None, (service.data(lab, machine) for service in services)))
+    return replace(machine, steps=steps, data=data)
+
+
+def _nic_name(spec: LabSpec, network: Network) -> str:
+    name: str = getattr(spec.networks, network.name).nic
+    return name
+
+
+def _mac(spec: LabSpec, machine: str, network: Network) -> str:
+    """Return the same whenever the same lab is planned."""
+    return stable_mac(f"{spec.name}/{machine}/{network.name}")

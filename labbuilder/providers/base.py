@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
+from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.reach import MachineState, MachineStatus, Reach
 
 __all__ = ["Finding", "MachineState", "MachineStatus", "Provider", "Pruned"]
@@ -59,7 +59,7 @@ class Provider(Reach, Protocol):
         """Build it unless it is cached; concurrent builders of one image wait for each other."""
 
     def ensure_networks(self, plan: Plan) -> None:
-        """Bring up the lab's two networks and, where it is simulated, the world behind the bridged one."""
+        """Bring up the lab's networks and, where it is simulated, the world behind the uplink."""
 
     def create(self, plan: Plan, machine: MachinePlan) -> None:
         """Define a machine of the plan: its disk and identity, not running."""
@@ -82,7 +82,7 @@ class Provider(Reach, Protocol):
     def resume(self, name: str) -> None:
         """Let it go on."""
 
-    def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
+    def set_link(self, name: str, network: str, *, up: bool) -> None:
         """Plug or unplug the cable of one NIC."""
 
     def console(self, name: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from labbuilder.errors import CommandError
 from labbuilder.host.run import run_streaming
-from labbuilder.plan.model import ImageRecipe
+from labbuilder.model.lab import ImageRecipe
 from labbuilder.providers.images import no_room
 
 DEBIAN = "http://deb.debian.org"

@@ -11,7 +11,7 @@ from typing import cast
 
 from labbuilder.errors import SpecError
 from labbuilder.host.store import Home, LabDir
-from labbuilder.plan.model import Plan
+from labbuilder.model.lab import Plan
 from labbuilder.providers.base import Finding, Provider, Pruned
 from labbuilder.spec.providers import AUTOMATIC, PROVIDERS, ProviderRow, Sections
 

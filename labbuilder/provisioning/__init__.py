@@ -2,5 +2,6 @@
 
 from labbuilder.provisioning.apply import Change, configure
 from labbuilder.provisioning.observe import FileDiff, Observation, difference, observe
+from labbuilder.provisioning.secrets import LabSecrets
 
-__all__ = ["Change", "FileDiff", "Observation", "configure", "difference", "observe"]
+__all__ = ["Change", "FileDiff", "LabSecrets", "Observation", "configure", "difference", "observe"]

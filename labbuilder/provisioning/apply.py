@@ -14,9 +14,11 @@ from labbuilder.errors import LabError, MachineError, RejectedConfigError, WaitE
 from labbuilder.host import progress
 from labbuilder.host.parallel import for_each
 from labbuilder.host.run import Result
-from labbuilder.plan.model import MachinePlan, RenderedFile, Service
+from labbuilder.model.lab import MachinePlan
+from labbuilder.model.step import RenderedFile, Step
 from labbuilder.provisioning.observe import Observation, observe
 from labbuilder.provisioning.script import MARK, NEW, STAMPS, service_script
+from labbuilder.provisioning.secrets import LabSecrets
 from labbuilder.ssh.shell import Shell
 
 _BUNDLE = "/run/labbuilder.tar"
@@ -55,7 +57,7 @@ class _Board:
             self.failed = self.failed or who
             self.changed.notify_all()
 
-    def wait_for_some(self, machine: str, services: Sequence[Service]) -> list[Service]:
+    def wait_for_some(self, machine: str, services: Sequence[Step]) -> list[Step]:
         """What to apply next: all up to the first that must wait, else one of those behind it.
 
         Raises:
@@ -63,7 +65,7 @@ class _Board:
         """
         with self.changed:
             while True:
-                batch: list[Service] = []
+                batch: list[Step] = []
                 for service in services:
                     before = self.done | {f"{machine}:{s.name}" for s in batch}
                     if before.issuperset(service.after):
@@ -80,12 +82,15 @@ class _Board:
                 self.changed.wait()
 
 
-def configure(machines: Sequence[MachinePlan], shell_for: Callable[[str], Shell]) -> tuple[Change, ...]:
+def configure(
+    machines: Sequence[MachinePlan], shell_for: Callable[[str], Shell], secrets: LabSecrets
+) -> tuple[Change, ...]:
     """Bring all machines to what their plans say, at the same time.
 
     Args:
         machines: All machines of the lab: a service may wait for one of another machine.
         shell_for: Connects to a machine; called once for each, in that machine's own thread.
+        secrets: Those of the lab.
 
     Returns:
         What was applied; nothing when nothing differed.
@@ -94,16 +99,17 @@ def configure(machines: Sequence[MachinePlan], shell_for: Callable[[str], Shell]
         RejectedConfigError: A daemon refused its new file; the old one stands.
         WaitError: A service did not come into effect.
     """
-    board = _Board({f"{m.name}:{s.name}" for m in machines for s in m.services})
-    unknown = {d for m in machines for s in m.services for d in s.after} - board.known
+    board = _Board({f"{m.name}:{s.name}" for m in machines for s in m.steps})
+    unknown = {d for m in machines for s in m.steps for d in s.after} - board.known
     if unknown:
         raise ValueError(f"services wait for what does not exist: {sorted(unknown)}")
 
     def bring(machine: MachinePlan) -> tuple[Change, ...] | LabError:
         try:
-            return _bring(machine, shell_for(machine.name), board)
+            return _bring(secrets.filled_in(machine), shell_for(machine.name), board)
         except LabError as error:
             board.fail(machine.name)
+            error.details = error.details and secrets.hidden(error.details, machine)
             return error
         except BaseException:
             board.fail(machine.name)
@@ -119,8 +125,8 @@ def configure(machines: Sequence[MachinePlan], shell_for: Callable[[str], Shell]
 def _bring(machine: MachinePlan, shell: Shell, board: _Board) -> tuple[Change, ...]:
     with progress.step("configure", machine.name) as step:
         seen = observe(machine, shell)
-        left = [s for s in machine.services if s.name in seen.services]
-        for service in machine.services:
+        left = [s for s in machine.steps if s.name in seen.services]
+        for service in machine.steps:
             if service not in left:
                 board.announce(f"{machine.name}:{service.name}")
         if seen.files:
@@ -135,7 +141,7 @@ def _bring(machine: MachinePlan, shell: Shell, board: _Board) -> tuple[Change, .
                     machine.name,
                     s.name,
                     seen.services[s.name],
-                    tuple(f.path for f in s.files if f.path in seen.files),
+                    tuple(f.path for f in _differing(s, seen)),
                 )
                 for s in batch
             ]
@@ -145,6 +151,8 @@ def _bring(machine: MachinePlan, shell: Shell, board: _Board) -> tuple[Change, .
 
 def _unpack(machine: MachinePlan, seen: Observation, shell: Shell) -> None:
     """Put all new files beside their places; nothing is left when one can't be written whole."""
+    if not all(file.mode & 0o077 for file in machine.files):
+        shell.run(f"umask 077; : >{_BUNDLE}")  # while it lies there nobody else reads it
     shell.put(_bundle(machine, seen), _BUNDLE)
     new = shlex.join([_BUNDLE, *(path + NEW for path in sorted(seen.files))])
     done = shell.run(f"tar -xf {_BUNDLE} -C / && rm {_BUNDLE} || {{ rm -f {new}; false; }}")
@@ -159,7 +167,7 @@ def _unpack(machine: MachinePlan, seen: Observation, shell: Shell) -> None:
 def _bundle(machine: MachinePlan, seen: Observation) -> bytes:
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as tar:
-        for file in machine.files:
+        for file in (*machine.files, *machine.seeds):
             if file.path in seen.files:
                 entry = tarfile.TarInfo(file.path.lstrip("/") + NEW)
                 text = file.text.encode()
@@ -168,7 +176,7 @@ def _bundle(machine: MachinePlan, seen: Observation) -> bytes:
     return data.getvalue()
 
 
-def _apply(machine: MachinePlan, batch: Sequence[Service], seen: Observation, shell: Shell, board: _Board) -> None:
+def _apply(machine: MachinePlan, batch: Sequence[Step], seen: Observation, shell: Shell, board: _Board) -> None:
     """Run one script for the batch; its marks say what came into effect, as it does."""
     told: list[tuple[str, str]] = []
 
@@ -190,11 +198,11 @@ def _apply(machine: MachinePlan, batch: Sequence[Service], seen: Observation, sh
         raise _failure(machine, service, kind, result)
 
 
-def _differing(service: Service, seen: Observation) -> list[RenderedFile]:
-    return [file for file in service.files if file.path in seen.files]
+def _differing(service: Step, seen: Observation) -> list[RenderedFile]:
+    return [file for file in (*service.files, *service.seeds) if file.path in seen.files]
 
 
-def _failure(machine: MachinePlan, service: Service, kind: str, result: Result) -> LabError:
+def _failure(machine: MachinePlan, service: Step, kind: str, result: Result) -> LabError:
     said = _last_lines(result.stderr)
     look = f"labbuilder logs {machine.name} shows more; labbuilder up goes on from here"
     if kind == "refused":
@@ -216,7 +224,7 @@ def _last_lines(text: str) -> str:
     return "\n".join(text.strip().splitlines()[-12:])
 
 
-def _quoted_line(service: Service, said: str) -> str:
+def _quoted_line(service: Step, said: str) -> str:
     """The line of the refused file that the daemon speaks of."""
     for path, number in re.findall(rf"(/\S+?){re.escape(NEW)}(?: line |:)(\d+)", said):
         for file in service.files:

@@ -6,8 +6,10 @@ import difflib
 import shlex
 from dataclasses import dataclass
 
-from labbuilder.plan.model import MachinePlan, RenderedFile
+from labbuilder.model.lab import MachinePlan
+from labbuilder.model.step import RenderedFile
 from labbuilder.provisioning.script import STAMPS, stamp
+from labbuilder.provisioning.secrets import LabSecrets
 from labbuilder.ssh.shell import Shell
 
 
@@ -16,7 +18,7 @@ class Observation:
     """What differs in one machine.
 
     Attributes:
-        files: Paths of files that are absent or differ in text or mode.
+        files: Paths of files that are absent or differ in text or mode; of seeds, that are absent.
         services: Names of services that must be applied, with the reason.
     """
 
@@ -34,41 +36,50 @@ class FileDiff:
 
 
 def observe(machine: MachinePlan, shell: Shell) -> Observation:
-    """Compare every file, stamp and live state of the machine with its plan."""
+    """Compare every file, stamp and live state of the machine with its plan, whose secrets are filled in."""
     paths = " ".join(shlex.quote(file.path) for file in machine.files)
+    seeds = " ".join(shlex.quote(file.path) for file in machine.seeds)
     scripts = [
         f"stat -c '%a %n' {paths} 2>/dev/null || true",
         f"sha256sum {paths} 2>/dev/null || true",
         f"cd {STAMPS} && grep -H . * || true",
-        *(service.holds for service in machine.services),
+        f"ls -d {seeds} 2>/dev/null || true" if seeds else "true",
+        *(service.holds for service in machine.steps),
     ]
-    modes, digests, stamps, *held = shell.run_many(scripts)
+    modes, digests, stamps, seeded, *held = shell.run_many(scripts)
     there = {tuple(row.split()) for row in (*modes.stdout.splitlines(), *digests.stdout.splitlines())}
     stamped = set(stamps.stdout.split())
-    differing = frozenset(f.path for f in machine.files if not {(f"{f.mode:o}", f.path), (f.sha256, f.path)} <= there)
+    differing = frozenset(
+        [f.path for f in machine.files if not {(f"{f.mode:o}", f.path), (f.sha256, f.path)} <= there]
+        + [f.path for f in machine.seeds if f.path not in seeded.stdout.splitlines()]
+    )
     services = {}
-    for service, result in zip(machine.services, held, strict=True):
-        if any(file.path in differing for file in service.files):
+    for service, result in zip(machine.steps, held, strict=True):
+        if any(file.path in differing for file in (*service.files, *service.seeds)):
             services[service.name] = "file differs"
         elif f"{service.name}:{stamp(service)}" not in stamped or not result.ok:
             services[service.name] = "not in effect"
-    for service in machine.services:  # what only waits holds no longer when what it waits for is applied
-        again = {f"{machine.name}:{name}" for name in services} & {*service.after}
-        if again and not service.files:
-            services.setdefault(service.name, "to be awaited again")
+    for step in machine.steps:  # what only waits holds no longer when what it waits for is applied
+        if step.awaits and {f"{machine.name}:{name}" for name in services} & {*step.after}:
+            services.setdefault(step.name, "to be awaited again")
     return Observation(differing, services)
 
 
-def difference(machine: MachinePlan, shell: Shell) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:
-    """The files that differ, as unified diffs, and the services that are not in effect."""
-    seen = observe(machine, shell)
-    files = [file for file in machine.files if file.path in seen.files]
+def difference(machine: MachinePlan, shell: Shell, secrets: LabSecrets) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:
+    """Return the files that differ, as unified diffs, and the services that are not in effect."""
+    seen = observe(secrets.filled_in(machine), shell)
+    files = [file for file in (*machine.files, *machine.seeds) if file.path in seen.files]
     old = shell.run_many([f"cat {shlex.quote(file.path)}" for file in files]) if files else ()
     diffs = tuple(
         FileDiff(machine.name, file.path, _unified(file, result.stdout))
         for file, result in zip(files, old, strict=True)
     )
-    return diffs, tuple(seen.services)
+    hidden = tuple(
+        FileDiff(machine.name, file.path, f"(it has the secret {file.secret}, so it is not shown)\n")
+        for file in machine.secret_files
+        if file.path in seen.files
+    )
+    return diffs + hidden, tuple(seen.services)
 
 
 def _unified(file: RenderedFile, old: str) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import shlex
 from collections.abc import Sequence
 
-from labbuilder.plan.model import RenderedFile, Service
+from labbuilder.model.step import RenderedFile, Step
 
 STAMPS = "/var/lib/labbuilder"
 NEW = ".labbuilder-new"  # beside the file: AppArmor lets dhcpd read /etc/dhcp and nothing else
@@ -15,13 +15,13 @@ _POLL_S = 0.02
 _NUDGE = '[ "$nudged" ] || [ $waited -lt 100 ] || { nudged=1; {nudge}; }; '
 
 
-def stamp(service: Service) -> str:
+def stamp(service: Step) -> str:
     """What the machine notes when the service was applied: a kill between file and restart shows."""
     files = "".join(f"{f.path}{f.mode:o}{f.sha256}" for f in service.files)
     return hashlib.sha256((files + service.given).encode()).hexdigest()[:16]
 
 
-def service_script(service: Service, new: Sequence[RenderedFile]) -> str:
+def service_script(service: Step, new: Sequence[RenderedFile]) -> str:
     """What applies one service and awaits its proof; its marks say how far it came.
 
     Args:
@@ -34,7 +34,9 @@ def service_script(service: Service, new: Sequence[RenderedFile]) -> str:
         if path in {file.path for file in new}:
             test = command.replace("{new}", shlex.quote(path + NEW))
             lines.append(f"{test} >&2 || {{ echo {MARK} refused {service.name}; rm -f {names}; exit 3; }}")
-    lines += [f"mv -f {shlex.quote(file.path + NEW)} {shlex.quote(file.path)}" for file in new]
+    for file in new:
+        beside, place = shlex.quote(file.path + NEW), shlex.quote(file.path)
+        lines.append(f"{f'[ ! -e {beside} ] || ' if file in service.seeds else ''}mv -f {beside} {place}")
     lines += [f"echo {MARK} apply {service.name}", f"( {service.apply}\n) >&2"]
     nudge = _NUDGE.replace("{nudge}", service.nudge) if service.nudge else ""
     lines += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from labbuilder.drill.states import condition
+from labbuilder.services.dhcp import ENGINES, Engine
 
 FORMAT = 1
 _COUNTED_TO_THE_END = {"both-down"}  # the one drill of that time whose repair was part of what was measured
@@ -23,10 +23,10 @@ def upgraded(drill: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **drill,
         "stopwatches": [reading],
-        "events": [_event(event) for event in drill["events"]],
+        "events": [_event(event, ENGINES[drill["engine"]][drill["mode"]]) for event in drill["events"]],
         "counted": "end" if drill["drill"] in _COUNTED_TO_THE_END else "repair",
     }
 
 
-def _event(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {**event, "condition": condition(event["text"]) if event["what"] == "state" else None}
+def _event(event: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
+    return {**event, "condition": engine.condition(event["text"]) if event["what"] == "state" else None}

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pydantic import Field, field_validator
 
-from labbuilder.spec.base import Model, Problem
+from labbuilder.spec.base import Model
 
 Engine = Literal["isc", "kea"]
 Mode = Literal["load-balancing", "hot-standby", "round-robin", "manual"]
 Timers = Literal["quick", "engine"]
 BUCKETS = 256  # RFC 3074: the hash of a client's identifier falls into one of them
-
-
-class _Delays(NamedTuple):
-    silence_s: int
-    heartbeat_s: int = 1
-    ack_s: int = 1
-    unacked_clients: int = 0
-
-
-# The engines' own: ISC's from the example of dhcpd.conf(5), which has no default; Kea's from its manual.
-_DELAYS: dict[tuple[Engine, Timers], _Delays] = {
-    ("isc", "quick"): _Delays(silence_s=5),
-    ("isc", "engine"): _Delays(silence_s=60),
-    ("kea", "quick"): _Delays(silence_s=2),
-    ("kea", "engine"): _Delays(silence_s=60, heartbeat_s=10, ack_s=10, unacked_clients=10),
-}
 
 
 def _buckets(value: object) -> object:
@@ -67,66 +50,3 @@ class Failover(Model):
     @classmethod
     def _percent(cls, value: object) -> object:
         return _buckets(value)
-
-    @property
-    def primary_buckets(self) -> int:
-        """ISC's split: hot standby is the primary alone."""
-        if self.split is not None:
-            return self.split
-        return BUCKETS if self.mode == "hot-standby" else BUCKETS // 2
-
-    @property
-    def silence_s(self) -> int:
-        """Seconds after which a silent partner counts as unreachable."""
-        return self.max_response_delay_s or self._delays.silence_s
-
-    @property
-    def beat_s(self) -> int:
-        """Kea: seconds between two heartbeats."""
-        return self.heartbeat_s or self._delays.heartbeat_s
-
-    @property
-    def ack_s(self) -> int:
-        """Kea: seconds after which a client counts as one that waits in vain."""
-        return self._delays.ack_s
-
-    @property
-    def unacked_clients(self) -> int:
-        """Kea: more clients than this must wait before a silent partner counts as dead."""
-        return self._delays.unacked_clients if self.max_unacked_clients is None else self.max_unacked_clients
-
-    @property
-    def _delays(self) -> _Delays:
-        return _DELAYS[self.engine, self.timers]
-
-    @property
-    def cold_standby(self) -> bool:
-        """ISC's failover always takes over by itself, so a manual second server is one that is off."""
-        return self.engine == "isc" and self.mode == "manual"
-
-    @property
-    def notice(self) -> str:
-        """What anyone who chooses the mode must know; empty for most."""
-        if self.mode != "round-robin":
-            return ""
-        how = "gives each server every other hash bucket" if self.engine == "isc" else "halves the hash, and the pool"
-        return (
-            f"round-robin: no DHCP server rotates by request; {'dhcpd' if self.engine == 'isc' else 'Kea'} {how}: "
-            "an even share, and a client stays with its server"
-        )
-
-    def problems(self) -> Iterator[Problem]:
-        """What can't be together; places are relative to this section."""
-        if self.split is not None and self.engine == "kea":
-            yield ("split",), f"{self.split}: Kea has no split, its pools are shared out evenly"
-        elif self.split is not None and self.mode != "load-balancing":
-            yield ("split",), f"{self.split} with {self.mode}; allowed: split with load-balancing alone"
-        if self.engine == "kea" and self.silence_s <= self.beat_s:
-            place = "heartbeat_s" if self.max_response_delay_s is None else "max_response_delay_s"
-            yield (
-                (place,),
-                (
-                    f"a partner would count as unreachable after {self.silence_s} s, before its next heartbeat is due, "
-                    f"after {self.beat_s} s"
-                ),
-            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from labbuilder.errors import SpecError
 from labbuilder.host.store import LAB_NAME, NAME_RULE
-from labbuilder.spec.base import HOST_NAME, CrossCheckError, Model, Place
+from labbuilder.spec.base import HOST_NAME, Model, Place, Problem
 from labbuilder.spec.models import LabSpec
 
 _KEYS_NEAR_ENOUGH = 0.6
@@ -24,8 +24,20 @@ _PATTERNS = dict.fromkeys((HOST_NAME, LAB_NAME), f"allowed: {NAME_RULE}")
 _RESOLUTION = "labbuilder schema prints what is allowed; docs/reference.md explains it"
 
 
-def load_spec(path: Path) -> LabSpec:
+Problems = Callable[[LabSpec], Iterable[Problem]]
+
+
+def _none(spec: LabSpec) -> Iterable[Problem]:
+    del spec
+    return ()
+
+
+def load_spec(path: Path, problems: Problems = _none) -> LabSpec:
     """Read a spec from a YAML file.
+
+    Args:
+        path: The file.
+        problems: Says what can't be together; `labbuilder.plan.load` looks for all that is known.
 
     Raises:
         SpecError: It can't be read or is no spec; all its problems, each with file and line.
@@ -37,15 +49,16 @@ def load_spec(path: Path) -> LabSpec:
         raise SpecError(
             brief=f"{path} can't be read: {said}", resolution="labbuilder init writes a spec to start from"
         ) from error
-    return parse_spec(text, str(path))
+    return parse_spec(text, str(path), problems)
 
 
-def parse_spec(text: str, source: str) -> LabSpec:
+def parse_spec(text: str, source: str, problems: Problems = _none) -> LabSpec:
     """Read a spec from YAML text.
 
     Args:
         text: The YAML.
         source: What errors call it: the file's name.
+        problems: Says what can't be together.
 
     Raises:
         SpecError: All its problems, each with its line.
@@ -63,18 +76,18 @@ def parse_spec(text: str, source: str) -> LabSpec:
         seen = "is empty" if values is None else f"holds a {type(values).__name__}, not keys and values"
         raise SpecError(brief=f"{source} {seen}", resolution="labbuilder init writes a spec to start from")
     lines: dict[Place, int] = {}
-    doubled: list[tuple[Place, str]] = []
+    doubled: list[Problem] = []
     _note_lines(node, lines, doubled)
-    return _validated(values, doubled, lines, source)
+    return _validated(values, problems, doubled, lines, source)
 
 
-def spec_from_values(**values: Any) -> LabSpec:
+def spec_from_values(problems: Problems = _none, /, **values: Any) -> LabSpec:
     """A spec from Python values, with the same errors as a file's.
 
     Raises:
         SpecError: All problems, each with its place.
     """
-    return _validated(values, [], {}, "")
+    return _validated(values, problems, [], {}, "")
 
 
 def dump_spec(spec: LabSpec) -> str:
@@ -122,15 +135,16 @@ def json_schema() -> dict[str, Any]:
 
 
 def _validated(
-    values: dict[str, Any], doubled: list[tuple[Place, str]], lines: dict[Place, int], source: str
+    values: dict[str, Any], cross_check: Problems, doubled: list[Problem], lines: dict[Place, int], source: str
 ) -> LabSpec:
     problems = list(doubled)
     spec = None
     try:
         spec = LabSpec.model_validate(values)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            problems += _problems_of(detail)
+        problems += problems_of(error)
+    else:
+        problems += cross_check(spec)
     if spec is not None and not problems:
         return spec
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -139,15 +153,25 @@ def _validated(
     raise SpecError(brief=f"{count} in {name}", details=details, resolution=_RESOLUTION)
 
 
-def _problems_of(detail: ErrorDetails) -> list[tuple[Place, str]]:
+def problems_of(error: ValidationError, model: type[Model] = LabSpec, below: Place = ()) -> Iterator[Problem]:
+    """Return what a model refuses, in our words.
+
+    Args:
+        error: What it raised.
+        model: The model.
+        below: Its place in the spec.
+    """
+    for detail in error.errors(include_url=False):
+        yield from ((below + place, text) for place, text in _problems_of(detail, model))
+
+
+def _problems_of(detail: ErrorDetails, root: type[Model]) -> list[Problem]:
     cause = detail.get("ctx", {}).get("error")
-    if isinstance(cause, CrossCheckError):
-        return cause.problems
     place = tuple(part for part in detail["loc"] if not str(part).startswith("function-"))
     if place and place[-1] == "AddressRange":
         place = place[:-1]
     if detail["type"] == "extra_forbidden":
-        return [(place, f"unknown key{_nearest(place)}")]
+        return [(place, f"unknown key{_nearest(place, root)}")]
     if detail["type"] == "missing":
         return [(place, "is missing")]
     text = str(cause) if isinstance(cause, ValueError) else detail["msg"]
@@ -157,9 +181,9 @@ def _problems_of(detail: ErrorDetails) -> list[tuple[Place, str]]:
     return [(place, f"{_SHORT.repr(detail['input'])}: {text}")]
 
 
-def _nearest(place: Place) -> str:
+def _nearest(place: Place, root: type[Model]) -> str:
     """The known key that was probably meant, else all keys that are known there."""
-    model: Any = LabSpec
+    model: Any = root
     for part in place[:-1]:
         if isinstance(part, str) and part in getattr(model, "model_fields", {}):
             model = _model_in(model.model_fields[part].annotation)
@@ -190,7 +214,7 @@ def _shown(place: Place) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
 
 
-def _note_lines(root: yaml.Node | None, lines: dict[Place, int], doubled: list[tuple[Place, str]]) -> None:
+def _note_lines(root: yaml.Node | None, lines: dict[Place, int], doubled: list[Problem]) -> None:
     """Remember the line of every key and item; a key said twice in one mapping is a problem."""
     pending: list[tuple[yaml.Node | None, Place]] = [(root, ())]
     known: set[int] = set()

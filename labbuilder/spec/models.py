@@ -5,20 +5,18 @@ By default the lab is the guide's: two servers in DHCP failover and one client.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
     StringConstraints,
-    model_validator,
 )
 
 from labbuilder.host.store import LAB_NAME
-from labbuilder.spec.base import CrossCheckError, HostName, Model, Place, Problem
+from labbuilder.spec.base import HostName, Model
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.providers import Incus, Vagrant, VirtualBox, World, world
 
@@ -68,6 +66,7 @@ _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DomainName = Annotated[
     str, StringConstraints(max_length=200, pattern=rf"^({_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]$")
 ]
+ServiceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]  # deb-control(5)
 Address = Annotated[IPv4Address, BeforeValidator(_written)]
 Interface = Annotated[IPv4Interface, BeforeValidator(_written)]
@@ -210,6 +209,8 @@ class LabSpec(Model):
     """What the DHCP servers hand out."""
     dns: Dns = Dns()
     """Names."""
+    services: dict[ServiceName, dict[str, Any]] = {}  # noqa: RUF012  pydantic copies it
+    """Services from outside labbuilder, by their names, with their settings: docs/services.md."""
     virtualbox: VirtualBox = VirtualBox()
     """VirtualBox's own settings; Vagrant's machines have them too."""
     vagrant: Vagrant = Vagrant()
@@ -227,160 +228,6 @@ class LabSpec(Model):
     """Any number of clients; a number or bare names will do."""
 
     @property
-    def gateway(self) -> IPv4Address:
-        """The router of the bridged LAN; VirtualBox's NAT is the second address of its network."""
-        bridged = self.networks.bridged
-        return bridged.gateway or bridged.subnet.network_address + (2 if self.world.kind == "nat" else 1)
-
-    @property
     def world(self) -> World:
         """What lies behind NIC 2."""
         return world(self.provider, self)
-
-    @property
-    def simulated(self) -> bool:
-        """NIC 2 is on a LAN of the lab's own, with a simulated world behind it."""
-        return self.world.kind == "simulated"
-
-    @property
-    def pool(self) -> AddressRange:
-        """What the DHCP servers lease."""
-        if self.dhcp.pool is not None:
-            return self.dhcp.pool
-        subnet = self.networks.internal.subnet
-        if subnet.prefixlen <= 24:  # noqa: PLR2004  the guide's range fits
-            return AddressRange(start=subnet.network_address + 100, end=subnet.network_address + 200)
-        half = subnet.num_addresses // 2
-        return AddressRange(start=subnet.network_address + half, end=subnet.broadcast_address - 1)
-
-    @property
-    def pool_is_halved(self) -> bool:
-        """Each of two servers leases from a half of its own: Kea's load balancing; ISC's peers even the pool out."""
-        failover = self.dhcp.failover
-        shared = failover.engine == "kea" and failover.mode in ("load-balancing", "round-robin")
-        return shared and len(self.servers) > 1
-
-    def internal_address(self, index: int) -> IPv4Interface:
-        """The address of a server on the internal network."""
-        return _interface(self.servers[index].internal, self.networks.internal.subnet, index + 1)
-
-    def bridged_address(self, index: int) -> IPv4Interface:
-        """The address of a server on the bridged network."""
-        subnet = self.networks.bridged.subnet
-        return _interface(self.servers[index].bridged, subnet, index + min(11, subnet.num_addresses - 3))
-
-    @property
-    def real_lan(self) -> str | None:
-        """Whose LAN NIC 2 is on, "host" or a server; None where it is the lab's own."""
-        return self.world.owner
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        problems = [
-            *self._network_problems(),
-            *self._address_problems(),
-            *self._pool_problems(),
-            *self._failover_problems(),
-            *self._incus_problems(),
-        ]
-        if problems:
-            raise CrossCheckError(problems)
-        return self
-
-    def _network_problems(self) -> Iterator[Problem]:
-        internal, bridged = self.networks.internal, self.networks.bridged
-        if internal.subnet.overlaps(bridged.subnet):
-            yield (
-                ("networks", "bridged", "subnet"),
-                f"{bridged.subnet} overlaps the internal {internal.subnet}",
-            )
-        if internal.nic == bridged.nic:
-            yield ("networks", "bridged", "nic"), f"{bridged.nic} is the internal NIC's name too"
-        if not _usable(self.gateway, bridged.subnet):
-            yield ("networks", "bridged", "gateway"), f"{self.gateway} is no host address of {bridged.subnet}"
-        for index, forwarder in enumerate(self.dns.forwarders):
-            if forwarder in internal.subnet:
-                yield (
-                    ("dns", "forwarders", index),
-                    f"{forwarder} is in the internal {internal.subnet}, where no world is",
-                )
-        named: set[str] = set()
-        places = [("servers", i, m.name) for i, m in enumerate(self.servers)]
-        places += [("clients", i, m.name) for i, m in enumerate(self.clients)]
-        for kind, index, name in places:
-            if name in named:
-                yield (kind, index, "name"), f"{name} is another machine's name too"
-            named.add(name)
-        if self.dhcp.max_lease_s < self.dhcp.default_lease_s:
-            yield (
-                ("dhcp", "max_lease_s"),
-                f"{self.dhcp.max_lease_s} is less than default_lease_s, {self.dhcp.default_lease_s}",
-            )
-
-    def _address_problems(self) -> Iterator[Problem]:
-        taken = {self.gateway: "the gateway of the LAN"}
-        for index, server in enumerate(self.servers):
-            for kind in ("internal", "bridged"):
-                network = getattr(self.networks, kind)
-                address = self.internal_address(index) if kind == "internal" else self.bridged_address(index)
-                where: Place = ("servers", index, kind)
-                if address.network.prefixlen != network.subnet.prefixlen or not _usable(address.ip, network.subnet):
-                    yield where, f"{address} is no host address of {network.subnet}"
-                elif address.ip in taken:
-                    yield where, f"{address.ip} is taken: it is {taken[address.ip]}"
-                taken.setdefault(address.ip, f"the {kind} address of {server.name}")
-
-    def _pool_problems(self) -> Iterator[Problem]:
-        where: Place = ("dhcp", "pool")
-        subnet, pool = self.networks.internal.subnet, self.pool
-        if pool.start > pool.end:
-            yield where, f"{pool} ends before it starts"
-            return
-        if not (_usable(pool.start, subnet) and _usable(pool.end, subnet)):
-            yield where, f"{pool} is not inside {subnet}"
-            return
-        for index, server in enumerate(self.servers):
-            if self.internal_address(index).ip in pool:
-                yield where, f"{pool} holds {self.internal_address(index).ip}, the address of {server.name}"
-        needed = max(len(self.clients), len(self.servers))
-        if len(pool) < needed:
-            addresses = "1 address" if len(pool) == 1 else f"{len(pool)} addresses"
-            why = "one a client" if needed == len(self.clients) else "one a server"
-            yield where, f"{pool} has {addresses}; needed: {needed}, {why}"
-        elif self.pool_is_halved and len(pool) // 2 < (count := len(self.clients)):
-            why = "each of Kea's servers leases one half, and its hash may give one of them all the clients"
-            yield where, f"{pool} has {len(pool)} addresses; needed: {2 * count}, or {count} with hot-standby: {why}"
-
-    def _incus_problems(self) -> Iterator[Problem]:
-        if self.incus.networks.bridged and self.incus.bridged != "simulated":
-            yield ("incus", "networks", "bridged"), f"NIC 2 is connected to {self.incus.bridged} already (bridged)"
-        names = {server.name for server in self.servers} | {client.name for client in self.clients}
-        for key in ("placement", "machines"):
-            for machine in getattr(self.incus, key):
-                if machine not in names:
-                    yield ("incus", key, machine), f"{machine} is no machine of the lab"
-
-    def _failover_problems(self) -> Iterator[Problem]:
-        failover = self.dhcp.failover
-        for place, text in failover.problems():
-            yield ("dhcp", "failover", *place), text
-        if len(self.servers) == 1:
-            if "mode" in failover.model_fields_set:
-                yield ("dhcp", "failover", "mode"), f"{failover.mode} needs two servers; there is one"
-        elif failover.engine == "isc" and not failover.cold_standby and self.dhcp.default_lease_s < failover.mclt_s:
-            yield (
-                ("dhcp", "default_lease_s"),
-                f"{self.dhcp.default_lease_s} is shorter than the MCLT, {failover.mclt_s} (dhcp.failover.mclt_s)",
-            )
-
-
-def _usable(address: IPv4Address, subnet: IPv4Network) -> bool:
-    return address in subnet and address not in (subnet.network_address, subnet.broadcast_address)
-
-
-def _interface(asked: IPv4Interface | None, subnet: IPv4Network, number: int) -> IPv4Interface:
-    if asked is None:
-        return IPv4Interface((subnet.network_address + number, subnet.prefixlen))
-    if asked.network.prefixlen == 32:  # noqa: PLR2004  said without a prefix
-        return IPv4Interface((asked.ip, subnet.prefixlen))
-    return asked

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from labbuilder.spec.base import HostName, Model
+from labbuilder.spec.base import HostName, Model, Problem
 
 OwnFile = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]  # `up` may be said elsewhere again
 
@@ -86,6 +86,15 @@ class Incus(Model):
     """Limit of a machine's memory; default: none."""
     cpus: Annotated[int, Field(ge=1, le=512)] | None = None
     """Limit of a machine's processors; default: none."""
+
+    def problems(self, machines: Container[str]) -> Iterator[Problem]:
+        """Refuse two answers to one question, and machines that the lab has not."""
+        if self.networks.bridged and self.bridged != "simulated":
+            yield ("networks", "bridged"), f"NIC 2 is connected to {self.bridged} already (bridged)"
+        for key in ("placement", "machines"):
+            for machine in getattr(self, key):
+                if machine not in machines:
+                    yield (key, machine), f"{machine} is no machine of the lab"
 
     @property
     def limits(self) -> dict[str, str]:

@@ -1,57 +1,11 @@
-"""What a check is and what it says."""
+"""What came of checks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from labbuilder.errors import VerificationError
-
-
-class Verdict(StrEnum):
-    """The answer of a check. ERROR is not FAIL: a probe that could not run proves nothing."""
-
-    PASS = "pass"  # noqa: S105
-    FAIL = "fail"
-    ERROR = "error"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What a check makes of its probe's output."""
-
-    passed: bool
-    expected: str
-    observed: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the guide, as something that can fail.
-
-    Attributes:
-        id: Stable name, "forwarding.kernel".
-        machine: Where the probe runs.
-        title: The line of the guide, as a reader would say it.
-        command: The probe, a line of shell run as root in the machine; it changes nothing.
-        judge: Reads what the probe said, then what the others said.
-        others: Probes of other machines, as pairs of machine and command: what is true of a pair.
-        settle_s: Asked again for so many seconds: what follows a change elsewhere a moment later.
-    """
-
-    id: str
-    machine: str
-    title: str
-    command: str
-    judge: Callable[..., Judgement]
-    others: tuple[tuple[str, str], ...] = ()
-    settle_s: float = 0.0
-
-    @property
-    def probes(self) -> tuple[tuple[str, str], ...]:
-        """All that is asked, as pairs of machine and command."""
-        return (self.machine, self.command), *self.others
+from labbuilder.model.check import Verdict
 
 
 @dataclass(frozen=True)

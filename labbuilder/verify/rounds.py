@@ -10,8 +10,9 @@ from labbuilder.errors import LabError, WaitError
 from labbuilder.host.parallel import for_each
 from labbuilder.host.run import Result
 from labbuilder.host.wait import Deadline, wait_until
+from labbuilder.model.check import Check, Verdict
 from labbuilder.ssh.shell import Shell
-from labbuilder.verify.model import Check, Outcome, Verdict, Verification
+from labbuilder.verify.model import Outcome, Verification
 from labbuilder.verify.questions import answers_of
 
 PROOF_S = 300.0  # emulated machines beside other work took minutes for what takes half a second elsewhere

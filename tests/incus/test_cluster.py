@@ -12,9 +12,9 @@ from incus_cluster import Cluster
 
 from labbuilder.drill import carry_out
 from labbuilder.errors import HostError, LabError, SpecError
-from labbuilder.fault import Call, Fault, Measure, Well
 from labbuilder.host.store import Home
 from labbuilder.lab import Lab
+from labbuilder.model.fault import Call, Fault, Measure, Well
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.remotes import find_remote

@@ -10,11 +10,11 @@ import pytest
 
 from labbuilder.host.store import Home
 from labbuilder.lab import Lab
-from labbuilder.plan.dhcp_isc import CONF as DHCPD_CONF
-from labbuilder.plan.dhcp_kea import CONF as KEA_CONF
-from labbuilder.plan.probes import KEA as ASK_KEA
-from labbuilder.plan.probes import OMAPI_STATE
-from labbuilder.verify.pair import PROBE_PORTS
+from labbuilder.services.dhcp import omapi
+from labbuilder.services.dhcp.isc import CONF as DHCPD_CONF
+from labbuilder.services.dhcp.kea import CONF as KEA_CONF
+from labbuilder.services.dhcp.kea_control import tell
+from labbuilder.services.dhcp.pair import PROBE_PORTS
 
 pytestmark = pytest.mark.needs_root
 
@@ -55,9 +55,9 @@ def probed(peer: str, port: int) -> str:
 def stale(file: str, edit: str, check: str) -> Break:
     """The daemon runs a bad file, and the file is mended on disk alone."""
     if file == DHCPD_CONF:
-        unit, answers = "isc-dhcp-server", f"{OMAPI_STATE} | grep -q mclt"
+        unit, answers = "isc-dhcp-server", f"{omapi.failover_state()} | grep -q mclt"
     else:
-        unit, answers = "kea-dhcp4-server", f'echo \'{{"command": "status-get"}}\' | {ASK_KEA} | grep -q arguments'
+        unit, answers = "kea-dhcp4-server", f"{tell('status-get')} | grep -q arguments"
     restart = f"systemctl reset-failed {unit}; systemctl restart {unit}; until {answers}; do sleep 0.05; done"
     bad = f"cp {file} /root/kept; sed -i '{edit}' {file}; {restart}; mv /root/kept {file}"
     return Break("server1", bad, {check}, restart)

@@ -12,11 +12,11 @@ import pytest
 
 from labbuilder.errors import MachineError, SpecError, TransportError
 from labbuilder.failover import operator as failover
-from labbuilder.failover.operator import PeerStatus
 from labbuilder.host.store import Home
 from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
-from labbuilder.plan.probes import KEA, OMAPI_STATE
+from labbuilder.services.dhcp import PeerStatus, omapi
+from labbuilder.services.dhcp.kea_control import SOCKET as KEA
 
 pytestmark = pytest.mark.needs_root
 
@@ -207,7 +207,7 @@ def test_automatic_partner_down_is_refused_then_taken_and_read_back(automatic: L
     says(automatic, "server1", f"systemctl stop {unit(automatic)}")
     assert ordered(automatic, failover.partner_down, "server2").state == "partner-down"
     if automatic.spec.dhcp.failover.engine == "isc":
-        assert "local-state = 00:00:00:04" in says(automatic, "server2", OMAPI_STATE)
+        assert "local-state = 00:00:00:04" in says(automatic, "server2", omapi.failover_state())
     else:
         said = says(automatic, "server2", f'echo \'{{"command": "status-get"}}\' | {KEA}')
         assert re.search(r'"local": {[^}]*"state": "partner-down"', said)

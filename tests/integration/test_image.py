@@ -13,7 +13,7 @@ import pytest
 from labbuilder.host.parallel import for_each
 from labbuilder.host.store import Home
 from labbuilder.host.wait import wait_until
-from labbuilder.plan.model import ImageRecipe
+from labbuilder.model.lab import ImageRecipe
 from labbuilder.providers import debian
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.nspawn import image

@@ -8,21 +8,23 @@ import pytest
 
 from labbuilder.errors import MachineError, WaitError
 from labbuilder.lab import Lab
-from labbuilder.plan.model import MachinePlan, RenderedFile, Service
-from labbuilder.provisioning import configure
+from labbuilder.model.lab import MachinePlan
+from labbuilder.model.step import RenderedFile, Step
+from labbuilder.provisioning import LabSecrets, configure
 
 pytestmark = pytest.mark.needs_root
 
 
-def bring(lab: Lab, service: Service) -> None:
-    configure((MachinePlan("server1", "server", (), (service,)),), lab.session().shell)
+def bring(lab: Lab, service: Step) -> None:
+    machine = MachinePlan("server1", ("server",), (), (service,))
+    configure((machine,), lab.session().shell, LabSecrets(lab.session().lab.keys))
 
 
 def test_what_never_holds_is_given_up_by_the_clock_however_long_a_look_takes(lab: Lab) -> None:
     """Fifty looks were taken for a second; these would take eleven."""
     start = time.monotonic()
     with pytest.raises(WaitError, match="not in effect within 1 s: a look takes long") as caught:
-        bring(lab, Service("never", "a look takes long", holds="sleep 0.2; false", apply="true", settle_s=1))
+        bring(lab, Step("never", "a look takes long", holds="sleep 0.2; false", apply="true", settle_s=1))
     assert 1 <= time.monotonic() - start < 5
     assert (caught.value.details or "").startswith("Asked: sleep 0.2; false")
 
@@ -35,7 +37,7 @@ def test_a_file_for_which_there_is_no_room_is_not_put_in_place(lab: Lab, option:
         assert lab.run("server1", "echo old >/run/small/it").ok
         file = RenderedFile("/run/small/it", "x" * size)
         with pytest.raises(MachineError, match="server1 could not take its new files") as caught:
-            bring(lab, Service("small", "a big file", files=(file,), holds="true", apply="true"))
+            bring(lab, Step("small", "a big file", files=(file,), holds="true", apply="true"))
         assert "No space left on device" in (caught.value.details or "")
         assert "make room" in (caught.value.resolution or "")
         left = lab.run("server1", "cat /run/small/*; ls /run/small /run/labbuilder.tar /var/lib/labbuilder/small")
@@ -49,7 +51,7 @@ def test_a_stamp_for_which_there_is_no_room_is_not_told_as_a_service_that_does_n
     assert lab.run("server1", full).ok
     try:
         with pytest.raises(MachineError, match="server1: it holds failed") as caught:
-            bring(lab, Service("held", "it holds", holds="true", apply="true"))
+            bring(lab, Step("held", "it holds", holds="true", apply="true"))
         assert "No space left on device" in (caught.value.details or "")
     finally:
         assert lab.run("server1", "umount /var/lib/labbuilder").ok

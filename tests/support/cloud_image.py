@@ -10,8 +10,8 @@ from pathlib import Path
 import userland
 from filelock import FileLock
 
+from labbuilder.model.lab import ImageRecipe
 from labbuilder.plan.image import image_recipe
-from labbuilder.plan.model import ImageRecipe
 from labbuilder.providers.disks import built
 from labbuilder.providers.disks.recipe import KERNEL
 from labbuilder.spec.models import LabSpec

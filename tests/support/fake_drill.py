@@ -17,13 +17,13 @@ from labbuilder.drill.model import Exchange, Outage, Reading
 from labbuilder.drill.stopwatches import Moments
 from labbuilder.errors import MachineError
 from labbuilder.failover import operator
-from labbuilder.failover.operator import PeerStatus
-from labbuilder.fault import Fault, Need
 from labbuilder.host.journal import Journal
 from labbuilder.host.run import Result
+from labbuilder.model.fault import Fault, Need
 from labbuilder.plan import build_plan
+from labbuilder.plan.load import spec_from_values
 from labbuilder.providers.base import MachineState, MachineStatus
-from labbuilder.spec.load import spec_from_values
+from labbuilder.services.dhcp import PeerStatus
 from labbuilder.verify import Outcome, Verdict, Verification
 
 
@@ -153,8 +153,7 @@ class FakeLab:
             patch.setattr(Clock, "of", self._clock)
             yield
 
-    def _peer(self, session: object, index: int) -> PeerStatus:
-        name = ("server1", "server2")[index]
+    def _peer(self, session: object, name: str) -> PeerStatus:
         assert name not in self.provider.off | self.provider.frozen, "the question would hang"
         return PeerStatus(name, "", "normal", "", serving=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Interface
 
 from labbuilder.drill.model import Exchange, Kind, Message, Reading, Wrong
 from labbuilder.drill.stopwatches.base import Moments
@@ -10,8 +10,8 @@ from labbuilder.drill.stopwatches.dhcp import duplicates, exchanges, heard, lost
 from labbuilder.drill.stopwatches.outage import outage
 from labbuilder.drill.traffic import Traffic
 from labbuilder.errors import MachineError
-from labbuilder.fault import Crowd, Fault, Need
 from labbuilder.lifecycle.session import Session
+from labbuilder.model.fault import Crowd, Fault, Need
 from labbuilder.spec.models import AddressRange
 
 HOLDERS, NEWCOMERS = 16, 24  # together less than half a pool: in hot standby that is all the primary has
@@ -31,7 +31,7 @@ class Addresses:
 
     def needs(self, fault: Fault) -> tuple[Need, ...]:
         """A client, a pool in which something can be measured and, for a crowd, one that it can fill."""
-        plan, pool = self._session.plan, self._session.spec.pool
+        plan, pool = self._session.plan, self._session.plan.pool
         client = Need(
             met=bool(plan.clients),
             brief="a drill needs a client",
@@ -48,7 +48,7 @@ class Addresses:
 
     def start(self) -> None:
         """Return when every holder has its lease."""
-        holders, newcomers = _clients(self._session.spec.pool)
+        holders, newcomers = _clients(self._session.plan.pool)
         self._held = _held(self._session)
         self._traffic.start(seed=self._seed, holders=holders, newcomers=newcomers)
 
@@ -90,19 +90,15 @@ class Addresses:
 
 def crowd_size(crowd: Crowd, session: Session) -> int:
     """How many clients must come to leave as few addresses as the crowd shall."""
-    holders, _ = _clients(session.spec.pool)
-    return len(session.spec.pool) - holders - len(session.plan.clients) - crowd.leaves
+    holders, _ = _clients(session.plan.pool)
+    return len(session.plan.pool) - holders - len(session.plan.clients) - crowd.leaves
 
 
 def messages_of(session: Session, capture: bytes, *, zero_s: float) -> tuple[Message, ...]:
     """The DHCP messages of a capture, with the names of the lab's servers; times count from ``zero_s``."""
     from labbuilder.drill.stopwatches.capture import read_capture  # noqa: PLC0415  dpkt loads every protocol it knows
 
-    servers: dict[IPv4Address, str] = {}
-    for server in session.plan.servers:
-        address = server.nic("internal").address
-        if address is not None:
-            servers[address.ip] = server.name
+    servers = {address: name for name, address in session.plan.server_addresses.items()}
     return tuple(read_capture(capture, servers, zero_s=zero_s))
 
 
@@ -112,7 +108,7 @@ def _clients(pool: AddressRange) -> tuple[int, int]:
 
 
 def _room_for(crowd: Crowd, session: Session) -> tuple[Need, ...]:
-    pool, size = session.spec.pool, crowd_size(crowd, session)
+    pool, size = session.plan.pool, crowd_size(crowd, session)
     return (
         Need(
             met=size + crowd.leaves <= _LARGEST_CROWD,
@@ -133,7 +129,7 @@ def _held(session: Session) -> dict[str, str]:
     """Addresses that the lab's own clients hold, with their MACs."""
     found: dict[str, str] = {}
     for client in session.plan.clients:
-        nic = client.nic("internal")
+        nic = client.nic(session.plan.served.name)
         said = session.shell(client.name).run(f"ip -4 -o address show dev {nic.name} | awk '{{print $4}}'").stdout
         found |= {str(IPv4Interface(word).ip): nic.mac for word in said.split()}
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from labbuilder.drill.model import Reading
-from labbuilder.fault import Fault, Need
+from labbuilder.model.fault import Fault, Need
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labbuilder.host.assets import IMAGE_FILES
-from labbuilder.plan.model import RenderedFile
+from labbuilder.model.step import RenderedFile
 
 _SERVED = "/etc/ssh/lab_sshd_account"
 _MATCH = f"""\

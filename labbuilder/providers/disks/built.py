@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labbuilder.errors import CommandError, HostError
 from labbuilder.host.run import run
-from labbuilder.plan.model import ImageRecipe
+from labbuilder.model.lab import ImageRecipe
 from labbuilder.providers.debian import build_tree
 from labbuilder.providers.images import no_room
 

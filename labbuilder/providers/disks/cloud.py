@@ -11,7 +11,7 @@ from typing import IO
 
 from labbuilder.errors import HostError, MachineError
 from labbuilder.host.assets import IMAGE_FILES
-from labbuilder.plan.model import ImageRecipe
+from labbuilder.model.lab import ImageRecipe
 from labbuilder.providers.debian import archives
 from labbuilder.providers.disks import cloudinit
 from labbuilder.providers.disks.recipe import disk_recipe

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from labbuilder.host.assets import IMAGE_FILES
-from labbuilder.plan.model import RenderedFile
+from labbuilder.model.step import RenderedFile
 from labbuilder.providers.disks.account import account_files, account_script
 
 _NAME_NICS = IMAGE_FILES / "cloud" / "name-nics.sh"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from labbuilder.host.assets import IMAGE_FILES
-from labbuilder.plan.model import ImageRecipe, RenderedFile
+from labbuilder.model.lab import ImageRecipe
+from labbuilder.model.step import RenderedFile
 
 KERNEL = ("linux-image-amd64",)  # not the cloud kernel: it has no driver for AHCI, VirtualBox's default controller
 _BOOT = ("hostname", "initramfs-tools", "zstd")  # without zstd the initrd is packed by gzip: larger, slower to build

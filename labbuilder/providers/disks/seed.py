@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labbuilder.plan.model import RenderedFile
+from labbuilder.model.step import RenderedFile
 from labbuilder.providers.disks import cloudinit
 
 MANAGEMENT_NIC = "enp0s9"  # also in provision/image/disk/management.conf

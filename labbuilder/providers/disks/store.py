@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labbuilder.host import progress
 from labbuilder.host.store import remove_tree
-from labbuilder.plan.model import ImageRecipe
+from labbuilder.model.lab import ImageRecipe
 from labbuilder.providers.disks import built, cloud
 from labbuilder.providers.disks.recipe import disk_recipe
 from labbuilder.providers.images import ImageCache

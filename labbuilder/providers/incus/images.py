@@ -13,7 +13,7 @@ import yaml
 from filelock import FileLock
 
 from labbuilder.host import progress
-from labbuilder.plan.model import ImageRecipe
+from labbuilder.model.lab import ImageRecipe
 from labbuilder.providers.debian import build_tree
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.incus.client import Api

@@ -1,4 +1,4 @@
-"""The lab's two networks: bridges without any service of Incus, joined over all members by VXLAN.
+"""The lab's networks: bridges without any service of Incus, joined over all members by VXLAN.
 
 Who may not make networks, as with a certificate that is restricted to projects, names two that were made for the lab.
 """
@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
 from labbuilder.errors import HostError, MachineError
 from labbuilder.host.parallel import for_each
-from labbuilder.plan.model import NetworkKind, Nic
+from labbuilder.model.lab import Network, Nic, Plan
 from labbuilder.providers.incus.client import Api
 from labbuilder.providers.incus.placement import Member
 from labbuilder.providers.incus.words import NotPermittedError
 from labbuilder.spec.providers import Incus
 
 MARK_KEY = "user.labbuilder.mark"
-_KINDS: dict[NetworkKind, str] = {"internal": "i", "bridged": "b"}
-_NO_WAY_OUT = re.compile("lo|lb[0-9a-f]{8}[ib]")  # of the labs' networks there may be hundreds
+_ENDINGS = "ib23456789"  # of their names, by their number
+_NO_WAY_OUT = re.compile(f"lo|lb[0-9a-f]{{8}}[{_ENDINGS}]")  # of the labs' networks there may be hundreds
 _IDS = 1 << 24  # of VXLAN
 _SILENT = {"ipv4.address": "none", "ipv6.address": "none"}  # so there is no dnsmasq: no DHCP, no DNS
 _PAGE = "docs/incus.md, A certificate for one project, has the commands"
 
 
-def network_name(mark: str, kind: NetworkKind) -> str:
-    """At most 15 characters, as for any interface."""
-    return f"lb{mark}{_KINDS[kind]}"
+def network_name(mark: str, number: int) -> str:
+    """Return the name of a network of the lab's own: at most 15 characters, as for any interface."""
+    return f"lb{mark}{_ENDINGS[number]}"
 
 
 class LabNetworks:
@@ -45,17 +45,15 @@ class LabNetworks:
         self._api = api
         self._mark = mark
         self._settings = settings
-        given = {"internal": settings.networks.internal, "bridged": settings.networks.bridged}
-        self._given: dict[NetworkKind, str] = {kind: name for kind in _KINDS if (name := given[kind])}
+        self._given: dict[str, str] = {net: name for net, name in settings.networks.model_dump().items() if name}
         self._simulated = settings.bridged == "simulated"
 
-    @property
-    def _own(self) -> list[NetworkKind]:
+    def _own(self, plan: Plan) -> list[Network]:
         """What the lab makes itself."""
-        wanted: tuple[NetworkKind, ...] = ("internal", "bridged") if self._simulated else ("internal",)
-        return [kind for kind in wanted if kind not in self._given]
+        wanted = [network for network in plan.networks.values() if self._simulated or not network.uplink]
+        return [network for network in wanted if network.name not in self._given]
 
-    def check(self, members: Sequence[Member]) -> None:
+    def check(self, plan: Plan, members: Sequence[Member]) -> None:
         """Raise for what is not there, or not fit for a lab; changes nothing.
 
         Raises:
@@ -65,8 +63,13 @@ class LabNetworks:
             self._check_given(name, members)
         if not self._simulated:
             self._check_bridge(members)
-        if self._own:
-            self._check_permission()
+        own = self._own(plan)
+        if own and not may_make_networks(self._api):
+            raise HostError(
+                brief="this certificate is restricted to projects, so it may not make networks",
+                details=f"The lab lacks {len(own)}: {' and '.join(network.name for network in own)}.",
+                resolution=f"ask who runs the server for them, and name them in the spec (incus: networks:): {_PAGE}",
+            )
 
     def _check_given(self, name: str, members: Sequence[Member]) -> None:
         seen = self._api.find(f"/1.0/networks/{name}")
@@ -107,44 +110,32 @@ class LabNetworks:
                 resolution="make one there with the LAN's interface in it, name another, or say `bridged: simulated`",
             )
 
-    def _check_permission(self) -> None:
-        if not may_make_networks(self._api):
-            raise HostError(
-                brief="this certificate is restricted to projects, so it may not make networks",
-                details=f"The lab lacks {len(self._own)}: {' and '.join(self._own)}.",
-                resolution=f"ask who runs the server for them, and name them in the spec (incus: networks:): {_PAGE}",
-            )
-
     @cached_property
     def _bridge_is_managed(self) -> bool:
         """The name is a network of Incus, not a bridge that is none of its business."""
         seen = self._api.find(f"/1.0/networks/{self._settings.bridged}")
         return bool(seen and seen["managed"])
 
-    def ensure(self, members: tuple[Member, ...]) -> None:
+    def ensure(self, plan: Plan, members: tuple[Member, ...]) -> None:
         """Make the lab's own, unless they are there and whole."""
-        for_each(self._own, lambda kind: _ensure(self._api, self._mark, kind, members))
+        for_each(self._own(plan), lambda network: _ensure(self._api, self._mark, network, members))
 
-    def device(self, nic: Nic) -> dict[str, str]:
-        """The NIC as Incus's device."""
+    def device(self, network: Network, nic: Nic) -> dict[str, str]:
+        """Return the NIC as Incus's device."""
         common = {"type": "nic", "name": nic.name, "hwaddr": nic.mac}
-        if nic.network == "bridged" and not self._simulated:
+        if network.uplink and not self._simulated:
             name = self._settings.bridged
             return common | ({"network": name} if self._bridge_is_managed else {"nictype": "bridged", "parent": name})
-        return common | {"network": self._name(nic.network)}
-
-    def _name(self, kind: NetworkKind) -> str:
-        return self._given.get(kind, network_name(self._mark, kind))
-
-    def nics(self, devices: Mapping[str, Mapping[str, str]]) -> dict[NetworkKind, str]:
-        """The NICs among an instance's devices, by the network that each is on."""
-        internal = self._name("internal")
-        nics = {name: device for name, device in devices.items() if device["type"] == "nic"}
-        return {"internal" if device.get("network") == internal else "bridged": name for name, device in nics.items()}
+        name = self._given.get(network.name, network_name(self._mark, network.number))
+        return common | {"network": name}
 
     def made(self) -> tuple[str, ...]:
         """The networks that bear the lab's mark, or are the unfinished beginning of one."""
-        names = [network_name(self._mark, kind) for kind in _KINDS if kind not in self._given]
+        try:
+            there = {path.rsplit("/", 1)[-1] for path in self._api.get("/1.0/networks", project="default")}
+        except NotPermittedError:  # who may not look made none
+            return ()
+        names = [name for number in range(len(_ENDINGS)) if (name := network_name(self._mark, number)) in there]
         found = {name: self._api.find(f"/1.0/networks/{name}", project="default") for name in names}
         return tuple(name for name, seen in found.items() if seen and seen["managed"])
 
@@ -160,9 +151,9 @@ def may_make_networks(api: Api) -> bool:
     return True
 
 
-def _ensure(api: Api, mark: str, kind: NetworkKind, members: tuple[Member, ...]) -> None:
+def _ensure(api: Api, mark: str, network: Network, members: tuple[Member, ...]) -> None:
     """Make a bridge on every member, and one VXLAN that joins them, unless it is there and whole."""
-    name = network_name(mark, kind)
+    name = network_name(mark, network.number)
     there = api.find(f"/1.0/networks/{name}", project="default")
     if there is not None:
         if there["status"] == "Created":

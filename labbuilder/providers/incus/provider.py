@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -13,7 +14,7 @@ from labbuilder.host import progress
 from labbuilder.host.parallel import for_each
 from labbuilder.host.store import Home, LabDir
 from labbuilder.host.wait import wait_until
-from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, Plan
+from labbuilder.model.lab import MachinePlan, Nic, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.incus import host, images, world
@@ -89,7 +90,6 @@ class IncusProvider:
 
     def preflight(self, plan: Plan) -> None:
         """Raise for what is certain to fail later: no server, no trust, no such project, pool, member or network."""
-        del plan
         host.preflight(self._shared, self.settings)
         if self.settings.project is None:
             host.require_projects(self._shared, self.project)
@@ -97,7 +97,7 @@ class IncusProvider:
         check_wishes(self.settings.placement, self._members)
         if self.settings.placement and not self._may_place:
             raise host.no_placement(self.project)
-        self._networks.check(self._members)
+        self._networks.check(plan, self._members)
 
     def image_name(self, plan: Plan) -> str:
         """The root from which the server's image is made."""
@@ -112,11 +112,11 @@ class IncusProvider:
         images.ensure_image(self._shared, self.images, plan.image)
 
     def ensure_networks(self, plan: Plan) -> None:
-        """Make the lab's project, both networks and, where it is simulated, the world; decide who goes where."""
+        """Make the lab's project, its networks and, where it is simulated, the world; decide who goes where."""
         with self._preparing:
             if self._prepared is None:
                 self._ensure_project()
-                self._networks.ensure(self._members)
+                self._networks.ensure(plan, self._members)
                 self._prepared = self._place(plan)
                 if plan.upstream.witness is not None:
                     self._ensure_world(plan)
@@ -138,7 +138,7 @@ class IncusProvider:
         return place(missing, self._members, asked, taken=there, spread=self.settings.spread, turn=turn)
 
     def _ensure_world(self, plan: Plan) -> None:
-        nic = Nic(world.NIC, "bridged", world.world_mac(self.mark), None)
+        nic = Nic(world.NIC, plan.uplink.name, world.world_mac(self.mark), None)
         self._make(plan, WORLD, (nic,), {"script": world.settle_script(plan.upstream)})
         self._instances.power_on(WORLD)
 
@@ -151,11 +151,13 @@ class IncusProvider:
 
     def _make(self, plan: Plan, name: str, nics: Sequence[Nic], identity: Mapping[str, str]) -> None:
         config = {f"{KEY}{key}": value for key, value in identity.items()}
+        config[f"{KEY}networks"] = json.dumps({nic.network: nic.name for nic in nics})
         config |= {"security.guestapi": "false"} | self.settings.limits  # its keys are root's own business
         root = {"type": "disk", "path": "/", "pool": self.settings.pool}
+        devices = {nic.name: self._networks.device(plan.networks[nic.network], nic) for nic in nics}
         source = {
             "source": {"type": "image", "alias": images.image_name(plan.image)},
-            "devices": {"root": root, **{nic.name: self._networks.device(nic) for nic in nics}},
+            "devices": {"root": root, **devices},
         }
         self._instances.make(name, config, source, (self._prepared or {}).get(name))
 
@@ -234,10 +236,15 @@ class IncusProvider:
         if self._instances.state(name) is MachineState.PAUSED:
             self._instances.tell(name, "unfreeze")
 
-    def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
+    def set_link(self, name: str, network: str, *, up: bool) -> None:
         """Plug or unplug the host's end of the wire."""
-        devices = self.api.get(self._instances.path(name))["devices"]
-        nic = self._networks.nics(devices)[network]
+        seen = self.api.get(self._instances.path(name))
+        devices, nic = seen["devices"], _nics(seen).get(network)
+        if nic is None:
+            raise MachineError(
+                brief=f"it is not known which card of {name} is on the {network} network: an older labbuilder made it",
+                resolution=f"labbuilder down --lab {self.lab.name}, then labbuilder up",
+            )
         change = {"devices": {nic: devices[nic] | {"connected": "true" if up else "false"}}}
         self.api.change("PATCH", self._instances.path(name), change)
 
@@ -252,8 +259,7 @@ class IncusProvider:
         state = STATES.get(seen["status"], MachineState.STOPPED)
         if state is MachineState.RUNNING and not (whole and self._instances.answers(name)):
             state = MachineState.STARTING
-        nics = self._networks.nics(seen["devices"])
-        cut = tuple(n for n, device in nics.items() if seen["devices"][device].get("connected") == "false")
+        cut = tuple(n for n, nic in _nics(seen).items() if seen["devices"][nic].get("connected") == "false")
         member = "" if seen["location"] == "none" else seen["location"]
         return MachineStatus(name, state, cut_links=cut, member=member)
 
@@ -323,6 +329,12 @@ class IncusProvider:
             *(f"network {name}" for name in self._networks.made()),
             *([f"project {self.project}"] if own else []),
         ]
+
+
+def _nics(instance: Mapping[str, Any]) -> dict[str, str]:
+    """The names of an instance's cards, by the network that each is on; none of one whose member is gone."""
+    found: dict[str, str] = json.loads((instance["config"] or {}).get(f"{KEY}networks", "{}"))
+    return found
 
 
 def _unless(remove: Callable[[str], None]) -> Callable[[str], None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from labbuilder.errors import MachineError
 from labbuilder.host.render import render
-from labbuilder.plan.model import Upstream, stable_mac
+from labbuilder.model.lab import Upstream, stable_mac
 from labbuilder.providers.incus.client import Api
 
 NIC = "enp0s8"

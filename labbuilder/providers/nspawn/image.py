@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 from labbuilder.host import progress
-from labbuilder.plan.model import ImageRecipe
+from labbuilder.model.lab import ImageRecipe
 from labbuilder.providers.debian import build_tree
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.nspawn.ids import UID_SHIFT

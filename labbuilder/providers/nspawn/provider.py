@@ -18,10 +18,10 @@ from labbuilder.host.parallel import for_each
 from labbuilder.host.run import run, start_daemon
 from labbuilder.host.store import Home, LabDir, remove_tree, write_atomic
 from labbuilder.host.wait import wait_until
-from labbuilder.plan.model import MachinePlan, NetworkKind, Plan, stable_mac
+from labbuilder.model.lab import MachinePlan, Plan, stable_mac
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.images import ImageCache
-from labbuilder.providers.nspawn import cgroups, control, host
+from labbuilder.providers.nspawn import cgroups, control, host, wires
 from labbuilder.providers.nspawn.ids import UID_SHIFT
 from labbuilder.providers.nspawn.image import ensure_tree
 from labbuilder.spec.providers import Sections
@@ -83,14 +83,16 @@ class NspawnProvider:
         ensure_tree(self.images, plan.image)
 
     def ensure_networks(self, plan: Plan) -> None:
-        """Start the supervisor unless it lives, and the two networks in it."""
+        """Start the supervisor unless it lives, and the lab's networks in it."""
         world, witness = plan.upstream, plan.upstream.witness
         assert witness is not None  # noqa: S101  the plan of a simulated world has one
         if control.supervisor_pid(self._socket) is None:
             self._start_supervisor(plan)
         self._ask(
             do="networks",
+            bridges=[wires.bridge_name(network.number) for network in plan.networks.values()],
             world={
+                "bridge": wires.bridge_name(plan.uplink.number),
                 "mac": stable_mac(f"{self.mark}/world"),  # machines remember it, so the next one has it too
                 "gateway": f"{world.gateway}/{world.network.prefixlen}",
                 "resolvers": [str(address) for address in world.resolvers],
@@ -111,7 +113,7 @@ class NspawnProvider:
             argv = ["systemd-run", "--scope", "--quiet", "--collect", unit, "-p", "Delegate=yes", *argv]
         start_daemon(argv, log=self.lab.path / "supervisor.log")
 
-    def create(self, plan: Plan, machine: MachinePlan) -> None:  # noqa: ARG002  the supervisor has the image
+    def create(self, plan: Plan, machine: MachinePlan) -> None:
         """Make the machine's writable layer and give it its identity."""
         folder = self.lab.machine(machine.name)
         if (folder / _HARDWARE).exists():
@@ -137,7 +139,15 @@ class NspawnProvider:
             for name in (*folders, *files):
                 os.chown(Path(root) / name, UID_SHIFT, UID_SHIFT)
         os.chown(folder, UID_SHIFT, UID_SHIFT)
-        nics = [{"name": nic.name, "network": nic.network, "mac": nic.mac} for nic in machine.nics]
+        nics = [
+            {
+                "name": nic.name,
+                "network": nic.network,
+                "mac": nic.mac,
+                "bridge": wires.bridge_name(plan.networks[nic.network].number),
+            }
+            for nic in machine.nics
+        ]
         write_atomic(folder / _HARDWARE, json.dumps(nics))  # last: it says that the rest is whole
 
     def start(self, name: str) -> None:
@@ -224,7 +234,7 @@ class NspawnProvider:
         """Thaw it."""
         self._ask(do="freeze", name=name, frozen=False)
 
-    def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
+    def set_link(self, name: str, network: str, *, up: bool) -> None:
         """Take the bridge's end of the wire up or down."""
         self._ask(do="link", name=name, network=network, up=up)
 

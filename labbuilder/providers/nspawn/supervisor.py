@@ -93,9 +93,9 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  the lab must outlive a wrong request
             return {"error": f"{type(error).__name__}: {error}", "details": None}
 
-    def networks(self, world: dict[str, Any]) -> dict[str, Any]:
+    def networks(self, bridges: list[str], world: dict[str, Any]) -> dict[str, Any]:
         """Bring up the bridges, and the world behind them unless it lives."""
-        wires.make_bridges()
+        wires.make_bridges(bridges)
         if not self.world:
             self.world = upstream.start(world)
         return self.status()
@@ -137,7 +137,8 @@ class Supervisor:
         machine = self._machine(name)
         (machine.cut.discard if up else machine.cut.add)(network)
         if machine.leader:
-            wires.set_link(machine.index, network, up=up)
+            nic = next(nic for nic in machine.nics if nic["network"] == network)
+            wires.set_link(machine.index, nic, up=up)
         return {}
 
     def forget(self, name: str) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def start(world: dict[str, Any]) -> int:
     """Fork the world off, plug it into the bridged LAN and return its PID once it answers.
 
     Args:
-        world: mac, gateway (with prefix length), resolvers, witness, witness_port, witness_name.
+        world: mac, bridge, gateway (with prefix length), resolvers, witness, witness_port, witness_name.
     """
     ready, say_ready = os.pipe()
     may_go, say_go = os.pipe()
@@ -72,7 +72,7 @@ def start(world: dict[str, Any]) -> int:
             os._exit(1)
     os.close(say_ready)
     try:
-        _await(pid, world["mac"], ready, say_go)
+        _await(pid, world, ready, say_go)
     except BaseException:
         os.kill(pid, signal.SIGKILL)
         raise
@@ -82,9 +82,9 @@ def start(world: dict[str, Any]) -> int:
     return pid
 
 
-def _await(pid: int, mac: str, ready: int, say_go: int) -> None:
+def _await(pid: int, world: dict[str, Any], ready: int, say_go: int) -> None:
     if os.read(ready, 1):
-        wires.plug_world(pid, mac)
+        wires.plug_world(pid, world["mac"], world["bridge"])
         os.write(say_go, b"g")
     if not os.read(ready, 1):
         raise OSError("the simulated upstream did not start")

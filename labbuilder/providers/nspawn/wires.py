@@ -1,13 +1,15 @@
-"""The lab's wires: two bridges in the lab's network namespace, and a veth for each NIC."""
+"""The lab's wires: a bridge for each network in the lab's network namespace, and a veth for each NIC.
+
+A NIC is told as its name, network, mac and bridge.
+"""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable, Mapping
 
 from labbuilder.host.run import run
 
-BRIDGES = {"internal": "br-int", "bridged": "br-lan"}
-WORLD_END = f"up.{BRIDGES['bridged']}"
 _DAY = 8_640_000  # in hundredths of a second
 
 
@@ -16,27 +18,32 @@ def ip_batch(*lines: str) -> None:
     run("ip", "-batch", "-", stdin="".join(f"{line}\n" for line in lines))
 
 
-def make_bridges() -> None:
+def bridge_name(number: int) -> str:
+    """Return the name of the bridge that is the network of that number."""
+    return f"br{number}"
+
+
+def make_bridges(names: Iterable[str]) -> None:
     """Bring up the bridges that are missing.
 
     No forwarding delay, since nothing can loop; what they learned is kept for a day.
     """
     there = {name for _, name in socket.if_nameindex()}
-    missing = (bridge for bridge in BRIDGES.values() if bridge not in there)
+    missing = (bridge for bridge in names if bridge not in there)
     made = (f"link add {bridge} up type bridge forward_delay 0 ageing_time {_DAY}" for bridge in missing)
     ip_batch("link set lo up", *made)
 
 
-def plug_world(pid: int, mac: str) -> None:
+def plug_world(pid: int, mac: str, bridge: str) -> None:
     """Connect the world in the network namespace of ``pid``, in place of one that has died."""
-    _delete(WORLD_END)
-    bridge = BRIDGES["bridged"]
-    ip_batch(f"link add {WORLD_END} up master {bridge} type veth peer name lan0 address {mac} netns {pid}")
+    end = f"up.{bridge}"
+    _delete(end)
+    ip_batch(f"link add {end} up master {bridge} type veth peer name lan0 address {mac} netns {pid}")
 
 
-def host_end(index: int, network: str) -> str:
-    """The name of the bridge's end of a machine's wire."""
-    return f"m{index}.{BRIDGES[network]}"
+def host_end(index: int, nic: Mapping[str, str]) -> str:
+    """Return the name of the bridge's end of a machine's wire."""
+    return f"m{index}.{nic['bridge']}"
 
 
 def plug(index: int, nics: list[dict[str, str]], pid: int, cut: set[str]) -> None:
@@ -48,16 +55,16 @@ def plug(index: int, nics: list[dict[str, str]], pid: int, cut: set[str]) -> Non
     lines = []
     for nic in nics:
         state = "" if nic["network"] in cut else "up"
-        end = host_end(index, nic["network"])
+        end = host_end(index, nic)
         peer = f"peer name {nic['name']} address {nic['mac']} netns {pid}"
-        lines.append(f"link add {end} {state} master {BRIDGES[nic['network']]} type veth {peer}")
+        lines.append(f"link add {end} {state} master {nic['bridge']} type veth {peer}")
         lines.append(f"link set {end} type bridge_slave flood off")
     ip_batch(*lines)
 
 
-def set_link(index: int, network: str, *, up: bool) -> None:
+def set_link(index: int, nic: Mapping[str, str], *, up: bool) -> None:
     """Plug or unplug one cable: the machine sees its carrier go."""
-    ip_batch(f"link set {host_end(index, network)} {'up' if up else 'down'}")
+    ip_batch(f"link set {host_end(index, nic)} {'up' if up else 'down'}")
 
 
 def pull(index: int, nics: list[dict[str, str]]) -> None:
@@ -65,7 +72,7 @@ def pull(index: int, nics: list[dict[str, str]]) -> None:
 
     Down is not enough: connections that nobody closes keep the dead machine's network namespace for minutes.
     """
-    _delete(*(host_end(index, nic["network"]) for nic in nics))
+    _delete(*(host_end(index, nic) for nic in nics))
 
 
 def _delete(*links: str) -> None:

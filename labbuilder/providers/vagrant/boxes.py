@@ -10,7 +10,7 @@ from uuid import NAMESPACE_OID, uuid5
 from labbuilder.errors import ProviderUnavailableError
 from labbuilder.host import progress
 from labbuilder.host.store import Home, remove_tree
-from labbuilder.plan.model import Plan
+from labbuilder.model.lab import Plan
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.vagrant.command import Vagrant
 from labbuilder.providers.vagrant.vagrantfile import Box

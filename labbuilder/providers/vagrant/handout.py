@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labbuilder.errors import SpecError
 from labbuilder.host.store import Home, LabDir, write_atomic
-from labbuilder.plan.model import Plan
+from labbuilder.model.lab import Plan
 from labbuilder.providers.vagrant.boxes import BOX, Boxes
 from labbuilder.providers.vagrant.prepare import write_identities
 from labbuilder.providers.vagrant.vagrantfile import vagrantfile
@@ -49,7 +49,7 @@ def write(plan: Plan, home: Home, folder: Path, scripts: Mapping[str, str]) -> N
     lab = LabDir(plan.lab, folder)
     write_identities(plan, plan.machines, lab, mark, box)
     for machine, script in scripts.items():
-        write_atomic(lab.machine(machine) / SCRIPT, script, mode=0o755)
+        write_atomic(lab.machine(machine) / SCRIPT, script, mode=0o700)
 
 
 def _refuse_what_is_there(folder: Path) -> None:

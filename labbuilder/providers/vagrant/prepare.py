@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from labbuilder.host.assets import IMAGE_FILES
 from labbuilder.host.render import render
 from labbuilder.host.store import LabDir, write_atomic
-from labbuilder.plan.model import MachinePlan, Plan, RenderedFile
+from labbuilder.model.lab import MachinePlan, Plan
+from labbuilder.model.step import RenderedFile
 from labbuilder.providers.disks.account import account_files, account_script
 from labbuilder.providers.vagrant.vagrantfile import Box
 from labbuilder.providers.virtualbox.images import SEED, identity, write_for_boot
@@ -55,6 +56,13 @@ def prepare_script(plan: Plan, machine: MachinePlan, keys: LabKeys, mark: str) -
         RenderedFile("/etc/ssh/sshd_config.d/labbuilder-host-key.conf", _HOST_KEY),
         RenderedFile("/etc/network/interfaces", _LOOPBACK),
     )
-    packages, account = plan.image.packages, account_script()
-    shown = {"lab": plan.lab, "machine": machine.name, "packages": packages, "account": account}
-    return render("prepare.sh", **shown, files=files, end=_END)
+    return render(
+        "prepare.sh",
+        lab=plan.lab,
+        machine=machine.name,
+        packages=plan.image.packages,
+        account=account_script(),
+        units_off=plan.image.units_off,
+        files=files,
+        end=_END,
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labbuilder.errors import LabError, MachineError
 from labbuilder.host.store import Home, LabDir, remove_tree, write_atomic
-from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
+from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.providers.base import MachineStatus
 from labbuilder.providers.images import ImageCache
 from labbuilder.providers.vagrant import host
@@ -98,7 +98,8 @@ class VagrantProvider:
             vagrantfile(plan, box, mark=self.mark, bridge=self._bridges.chosen(plan.section(VirtualBox).bridged))
         )
         write_identities(plan, plan.machines, self.lab, self.mark, box)  # who says `vagrant up` means all
-        begun = Record(machine.name, known.uuid if known else "", 0).save(self.lab)
+        networks = tuple(nic.network for nic in machine.nics)
+        begun = Record(machine.name, known.uuid if known else "", 0, networks).save(self.lab)
         with self.folder.importing(self.registry.names()):
             self.vagrant.up(machine.name, "defined")
         begun.save(self.lab, uuid=self.folder.uuid(machine.name), whole=True)
@@ -142,7 +143,7 @@ class VagrantProvider:
         """Let them go on."""
         self.control.resume(name)
 
-    def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
+    def set_link(self, name: str, network: str, *, up: bool) -> None:
         """Plug or unplug the cable."""
         self.control.set_link(name, network, up=up)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from labbuilder.host.store import LabDir
-from labbuilder.plan.model import NetworkKind
 from labbuilder.providers.vagrant.files import Folder
 from labbuilder.providers.vagrant.prepare import PREPARE
 from labbuilder.providers.vagrant.vagrantfile import slots
@@ -40,10 +39,9 @@ class Noted:
         rules = [value.split(",") for key, value in self.seen(known.uuid).items() if key.startswith("Forwarding(")]
         return next((int(rule[3]) for rule in rules if rule[0] == hardware.SSH_RULE), 0)
 
-    def slots(self, name: str) -> Mapping[NetworkKind, int]:
+    def slots(self, known: Record) -> Mapping[str, int]:
         """Return which of VirtualBox's adapters each of the machine's cards is: that depends on its box."""
-        found = slots(own_box=not self.is_of_users_box(name))
-        return {"internal": found["internal"], "bridged": found["bridged"]}
+        return slots(known.networks, own_box=not self.is_of_users_box(known.machine))
 
     def is_of_users_box(self, name: str) -> bool:
         """The machine was imported from a box of the user's, which is prepared once."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from labbuilder.host.render import render
-from labbuilder.plan.model import MachinePlan, Plan
+from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.providers.disks.seed import MANAGEMENT_NIC
 from labbuilder.providers.virtualbox import hardware
 from labbuilder.providers.virtualbox.bridge import NAT
@@ -16,9 +16,6 @@ from labbuilder.spec.providers import VirtualBox
 
 OLDEST = (2, 3, 2)  # the first that knows VirtualBox 7.0
 FIRST_PORT = 2201
-Kind = Literal["internal", "bridged", "management"]
-_OURS: dict[Kind, int] = {"internal": 1, "bridged": 2, "management": 3}
-_USERS: dict[Kind, int] = {"management": 1, "internal": 2, "bridged": 3}
 _WORDS_A_LINE = 96
 
 
@@ -41,9 +38,9 @@ class Box:
     sha256: str | None = None
 
 
-def slots(*, own_box: bool) -> dict[Kind, int]:
-    """Which of VirtualBox's adapters each card is. Boxes of others ask for an address on the first alone."""
-    return _OURS if own_box else _USERS
+def slots(networks: Iterable[str], *, own_box: bool) -> dict[str, int]:
+    """Which of VirtualBox's adapters is on each network. Boxes of others ask for an address on the first alone."""
+    return {network: slot for slot, network in enumerate(networks, 1 if own_box else 2)}
 
 
 def vagrantfile(plan: Plan, box: Box, *, mark: str, bridge: str | None, standalone: bool = False) -> str:
@@ -58,6 +55,8 @@ def vagrantfile(plan: Plan, box: Box, *, mark: str, bridge: str | None, standalo
     """
     settings = plan.section(VirtualBox)
     server = plan.servers[0]
+    cards = slots(plan.networks, own_box=box.own)
+    management = hardware.MANAGEMENT_SLOT if box.own else 1
     return render(
         "Vagrantfile",
         lab=plan.lab,
@@ -65,10 +64,18 @@ def vagrantfile(plan: Plan, box: Box, *, mark: str, bridge: str | None, standalo
         user="root" if box.own else "vagrant",
         oldest=".".join(map(str, OLDEST)),
         machines=[_machine(m, mark) | {"port": FIRST_PORT + i} for i, m in enumerate(plan.machines)],
-        slots=sorted(slots(own_box=box.own).items(), key=lambda pair: pair[1]),
-        internal=hardware.internal_network(plan.lab, mark),
-        internal_nic=server.nic("internal").name,
-        bridged_nic=server.nic("bridged").name,
+        slots=sorted([*cards.items(), ("management", management)], key=lambda pair: pair[1]),
+        networks=[
+            {
+                "name": network.name,
+                "nic": server.nic(network.name).name,
+                "uplink": network.uplink,
+                "subnet": str(network.subnet),
+                "constant": network.name.upper().replace("-", "_"),
+                "intnet": hardware.network_name(plan.lab, mark, network),
+            }
+            for network in plan.networks.values()
+        ],
         management_nic=MANAGEMENT_NIC,
         bridge=None if bridge == NAT else bridge,
         hardware=_lines(hardware.board_words(settings)),
@@ -79,7 +86,6 @@ def vagrantfile(plan: Plan, box: Box, *, mark: str, bridge: str | None, standalo
         lan_boot=(hardware.LAN_BOOT_KEY, LAN_BOOT_ROM) if box.own and hardware.is_bios(settings) else None,
         linked=settings.clones == "linked",
         management_net=hardware.MANAGEMENT_NET,
-        bridged_net=str(plan.upstream.network),
         modifyvm=settings.modifyvm,
         extradata=[*settings.extradata.items(), (MARK_KEY, mark)],
         standalone=standalone,
@@ -88,7 +94,7 @@ def vagrantfile(plan: Plan, box: Box, *, mark: str, bridge: str | None, standalo
 
 
 def _machine(machine: MachinePlan, mark: str) -> dict[str, object]:
-    macs: list[tuple[Kind, str]] = [(nic.network, _mac(nic.mac)) for nic in machine.nics]
+    macs = [(nic.network, _mac(nic.mac)) for nic in machine.nics]
     macs.append(("management", _mac(hardware.management_mac(mark, machine.name))))
     return {"name": machine.name, "macs": macs}
 

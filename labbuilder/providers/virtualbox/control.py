@@ -13,7 +13,6 @@ from labbuilder.errors import MachineError, TransportError, WaitError
 from labbuilder.host.parallel import for_each
 from labbuilder.host.store import LabDir
 from labbuilder.host.wait import Deadline, wait_until
-from labbuilder.plan.model import NetworkKind
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.virtualbox.machines import DEAD, OFF
 from labbuilder.providers.virtualbox.record import Record
@@ -43,7 +42,7 @@ class Roster(Protocol):
     def port(self, known: Record) -> int:
         """Return the local port that is forwarded to its SSH."""
 
-    def slots(self, name: str) -> Mapping[NetworkKind, int]:
+    def slots(self, known: Record) -> Mapping[str, int]:
         """Return which of VirtualBox's adapters each of the machine's cards is."""
 
 
@@ -206,10 +205,15 @@ class Control:
         if _STATES.get(state, MachineState.RUNNING) is not unless:
             self._vboxmanage.change("controlvm", known.uuid, word)
 
-    def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
+    def set_link(self, name: str, network: str, *, up: bool) -> None:
         """Plug or unplug the cable."""
         known = self.made(name)
-        slot, word = self._roster.slots(name)[network], "on" if up else "off"
+        slot, word = self._roster.slots(known).get(network), "on" if up else "off"
+        if slot is None:
+            raise MachineError(
+                brief=f"it is not known which card of {name} is on the {network} network: an older labbuilder made it",
+                resolution=f"labbuilder down --lab {self._lab.name}, then labbuilder up",
+            )
         if self._registry.machine(known.uuid).state in DEAD:
             self._vboxmanage.change("modifyvm", known.uuid, f"--cable-connected{slot}", word)
         else:
@@ -235,7 +239,7 @@ class Control:
             ready = seen.state == "running" and not known.stale_clock
             answers = ready and banner_ready(self.endpoint(known.machine), within_s=_BANNER_S)
             state = MachineState.RUNNING if answers else MachineState.STARTING
-        networks = {slot: network for network, slot in self._roster.slots(known.machine).items()}
+        networks = {slot: network for network, slot in self._roster.slots(known).items()}
         cut = tuple(networks[a.slot] for a in seen.adapters if a.slot in networks and not a.connected)
         return MachineStatus(known.machine, state, None, known.boots, cut)
 

@@ -6,7 +6,7 @@ import platform
 import re
 from collections.abc import Iterator
 
-from labbuilder.plan.model import MachinePlan, NetworkKind, Nic, stable_mac
+from labbuilder.model.lab import MachinePlan, Network, Plan, stable_mac
 from labbuilder.spec.providers import VirtualBox
 
 MANAGEMENT_NET = "10.0.99.0/24"
@@ -14,7 +14,6 @@ SSH_RULE = "ssh"
 LAN_BOOT_KEY = "VBoxInternal/Devices/pcbios/0/Config/LanBootRom"
 NO_LAN_BOOT = bytes(4096)  # no signature, so the BIOS finds no ROM; VirtualBox takes whole pages
 _EFI = re.compile(r"(--firmware=)?efi", re.IGNORECASE)
-SLOTS: dict[NetworkKind, int] = {"internal": 1, "bridged": 2}
 MANAGEMENT_SLOT = 3
 
 
@@ -23,29 +22,28 @@ def management_mac(mark: str, machine: str) -> str:
     return stable_mac(f"{mark}/{machine}/management")
 
 
-def internal_network(lab: str, mark: str) -> str:
-    """The internal network's name: the lab's own, since VirtualBox's are shared by all of a user's machines."""
-    return f"labbuilder-{lab}-{mark}"
+def network_name(lab: str, mark: str, network: Network) -> str:
+    """Return the name of a closed network: the lab's own, since VirtualBox's are shared by all of a user's machines."""
+    return f"labbuilder-{lab}-{mark}" + (f"-{network.name}" if network.number else "")
 
 
-def modifyvm_words(
-    machine: MachinePlan, settings: VirtualBox, *, network: str, bridge: str | None, mark: str, console: str
-) -> list[str]:
+def modifyvm_words(plan: Plan, machine: MachinePlan, *, bridge: str | None, mark: str, console: str) -> list[str]:
     """Every word after ``modifyvm UUID``, but the forwarded port, which changes from start to start.
 
     Args:
-        machine: The machine of the plan.
-        settings: What the spec says of VirtualBox.
-        network: The internal network's name.
-        bridge: The host interface that NIC 2 is bridged to; None attaches it to NAT.
+        plan: The lab.
+        machine: One of its machines.
+        bridge: The host interface that the uplink is bridged to; None attaches it to NAT.
         mark: The lab's mark.
         console: The file that the serial port writes.
     """
+    settings = plan.section(VirtualBox)
     words = [*board_words(settings), *_console(console)]
-    for nic in machine.nics:
-        words += [*_card(SLOTS[nic.network], nic.mac), *_wire(nic, network, bridge)]
-    if machine.role == "client":  # the clients of a drill live behind its card, each with a MAC of its own
-        words += [f"--nic-promisc{SLOTS['internal']}", "allow-all"]
+    for slot, nic in enumerate(machine.nics, 1):
+        network = plan.networks[nic.network]
+        words += [*_card(slot, nic.mac), *_wire(slot, network, network_name(plan.lab, mark, network), bridge)]
+        if nic.shared:
+            words += [f"--nic-promisc{slot}", "allow-all"]
     slot = MANAGEMENT_SLOT
     words += [*_card(slot, management_mac(mark, machine.name)), f"--nic{slot}", "nat"]
     return [*words, f"--nat-net{slot}", MANAGEMENT_NET, *settings.modifyvm]
@@ -101,13 +99,11 @@ def _card(slot: int, mac: str) -> list[str]:
     return [f"--nic-type{slot}", "virtio", f"--mac-address{slot}", mac.replace(":", "").upper()]
 
 
-def _wire(nic: Nic, network: str, bridge: str | None) -> Iterator[str]:
-    slot = SLOTS[nic.network]
-    if nic.network == "internal":
-        yield from (f"--nic{slot}", "intnet", f"--intnet{slot}", network)
+def _wire(slot: int, network: Network, name: str, bridge: str | None) -> Iterator[str]:
+    if not network.uplink:
+        yield from (f"--nic{slot}", "intnet", f"--intnet{slot}", name)
     elif bridge is None:
-        assert nic.address is not None  # noqa: S101  a server's, always static
-        yield from (f"--nic{slot}", "nat", f"--nat-net{slot}", str(nic.address.network))
+        yield from (f"--nic{slot}", "nat", f"--nat-net{slot}", str(network.subnet))
     else:
         yield from (f"--nic{slot}", "bridged", f"--bridge-adapter{slot}", bridge)
 

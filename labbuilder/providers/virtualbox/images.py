@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from labbuilder.host.store import Home
-from labbuilder.plan.model import MachinePlan, Plan
+from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.providers.disks import built
 from labbuilder.providers.disks.seed import Seed, SeedNic, write_seed
 from labbuilder.providers.disks.store import DISK, cloud_disk_name, disk_name, ensure_cloud_disk, ensure_disk

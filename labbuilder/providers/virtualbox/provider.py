@@ -8,7 +8,7 @@ from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from labbuilder.errors import LabError
 from labbuilder.host.store import Home, LabDir, remove_tree
-from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
+from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.providers.base import MachineStatus
 from labbuilder.providers.virtualbox import hardware, host, machines, media
 from labbuilder.providers.virtualbox.bridge import Bridges
@@ -86,7 +86,8 @@ class VirtualBoxProvider:
             self.control.refuse_others(self._vm_name(machine.name))
         folder = self.lab.machine(machine.name)
         folder.mkdir(parents=True, exist_ok=True)
-        begun = Record(machine.name, str(uuid4()), self._free_port()).save(self.lab)
+        networks = tuple(nic.network for nic in machine.nics)
+        begun = Record(machine.name, str(uuid4()), self._free_port(), networks).save(self.lab)
         try:
             self._define(plan, machine, begun)
             self._attach_disks(plan, machine, begun)
@@ -109,14 +110,8 @@ class VirtualBoxProvider:
     def _define(self, plan: Plan, machine: MachinePlan, begun: Record) -> None:
         settings, change = plan.section(VirtualBox), self.vboxmanage.change
         self._register(begun.uuid, machine.name)
-        words = hardware.modifyvm_words(
-            machine,
-            settings,
-            network=hardware.internal_network(self.lab.name, self.mark),
-            bridge=self._bridges.chosen(settings.bridged),
-            mark=self.mark,
-            console=str(self.console(machine.name)),
-        )
+        bridge, console = self._bridges.chosen(settings.bridged), str(self.console(machine.name))
+        words = hardware.modifyvm_words(plan, machine, bridge=bridge, mark=self.mark, console=console)
         change("modifyvm", begun.uuid, *words, *hardware.forward_words(begun.port))
         rom = str(self.lab.machine(machine.name) / LAN_BOOT_ROM)
         for key, value in hardware.extradata(settings, lan_boot_rom=rom).items():
@@ -192,7 +187,7 @@ class VirtualBoxProvider:
         """Let them go on."""
         self.control.resume(name)
 
-    def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
+    def set_link(self, name: str, network: str, *, up: bool) -> None:
         """Plug or unplug the cable."""
         self.control.set_link(name, network, up=up)
 

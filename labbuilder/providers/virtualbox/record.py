@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from labbuilder.host.store import LabDir, write_atomic
-from labbuilder.plan.model import NetworkKind
-from labbuilder.providers.virtualbox.hardware import SLOTS
 
 _FILE = "virtualbox.json"
 
@@ -23,6 +21,7 @@ class Record:
         machine: Its name in the plan.
         uuid: Its UUID in VirtualBox, chosen here, so that it is known before the machine exists.
         port: The local port that is forwarded to its SSH.
+        networks: What its cards are connected to, in their order.
         whole: It was defined to the end.
         boots: How often it was switched on.
         stale_clock: It goes on from a kept memory, or rebooted: its RTC is as old as a restored snapshot; to be set.
@@ -31,6 +30,7 @@ class Record:
     machine: str
     uuid: str
     port: int
+    networks: tuple[str, ...] = ()
     whole: bool = False
     boots: int = 0
     stale_clock: bool = False
@@ -57,7 +57,8 @@ def records(lab: LabDir) -> Iterator[Record]:
 
 def _read(path: Path) -> Record | None:
     try:
-        return Record(**json.loads(path.read_text(encoding="utf-8")))
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return Record(**values | {"networks": tuple(values.get("networks", ()))})
     except FileNotFoundError:
         return None
 
@@ -80,7 +81,6 @@ class Written:
         """Return the port that was chosen for it."""
         return known.port
 
-    def slots(self, name: str) -> Mapping[NetworkKind, int]:
-        """Return the same for every machine."""
-        del name
-        return SLOTS
+    def slots(self, known: Record) -> Mapping[str, int]:
+        """Return them in the order of the cards."""
+        return {network: slot for slot, network in enumerate(known.networks, 1)}

@@ -10,7 +10,7 @@ from typing import Any
 
 from labbuilder.errors import MachineError
 from labbuilder.host.store import Home, LabDir, remove_tree
-from labbuilder.plan.model import MachinePlan, NetworkKind, Plan
+from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.spec.providers import Sections
 from labbuilder.ssh.endpoint import Endpoint
@@ -127,7 +127,7 @@ class FakeProvider:
         self._told("resume", name)
         self._write(name, state=MachineState.RUNNING)
 
-    def set_link(self, name: str, network: NetworkKind, *, up: bool) -> None:
+    def set_link(self, name: str, network: str, *, up: bool) -> None:
         self._told("plug" if up else "unplug", name)
         others = [kind for kind in self._known(name)["cut"] if kind != network]
         self._write(name, cut=others if up else [*others, network])

@@ -12,9 +12,9 @@ from fake_drill import FakeLab, FakeStopwatch
 from labbuilder.drill import carry_out, drill, faults, titles, undo_killed
 from labbuilder.drill.model import DrillResult
 from labbuilder.errors import MachineError, SpecError, VerificationError
-from labbuilder.fault import Call, Fault, Measure, Need, Shell
 from labbuilder.host.journal import Record
 from labbuilder.lifecycle.session import Session
+from labbuilder.model.fault import Call, Fault, Measure, Need, Shell
 
 ENGINES = ("isc", "kea")
 MODES = ("load-balancing", "hot-standby", "round-robin", "manual")
@@ -47,7 +47,7 @@ def test_every_fault_is_carried_out_undone_and_journalled(tmp_path: Path, name: 
         assert lab.done == []
         return
     result = drilled(lab, name)
-    fault = faults(lab.plan, lab.spec)[name]
+    fault = faults(lab.plan)[name]
     assert (result.drill, result.counted, result.passed) == (name, fault.counted, True)
     assert lab.whole
     for step in (*fault.before, *fault.steps):
@@ -103,7 +103,7 @@ def test_ctrl_c_while_it_is_measured_repairs(lab: FakeLab) -> None:
         raise KeyboardInterrupt
 
     name = "power-cut"
-    fault = faults(lab.plan, lab.spec)[name]
+    fault = faults(lab.plan)[name]
     with pytest.raises(KeyboardInterrupt):
         drilled(lab, replace(fault, meanwhile=(Call(interrupted, lambda: None),)))
     assert lab.whole

@@ -8,16 +8,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from labbuilder.drill import series, titles
-from labbuilder.drill.faults import window_s
+from labbuilder.drill import faults, series, titles
 from labbuilder.drill.series import MATRIX, fitting, with_failover
 from labbuilder.errors import LabError, SpecError
 from labbuilder.host import progress
 from labbuilder.host.store import Home
 from labbuilder.lifecycle.session import Session
+from labbuilder.model.fault import Measure
+from labbuilder.plan import build_plan
+from labbuilder.plan.load import spec_from_values
+from labbuilder.services.dhcp import engine_for
 from labbuilder.spec.failover import Failover
-from labbuilder.spec.load import spec_from_values
-from labbuilder.spec.models import LabSpec
+from labbuilder.spec.models import Dhcp, LabSpec
 
 
 def test_the_matrix_is_every_mode_on_each_engine() -> None:
@@ -92,15 +94,19 @@ def test_a_matrix_says_which_drill_runs_and_how_many_there_are(monkeypatch: pyte
 @pytest.mark.parametrize(
     ("failover", "after_rst_s", "after_silence_s"),
     [
-        (Failover(engine="isc"), 6, 10),
-        (Failover(engine="isc", timers="engine"), 6, 65),
-        (Failover(engine="kea"), 8, 16),
-        (Failover(engine="kea", timers="engine"), 84, 84),
+        (Failover(engine="isc"), 1, 5),
+        (Failover(engine="isc", timers="engine"), 1, 60),
+        (Failover(engine="kea"), 3, 11),
+        (Failover(engine="kea", timers="engine"), 79, 79),
     ],
     ids=str,
 )
 def test_a_drill_measures_longer_than_its_engine_takes(
     failover: Failover, after_rst_s: int, after_silence_s: int
 ) -> None:
-    assert window_s(failover, silent=False) == after_rst_s
-    assert window_s(failover, silent=True) == after_silence_s
+    engine = engine_for(failover)
+    assert engine.finds_out_within_s(failover, silent=False) == after_rst_s
+    assert engine.finds_out_within_s(failover, silent=True) == after_silence_s
+    there = faults(build_plan(LabSpec(dhcp=Dhcp(failover=failover))))
+    for name, seconds in {"crash-primary": after_rst_s, "power-cut": after_silence_s}.items():
+        assert there[name].meanwhile == (Measure(seconds + 5),)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from labbuilder.drill.faults import faults, titles
-from labbuilder.fault import Crowd, Fault, Freeze, GiveBack, LoadEnds, Measure, PowerCut, Shell, Takeover, Unplug
+from labbuilder.model.fault import Crowd, Fault, Freeze, GiveBack, LoadEnds, Measure, PowerCut, Shell, Takeover, Unplug
 from labbuilder.plan import build_plan
+from labbuilder.plan.load import spec_from_values
 from labbuilder.spec.failover import Engine, Mode
-from labbuilder.spec.load import spec_from_values
 
 WAYS = [(e, m) for e in ("isc", "kea") for m in ("load-balancing", "hot-standby", "round-robin", "manual")]
 
 
 def table(engine: str, mode: str) -> dict[str, Fault]:
     spec = spec_from_values(name="aula", dhcp={"failover": {"engine": engine, "mode": mode}})
-    return dict(faults(build_plan(spec), spec))
+    return dict(faults(build_plan(spec)))
 
 
 @pytest.mark.parametrize(("engine", "mode"), WAYS)
@@ -82,5 +82,5 @@ def test_a_silent_fault_is_measured_until_silence_is_noticed() -> None:
 @pytest.mark.parametrize("values", [{"servers": 1}, {"clients": 0}])
 def test_a_lab_without_pair_or_client_has_no_fault_whose_needs_it_meets(values: dict[str, object]) -> None:
     spec = spec_from_values(name="aula", **values)
-    for fault in faults(build_plan(spec), spec).values():
+    for fault in faults(build_plan(spec)).values():
         assert [need.brief for need in fault.needs if not need.met] == ["a drill needs two servers and a client"]

@@ -123,8 +123,9 @@ def test_a_token_is_read_and_addresses_as_people_write_them() -> None:
 
 def test_names_fit_the_kernel_and_change_with_what_they_name() -> None:
     plan = Lab("x").add_server().plan()
-    assert len(network_name("c0117ac7", "internal")) <= 15
-    assert network_name("c0117ac7", "internal") != network_name("c0117ac7", "bridged")
+    names = {network_name("c0117ac7", number) for number in range(10)}
+    assert len(names) == 10
+    assert all(len(name) <= 15 for name in names)
     other = Lab("x").add_server().set(suite="trixie").plan()
     assert image_name(plan.image) != image_name(other.image)
     assert cache_name(plan.image) != cache_name(other.image)

@@ -10,7 +10,8 @@ from types import ModuleType
 import pytest
 
 from labbuilder.lab import Lab
-from labbuilder.plan import build_plan, dhcp_isc, dhcp_kea
+from labbuilder.plan import build_plan
+from labbuilder.services.dhcp import isc, kea, standby
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 CASES = sorted(GOLDEN.glob("*/lab.yaml"))
@@ -66,10 +67,10 @@ def test_no_file_names_a_processor(suite: str, folder: str) -> None:
 @pytest.mark.parametrize(
     ("engine", "module", "name", "value"),
     [
-        ("isc", dhcp_isc, "FAILOVER_PORT", 647),
-        ("isc", dhcp_isc, "COPY_PORT", 6470),
-        ("isc", dhcp_isc, "LEASES", PurePosixPath("/var/lib/dhcp/dhcpd.leases")),
-        ("kea", dhcp_kea, "HA_PORT", 8000),
+        ("isc", isc, "FAILOVER_PORT", 647),
+        ("isc", standby, "COPY_PORT", 6470),
+        ("isc", isc, "LEASES", PurePosixPath("/var/lib/dhcp/dhcpd.leases")),
+        ("kea", kea, "HA_PORT", 8000),
     ],
 )
 def test_what_several_files_say_is_known_in_one_place(
@@ -80,5 +81,5 @@ def test_what_several_files_say_is_known_in_one_place(
     monkeypatch.setattr(module, name, PurePosixPath("/else/where") if name == "LEASES" else 1111)
     for mode in ("load-balancing", "manual"):
         lab = Lab().add_server().add_server().add_client().failover(engine=engine, mode=mode)
-        said = repr([machine.services for machine in lab.plan().machines])
+        said = repr([machine.steps for machine in lab.plan().machines])
         assert not re.search(rf"\b{value}\b", said)

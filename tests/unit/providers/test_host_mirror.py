@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labbuilder.plan.model import ImageRecipe
+from labbuilder.model.lab import ImageRecipe
 from labbuilder.providers.debian import DEBIAN, archives, host_mirror
 
 CASES = {

@@ -13,8 +13,8 @@ from drills import recorded, wrong
 import labbuilder.report
 from labbuilder import report
 from labbuilder.plan import build_plan
+from labbuilder.plan.load import spec_from_values
 from labbuilder.report.evidence import translated
-from labbuilder.spec.load import spec_from_values
 from labbuilder.verify import Verdict, checks_for
 
 LINES: dict[str, str] = yaml.safe_load(
@@ -27,7 +27,7 @@ SAME = re.compile(r"(dhcpd|kea-dhcp4) .*-t.*|/etc/resolv\.conf")  # a command, a
 @pytest.mark.parametrize(("engine", "mode"), WAYS)
 def test_every_check_has_a_spanish_title(engine: str, mode: str) -> None:
     spec = spec_from_values(name="aula", clients=2, dhcp={"failover": {"engine": engine, "mode": mode}})
-    titles = {check.title for check in checks_for(build_plan(spec), spec)}
+    titles = {check.title for check in checks_for(build_plan(spec))}
     assert [t for t in titles if translated(t, "es") == t and not SAME.fullmatch(t)] == [], "say it in evidence.yaml"
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from labbuilder import report
 from labbuilder.drill import titles
 from labbuilder.drill.model import DrillResult
-from labbuilder.fault import Counted
+from labbuilder.model.fault import Counted
 
 FAULTS = tuple(titles())
 MODES = ("load-balancing", "hot-standby", "round-robin", "manual")

@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from labbuilder.errors import SpecError
 from labbuilder.lab import Lab
+from labbuilder.plan import build_plan
 from labbuilder.plan.image import image_recipe
+from labbuilder.plan.load import json_schema, parse_spec
 from labbuilder.providers.disks.seed import MANAGEMENT_NIC
+from labbuilder.services.dhcp import engine_of
+from labbuilder.services.dhcp.isc import primary_buckets
 from labbuilder.spec import models
-from labbuilder.spec.load import dump_spec, json_schema, parse_spec
+from labbuilder.spec.load import dump_spec
 from labbuilder.spec.models import LabSpec
 
 WRONG = {
@@ -176,7 +180,7 @@ def test_what_does_no_harm_is_taken(text: str) -> None:
 )
 def test_a_split_is_so_many_buckets_of_256(said: str | int | None, buckets: int) -> None:
     lab = Lab().add_server().add_server().failover(**({} if said is None else {"split": said}))
-    assert lab.spec.dhcp.failover.primary_buckets == buckets
+    assert primary_buckets(lab.spec.dhcp.failover) == buckets
 
 
 @pytest.mark.parametrize("mode", ["load-balancing", "hot-standby", "round-robin", "manual"])
@@ -190,8 +194,8 @@ def test_mode_and_engine_are_said_in_python_as_in_yaml(mode: str, engine: str) -
 @pytest.mark.parametrize(("engine", "said"), [("isc", "dhcpd gives each server every other"), ("kea", "Kea halves")])
 def test_who_chooses_round_robin_is_told_that_nothing_rotates(engine: str, said: str) -> None:
     lab = Lab().add_server().add_server().failover(engine=engine)
-    assert lab.spec.dhcp.failover.notice == ""
-    notice = lab.failover(mode="round-robin").spec.dhcp.failover.notice
+    assert engine_of(lab.plan()).notice() == ""
+    notice = engine_of(lab.failover(mode="round-robin").plan()).notice()
     assert "no DHCP server rotates by request" in notice
     assert said in notice
 
@@ -244,11 +248,12 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_nothing_said_is_the_guides_lab() -> None:
-    guide = Lab("aula").add_server().add_server().add_client().spec
-    assert guide == LabSpec()
-    assert [str(guide.internal_address(i)) for i in (0, 1)] == ["192.168.1.1/24", "192.168.1.2/24"]
-    assert [str(guide.bridged_address(i)) for i in (0, 1)] == ["172.26.0.11/16", "172.26.0.12/16"]
-    assert str(guide.pool) == "192.168.1.100-192.168.1.200"
+    guide = Lab("aula").add_server().add_server().add_client()
+    assert guide.spec == LabSpec()
+    plan = guide.plan()
+    assert [str(server.address("internal")) for server in plan.servers] == ["192.168.1.1/24", "192.168.1.2/24"]
+    assert [str(server.address("bridged")) for server in plan.servers] == ["172.26.0.11/16", "172.26.0.12/16"]
+    assert str(plan.pool) == "192.168.1.100-192.168.1.200"
 
 
 def test_what_providers_name_themselves_is_reserved() -> None:
@@ -258,8 +263,8 @@ def test_what_providers_name_themselves_is_reserved() -> None:
 
 @pytest.mark.parametrize(("prefix", "last"), [(29, [5, 6]), (28, [11, 12]), (16, [11, 12])])
 def test_servers_find_room_in_a_small_lan(prefix: int, last: list[int]) -> None:
-    spec = parse_spec(f"networks: {{bridged: {{subnet: 172.26.0.0/{prefix}}}}}", "x")
-    assert [spec.bridged_address(i).ip for i in (0, 1)] == [IPv4Address("172.26.0.0") + n for n in last]
+    plan = build_plan(parse_spec(f"networks: {{bridged: {{subnet: 172.26.0.0/{prefix}}}}}", "x"))
+    assert [server.address("bridged").ip for server in plan.servers] == [IPv4Address("172.26.0.0") + n for n in last]
 
 
 @given(
@@ -275,9 +280,10 @@ def test_a_spec_survives_the_round_trip(clients: int, servers: int, lease: int, 
     spec = parse_spec(values, "x")
     assert parse_spec(dump_spec(spec), "y") == spec
     assert Lab.from_spec(spec).spec == spec
-    addresses = {spec.internal_address(i).ip for i in range(servers)}
+    plan = build_plan(spec)
+    addresses = set(plan.server_addresses.values())
     assert len(addresses) == servers
-    assert not [a for a in addresses if a in spec.pool]
+    assert not [a for a in addresses if a in plan.pool]
 
 
 def test_the_schema_knows_the_short_forms() -> None:

@@ -8,14 +8,14 @@ import pytest
 
 from labbuilder.host.run import Result
 from labbuilder.lab import Lab
+from labbuilder.model.check import Judgement
 from labbuilder.verify.checks import checks_for
-from labbuilder.verify.model import Judgement
 
 LAB = Lab("real").add_server().add_server().add_client().set(provider="virtualbox")
 
 
 def judgement(check: str, machine: str, *said: str, code: int = 0, lab: Lab = LAB) -> Judgement:
-    (found,) = [c for c in checks_for(lab.plan(), lab.spec) if (c.id, c.machine) == (check, machine)]
+    (found,) = [c for c in checks_for(lab.plan()) if (c.id, c.machine) == (check, machine)]
     made = found.judge(*(Result(("sh",), code, one) for one in said))
     assert isinstance(made, Judgement)
     return made

@@ -11,9 +11,9 @@ from fake_shell import FakeShell
 from labbuilder.cli.output import verification_text
 from labbuilder.errors import VerificationError
 from labbuilder.host.run import Result
+from labbuilder.services.judges import says
 from labbuilder.ssh.shell import Shell
 from labbuilder.verify import Check, Judgement, Outcome, Verdict, Verification, run_checks
-from labbuilder.verify.judges import says
 
 
 def outcome(machine: str, check: str, verdict: Verdict, observed: str = "") -> Outcome:

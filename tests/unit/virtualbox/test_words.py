@@ -46,9 +46,7 @@ def test_what_virtualbox_escapes_is_read_back(values: dict[str, str]) -> None:
 
 def words_of(machine: str, **settings: Any) -> list[str]:
     plan = Lab("w").add_server().add_client().set(provider="virtualbox", virtualbox=settings).plan()
-    return modifyvm_words(
-        plan.machine(machine), plan.section(VirtualBox), network="labbuilder-w-1", bridge="eth0", mark="1", console="/c"
-    )
+    return modifyvm_words(plan, plan.machine(machine), bridge="eth0", mark="1", console="/c")
 
 
 def value(words: list[str], option: str) -> str:

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from labbuilder.errors import LintError
 from labbuilder.host.run import Result
-from labbuilder.plan.dhcp_kea import CONF
-from labbuilder.plan.probes import KEA
-from labbuilder.verify.files import config_of, files_beside
-from labbuilder.verify.judges import Judge
-from labbuilder.verify.model import Check, Judgement
+from labbuilder.model.check import Check, Judge, Judgement
+from labbuilder.services.dhcp.config_files import config_of, files_beside
+from labbuilder.services.dhcp.kea_control import answers, tell
 
 if TYPE_CHECKING:
     from labbuilder.lint.kea import Value
@@ -24,22 +22,23 @@ _DEFAULTS = {"host-reservation-identifiers"}  # the one list that Kea has where 
 _SHOWN = 300
 
 
-def running_check(machine: str) -> Check:
+def running_check(machine: str, conf: str) -> Check:
     """Kea runs all that its file says, and has no list of anything that the file has not."""
-    asked = f'echo \'{{"command": "config-get"}}\' | {KEA}'
     title = "Kea runs the configuration of its file"
-    return Check("kea.running", machine, title, files_beside(CONF), _same(machine), ((machine, asked),))
+    others = ((machine, tell("config-get")),)
+    return Check("kea.running", machine, title, files_beside(conf), _same(machine, conf), others)
 
 
-def _same(machine: str) -> Judge:
+def _same(machine: str, conf: str) -> Judge:
     def judge(files: Result, told: Result) -> Judgement:
         # Who verifies no Kea needs no parser: 0.04 s.
         from labbuilder.lint.kea import parse  # noqa: PLC0415
 
         wanted = "what the file says"
         try:
-            file = parse(config_of(machine, CONF, files.stdout)).root
-            runs = json.loads(told.stdout)["arguments"]
+            file = parse(config_of(machine, conf, files.stdout)).root
+            (answer,) = answers(told.stdout)
+            runs = answer["arguments"]
         except LintError as error:
             return Judgement(False, wanted, "\n".join(filter(None, (error.brief, error.details))))
         except (ValueError, KeyError, TypeError):

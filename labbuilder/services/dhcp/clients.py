@@ -1,0 +1,57 @@
+"""The checks of a client's lease: what dhclient noted of it, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import AddressValueError, IPv4Interface
+
+from labbuilder.host.run import Result
+from labbuilder.model.check import Check, Judge, Judgement
+from labbuilder.model.lab import MachinePlan, Network, Plan
+from labbuilder.services.judges import between, says, says_one_of, shown
+from labbuilder.services.probes import DEFAULT_ROUTE, NAMESERVERS, addresses
+
+
+def lease_checks(lab: Plan, me: MachinePlan, shortest_s: int) -> Iterator[Check]:
+    """Return what must be true of a client's lease; ``shortest_s`` is the shortest time that it may have."""
+    (nic,) = me.nics
+    servers = tuple(map(str, lab.server_addresses.values()))
+    leases = f"/var/lib/dhcp/dhclient.{nic.name}.leases"
+
+    def check(name: str, title: str, command: str, judge: Judge) -> Check:
+        return Check(name, me.name, title, command, judge)
+
+    def option(name: str) -> str:
+        return f"sed -n 's/^ *option {name} \\(.*\\);/\\1/p' {leases} | tail -n 1"
+
+    leased = addresses(nic, "dynamic")
+    yield check("lease.address", f"{nic.name} has a leased address in the pool", leased, _in_pool(lab.served))
+    same = (
+        f"a=$(sed -n 's/^ *fixed-address \\(.*\\);/\\1/p' {leases} | tail -n 1); "
+        f'ip -4 -o address show dev {nic.name} | grep -qF " $a/" && echo same || echo "not $a"'
+    )
+    yield check("lease.live", "the kernel's address is the leased one", same, says("same"))
+    title = "a server of the lab gave the lease"
+    yield check("lease.server", title, option("dhcp-server-identifier"), says_one_of(servers))
+    gateways = tuple(f"{server} {nic.name}" for server in servers)
+    yield check("lease.gateway", "gateway is a server's internal address", DEFAULT_ROUTE, says_one_of(gateways))
+    orders = (" ".join(servers), " ".join(reversed(servers)))
+    yield check("lease.dns", "DNS servers come with the lease", NAMESERVERS, says_one_of(orders))
+    longest_s = lab.dhcp.default_lease_s  # dhclient.conf asks for no other
+    yield check("lease.time", "lease time in seconds", option("dhcp-lease-time"), between(shortest_s, longest_s))
+
+
+def _in_pool(network: Network) -> Judge:
+    """An address of the pool, with its subnet's prefix."""
+
+    def judge(result: Result) -> Judgement:
+        observed = shown(result)
+        expected = f"one of {network.pool}, with its subnet's prefix"
+        try:
+            address = IPv4Interface(observed)
+        except (AddressValueError, ValueError):
+            return Judgement(False, expected, observed)
+        right = network.pool is not None and address.ip in network.pool and address.network == network.subnet
+        return Judgement(result.ok and right, expected, observed)
+
+    return judge

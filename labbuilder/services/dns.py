@@ -1,0 +1,102 @@
+"""DNS: BIND has the lab's own zone and forwards the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labbuilder.host.render import render
+from labbuilder.host.run import Result
+from labbuilder.model.check import Check, Judge, Judgement
+from labbuilder.model.lab import MachinePlan, Plan, Upstream
+from labbuilder.model.step import RenderedFile, Step
+from labbuilder.services.base import Service, Unit, head
+from labbuilder.services.judges import is_address, says, shown
+from labbuilder.services.probes import DIG
+from labbuilder.services.systemd import ENABLE, RESTART, active, enabled
+
+_UNIT = "named"
+_ZONE, _OPTIONS, _LOCAL = "/etc/bind/db.lab", "/etc/bind/named.conf.options", "/etc/bind/named.conf.local"
+
+
+class Dns(Service):
+    """A server answers the lab's names, and asks the forwarders for all others."""
+
+    name = "dns"
+    packages = ("bind9", "bind9-dnsutils")
+    units = (Unit(_UNIT),)
+
+    def steps(self, lab: Plan, me: MachinePlan) -> Iterator[Step]:
+        """Return BIND's options, its zones and the lab's zone."""
+        if "server" not in me.roles:
+            return
+        domain, address = lab.dns.domain, me.address(lab.served.name).ip
+        values = {"domain": domain, "me": address, "subnet": lab.served.subnet, "forwarders": lab.dns.forwarders}
+        values |= {"servers": lab.server_addresses.items(), **head(lab, me)}
+        yield Step(
+            name="dns",
+            title="DNS server (BIND)",
+            files=(
+                RenderedFile(_ZONE, render("db.lab", **values)),
+                RenderedFile(_OPTIONS, render("named.conf.options", **values)),
+                RenderedFile(_LOCAL, render("named.conf.local", **values)),
+            ),
+            validate=(
+                (_ZONE, f"named-checkzone -q {domain} {{new}}"),
+                (_OPTIONS, "named-checkconf {new}"),
+                (_LOCAL, "named-checkconf {new}"),
+            ),
+            holds=f"systemctl -q is-active {_UNIT} && systemctl -q is-enabled {_UNIT} && "
+            f"dig +short +time=1 +tries=1 @{address} {domain} SOA | grep -q .",
+            apply=f"{ENABLE} {_UNIT}; {RESTART.format(_UNIT)}",
+            after=(f"{me.name}:dhcp",),  # clients wait for DHCP, and BIND is slow to start
+        )
+
+    def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
+        """Ask a server for the zone and the world, and from a client each server for both."""
+        if "server" in me.roles:
+            yield active(me, _UNIT, program="named")
+            yield enabled(me, _UNIT)
+            yield _zone(lab, me)
+            world = lab.upstream
+            asked = f"{DIG} @{world.resolvers[0]} {world.name}"
+            yield Check("names.upstream", me.name, "names resolve by the forwarder", asked, _resolved(world))
+        if "client" in me.roles:
+            yield from _answers(lab, me)
+
+
+def _zone(lab: Plan, me: MachinePlan) -> Check:
+    """Ask the server itself: each client asks for one name, and thirty would ask for all."""
+    domain = f"{lab.dns.domain}."
+    names = {f"{name}.{domain}": address for name, address in lab.server_addresses.items()}
+    records = [f"{domain} NS {name}" for name in names]
+    records += [f"{name} A {address}" for name, address in names.items()]
+    asked = " ".join((f"{domain} NS", *(f"{name} A" for name in names)))
+    ask = f"dig +noall +answer +time=3 +tries=2 @{me.address(lab.served.name).ip} {asked}"
+    command = f"{ask} | awk '{{print $1, $4, $5}}' | LC_ALL=C sort"
+    title = "its zone names every server of the lab"
+    return Check("names.zone", me.name, title, command, says(" ".join(sorted(records))))
+
+
+def _answers(lab: Plan, me: MachinePlan) -> Iterator[Check]:
+    """One dig for both names: thirty clients ask this."""
+    world, addresses = lab.upstream, lab.server_addresses
+    (own, own_address), *_ = addresses.items()
+    for server, address in addresses.items():
+        asked = f"{DIG} @{address} {own}.{lab.dns.domain} {world.name}"
+        title = f"{server} resolves names of the lab and of the world"
+        yield Check(f"names.{server}", me.name, title, asked, _resolved(world, str(own_address)))
+
+
+def _resolved(world: Upstream, *own: str) -> Judge:
+    """The lab's own addresses first, where some were asked for; then the witness's, or any where there is none."""
+    known = str(world.witness.address) if world.witness else None
+
+    def judge(result: Result) -> Judgement:
+        observed = shown(result)
+        expected = " ".join((*own, known or "and an address"))
+        words = observed.split()
+        first, rest = words[: len(own)], words[len(own) :]
+        right = rest == [known] if known else bool(rest) and is_address(rest[-1])
+        return Judgement(result.ok and first == [*own] and right, expected, observed)
+
+    return judge

@@ -1,0 +1,45 @@
+"""Forwarding: the kernel's switch, now and at the next boot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labbuilder.host.render import render
+from labbuilder.model.check import Check
+from labbuilder.model.lab import MachinePlan, Plan
+from labbuilder.model.step import RenderedFile, Step
+from labbuilder.services.base import Service, head
+from labbuilder.services.judges import says
+
+_FILE = "/etc/sysctl.d/90-labbuilder.conf"
+_KERNEL = "cat /proc/sys/net/ipv4/ip_forward"
+# The last word of all files, in the order of the boot; the kernel's switch has two names.
+_KEPT = (
+    "systemd-analyze cat-config sysctl.d | sed -nE 's,^[[:space:]]*-?net[./]ipv4[./]"
+    "(ip_forward|conf[./](all|[*])[./]forwarding)[[:space:]]*=[[:space:]]*,,p' | tail -n 1"
+)
+
+
+class Forwarding(Service):
+    """A server forwards what its clients send to the world."""
+
+    name = "forwarding"
+    packages = ("procps",)
+
+    def steps(self, lab: Plan, me: MachinePlan) -> Iterator[Step]:
+        """Return the file of sysctl."""
+        if "server" in me.roles:
+            yield Step(
+                name="forwarding",
+                title="forwarding (net.ipv4.ip_forward)",
+                files=(RenderedFile(_FILE, render("sysctl.conf", **head(lab, me))),),
+                holds=f'[ "$({_KERNEL})" = 1 ]',
+                apply=f"sysctl -q -p {_FILE}",
+            )
+
+    def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
+        """Look at the kernel, and at what it will be told at boot."""
+        del lab
+        if "server" in me.roles:
+            yield Check("forwarding.kernel", me.name, "net.ipv4.ip_forward is 1", _KERNEL, says("1"))
+            yield Check("forwarding.kept", me.name, "forwarding is kept in sysctl.d", _KEPT, says("1"))

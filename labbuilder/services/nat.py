@@ -1,0 +1,95 @@
+"""NAT: what leaves by the uplink has the server's own address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from labbuilder.host.render import render
+from labbuilder.host.run import Result
+from labbuilder.model.check import Check, Judge, Judgement
+from labbuilder.model.lab import MachinePlan, Plan
+from labbuilder.model.step import RenderedFile, Step
+from labbuilder.services.base import Service, Unit, head
+from labbuilder.services.judges import is_address, says, shown
+from labbuilder.services.probes import DIG
+from labbuilder.services.systemd import ENABLE, enabled
+
+_FILE = "/etc/iptables/rules.v4"
+_UNIT = "netfilter-persistent"
+_LIVE = "iptables -t nat -S POSTROUTING | grep ^-A"
+# iptables-restore's own test takes the rule in any table, and awk takes a file without COMMIT.
+_KEPT = f"iptables-restore --test {_FILE} && awk '/^[*]/ {{table = $1}} /^-A/ {{print table, $0}}' {_FILE}"
+
+
+class Nat(Service):
+    """A server translates its clients' addresses."""
+
+    name = "nat"
+    packages = ("iptables", "iptables-persistent")
+    units = (Unit(_UNIT),)
+
+    def steps(self, lab: Plan, me: MachinePlan) -> Iterator[Step]:
+        """Return the rules, restored at boot by iptables-persistent."""
+        if "server" not in me.roles:
+            return
+        rule = _rule(lab, me)
+        yield Step(
+            name="nat",
+            title="NAT (iptables-persistent)",
+            files=(RenderedFile(_FILE, render("rules.v4", rule=rule, **head(lab, me))),),
+            validate=((_FILE, "iptables-restore --test {new}"),),
+            holds=f'[ "$({_LIVE})" = "{rule}" ] && systemctl -q is-enabled {_UNIT}',
+            apply=f"{ENABLE} {_UNIT}; iptables-restore {_FILE}",
+        )
+
+    def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
+        """Look at a server's rule, live and kept, and from a client at the source that the world sees."""
+        if "server" in me.roles:
+            rule = _rule(lab, me)
+            yield enabled(me, _UNIT)
+            yield Check("nat.live", me.name, "NAT rule is live", _LIVE, says(rule))
+            yield Check("nat.kept", me.name, f"NAT rule in {_FILE}", _KEPT, says(f"*nat {rule}"))
+        if "client" in me.roles:
+            yield _reaches_the_world(lab, me)
+
+
+def _rule(lab: Plan, me: MachinePlan) -> str:
+    """Return the one rule, as iptables writes it."""
+    return f"-A POSTROUTING -o {me.nic(lab.uplink.name).name} -j MASQUERADE"
+
+
+def _reaches_the_world(lab: Plan, me: MachinePlan) -> Check:
+    world = lab.upstream
+    if world.witness is not None:
+        through = f"timeout 5 nc -w 3 {world.witness.address} {world.witness.port} </dev/null"
+        judge = _translated(
+            {str(s.address(lab.served.name).ip): str(s.address(lab.uplink.name).ip) for s in lab.servers}
+        )
+    else:  # a resolver of the world knows no way back to a private address
+        through = f"{DIG} @{world.resolvers[0]} {world.name}"
+        judge = _answered(tuple(map(str, lab.server_addresses.values())))
+    title = "the world is reached through the gateway's NAT"
+    return Check("nat", me.name, title, f"ip route show default | awk '{{print $3}}'; {through}", judge)
+
+
+def _translated(outside: Mapping[str, str]) -> Judge:
+    """The first word is the client's gateway, the second the source address that the world saw."""
+
+    def judge(result: Result) -> Judgement:
+        gateway, _, source = shown(result).partition(" ")
+        wanted = outside.get(gateway, "")
+        expected = f"{wanted or 'the bridged address of a server'}, by {gateway or 'a gateway'}"
+        return Judgement(bool(wanted) and source == wanted, expected, source)
+
+    return judge
+
+
+def _answered(servers: tuple[str, ...]) -> Judge:
+    """The first word is the client's gateway, the last an address that a resolver of the world gave."""
+
+    def judge(result: Result) -> Judgement:
+        gateway, _, answer = shown(result).partition(" ")
+        right = result.ok and gateway in servers and bool(answer) and is_address(answer.split()[-1])
+        return Judgement(right, f"an address from a resolver of the world, by {' or '.join(servers)}", answer)
+
+    return judge
