@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from labbuilder.errors import SpecError
 from labbuilder.host import progress
@@ -12,6 +11,7 @@ from labbuilder.host.store import Home, LabDir
 from labbuilder.lifecycle.identity import lab_identity
 from labbuilder.lifecycle.session import Session
 from labbuilder.plan import MachinePlan, Plan, build_plan
+from labbuilder.plan.addresses import on_the_uplink
 from labbuilder.plan.load import load_spec
 from labbuilder.providers.base import MachineState
 from labbuilder.providers.registry import choose
@@ -45,23 +45,18 @@ def with_provider(spec: LabSpec, lab: LabDir) -> LabSpec:
 
 def refuse_taken_addresses(spec: LabSpec, home: Home) -> None:
     """Raise SpecError when the lab is bridged to a real LAN on which another lab has one of its addresses."""
-    plan = build_plan(spec)
-    if plan.uplink.owner is None:
+    lan, asked = on_the_uplink(spec)
+    if lan is None:
         return
-    asked = _on_the_uplink(plan)
-    others = (home.lab(name).spec for name in home.lab_names() if name != plan.lab)
-    for other in (build_plan(load_spec(path)) for path in others if path.exists()):
-        taken = asked & _on_the_uplink(other)
-        if taken and other.uplink.owner == plan.uplink.owner:
+    others = (home.lab(name).spec for name in home.lab_names() if name != spec.name)
+    for other in (load_spec(path) for path in others if path.exists()):
+        its_lan, theirs = on_the_uplink(other)
+        taken = asked & theirs
+        if taken and its_lan == lan:
             raise SpecError(
-                brief=f"on the real LAN {', '.join(map(str, sorted(taken)))} is taken by the lab {other.lab}",
-                resolution=f"give each server of its own a `bridged:` address, or labbuilder down --lab {other.lab}",
+                brief=f"on the real LAN {', '.join(map(str, sorted(taken)))} is taken by the lab {other.name}",
+                resolution=f"give each server of its own a `bridged:` address, or labbuilder down --lab {other.name}",
             )
-
-
-def _on_the_uplink(plan: Plan) -> set[IPv4Address]:
-    nics = (nic for machine in plan.machines for nic in machine.nics if nic.network == plan.uplink.name)
-    return {nic.address.ip for nic in nics if nic.address is not None}
 
 
 def another_spec(before: LabSpec, spec: LabSpec) -> SpecError:

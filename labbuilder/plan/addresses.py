@@ -31,6 +31,12 @@ def server_address(spec: LabSpec, index: int, network: Network) -> IPv4Interface
     return asked
 
 
+def on_the_uplink(spec: LabSpec) -> tuple[str | None, frozenset[IPv4Address]]:
+    """Return whose the LAN outside is, and the servers' addresses there; None where it is the lab's own."""
+    (uplink,) = (network for network in networks(spec).values() if network.uplink)
+    return uplink.owner, frozenset(server_address(spec, index, uplink).ip for index in range(len(spec.servers)))
+
+
 def _gateway(spec: LabSpec) -> IPv4Address:
     """Return the router of the bridged LAN; a hypervisor's NAT is the second address of its network."""
     bridged = spec.networks.bridged

@@ -61,7 +61,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     found.fails.clear()
     monkeypatch.setitem(PROVIDERS, "nspawn", replace(PROVIDERS["nspawn"], package="fake"))
 
-    def configure(machines: Sequence[MachinePlan], _: object) -> tuple[()]:
+    def configure(machines: Sequence[MachinePlan], *_: object) -> tuple[()]:
         found.configured += [machine.name for machine in machines]
         return ()
 
