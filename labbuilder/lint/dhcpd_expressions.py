@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from labbuilder.lint.dhcpd_words import NAME, Words, Wrong
@@ -38,6 +39,8 @@ _CONSTANTS = {
     **dict.fromkeys(("static", "known"), BOOLEAN),
 }
 _RANKS = {"equal": 4, "match": 4, "and": 3, "or": 3, "+": 2, "*": 1, "/": 1, "%": 1, "&": 100, "|": 100, "^": 100}
+# dhcpd's scanner does not look at the first letter: to it x1 is a hexadecimal number too, and a wrong one.
+HEX_LIKE = re.compile(r"[a-z0-9][0-9a-f]*(:[0-9a-f]*)*")
 _OPERANDS = {"and": BOOLEAN, "or": BOOLEAN, "equal": ANY, "match": DATA}
 KEYWORDS = frozenset(
     """abandoned active add address after algorithm alias all allow also and anycast-mac append array at atsfp
@@ -204,7 +207,7 @@ def _literal(words: Words, options: Options, context: str, word: str) -> str:
     if word[:1] == '"':
         words.at += 1
         return DATA
-    if word and all(c in "0123456789abcdef:" for c in word):
+    if HEX_LIKE.fullmatch(word) or word[:2] == "0x":
         words.hexadecimal()
         return DATA
     if word in KEYWORDS or not NAME.fullmatch(word):

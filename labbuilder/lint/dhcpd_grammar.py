@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from labbuilder.lint.dhcpd_blocks import CLOSED, OWN
-from labbuilder.lint.dhcpd_expressions import KEYWORDS, condition, expression, variable
+from labbuilder.lint.dhcpd_expressions import DATA, HEX_LIKE, KEYWORDS, NUMERIC, condition, expression, variable
 from labbuilder.lint.dhcpd_options import SERVER, Options, value
 from labbuilder.lint.dhcpd_statements import EXECUTABLE, PARAMETERS
 from labbuilder.lint.dhcpd_words import NAME, Words, Wrong, close
@@ -18,7 +18,8 @@ from labbuilder.lint.dhcpd_words import NAME, Words, Wrong, close
 TOP = "the file"
 _INCLUDED = "an include in "
 _NETWORKS = {"shared-network", "subnet"}
-_RUN = {"executable", "switch"}
+_SWITCHES = {"switch": DATA, "switch over numbers": NUMERIC}
+_RUN = {"executable", *_SWITCHES}
 # Blocks in which a declaration must not stand, by its first word.
 _NOT_IN: Mapping[str, set[str]] = {
     "subnet": {"host", "subnet", "class"},
@@ -112,14 +113,26 @@ class Grammar:
             cursor.at = 1
             EXECUTABLE[name](cursor, self.options)
         elif name in {"case", "default"} and cursor.words[-1] == ":":
-            if frame.context != "switch":
-                raise Wrong(0, said=f"'{name}' is not allowed outside of a switch")
-            cursor.rest()
+            self._label(frame, cursor, name)
         elif name in SERVER:
             cursor.at = 1
             value(cursor, SERVER[name], self.options)
         else:
             self._unknown(frame, cursor, name, run=run)
+
+    def _label(self, frame: Frame, cursor: Words, name: str) -> None:
+        """``case EXPRESSION:`` or ``default:``."""
+        if frame.context not in _SWITCHES:
+            raise Wrong(0, said=f"'{name}' is not allowed outside of a switch")
+        cursor.at = 1
+        if name == "case":
+            begin = cursor.at
+            wanted = _SWITCHES[frame.context]
+            found = expression(cursor, self.options, wanted)
+            bytes_alone = cursor.at == begin + 1 and HEX_LIKE.fullmatch(cursor.words[begin].lower())
+            if bytes_alone and wanted == found == DATA:
+                raise Wrong(begin, "a string: dhcpd reads the colon as part of the number")
+        cursor.need(":")
 
     def _unknown(self, frame: Frame, cursor: Words, name: str, *, run: bool) -> None:
         """What begins with no word that dhcpd knows there: it may be an expression, which does nothing."""
@@ -267,9 +280,9 @@ def _on(frame: Frame, words: Words, options: Options) -> str:
 def _switch(frame: Frame, words: Words, options: Options) -> str:
     del frame
     words.need("(")
-    expression(words, options)
+    kind = expression(words, options)
     words.need(")")
-    return "switch"
+    return "switch" if kind == DATA else "switch over numbers"
 
 
 def _function(frame: Frame, words: Words, options: Options) -> str:

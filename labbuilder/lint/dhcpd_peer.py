@@ -277,7 +277,7 @@ class _Walk:
             return
         for word in (word for word in address.words[1:] if word != ","):
             plain = plain_host(word)
-            numeric = plain.replace(".", "").isdigit()
+            numeric = plain.count(".") == 3 and plain.replace(".", "").isdigit()  # noqa: PLR2004  a name may be 10
             kept = IPv4Address(_number(plain)) if numeric else None
             self._hosts.append(Host(address.place, client, kept, "" if numeric else plain, said))
 

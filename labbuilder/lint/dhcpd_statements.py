@@ -32,6 +32,7 @@ _SIMPLE_TYPES = {
     "string": "X",
     "zerolen": "Z",
 }
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _LAST = "dDtXZ"  # of a record these may stand at its end alone, and no array is made of them
 
 
@@ -215,7 +216,13 @@ def _log(words: Words, options: Options) -> None:
     if words.peek() in {"fatal", "error", "debug", "info"}:
         words.at += 1
         words.need(",")
-    data(words, options)
+    begin = words.at
+    try:
+        data(words, options)
+    except Wrong as wrong:
+        if wrong.at > begin or wrong.said:
+            raise
+        raise Wrong(begin, said="no string to log: dhcpd leaves out the rest of the block without a word") from wrong
     words.need(")")
 
 
@@ -277,7 +284,7 @@ EXECUTABLE: Mapping[str, Executable] = {
     "parse-vendor-option": _nothing,
     "db-time-format": _db_time_format,
 }
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+=*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}=*")
 
 
 def secret(words: Words) -> None:
@@ -287,3 +294,7 @@ def secret(words: Words) -> None:
     text = "".join(word.strip('"') for word in words.words[begin:])
     if not _BASE64.fullmatch(text):
         raise Wrong(begin, "a secret in base64")
+    digits = text.rstrip("=")
+    spare = len(digits) * 6 % 8  # bits that make no byte must be 0
+    if _DIGITS.index(digits[-1]) & (2**spare - 1):
+        raise Wrong(begin, "a secret in base64: it is cut off, or a letter is lost")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 
-NAME = re.compile(r"(?!-?[0-9]+$)[A-Za-z0-9-][A-Za-z0-9_-]*")
-_NUMBER = re.compile(r"-?[0-9]+")
+NAME = re.compile(r"(?!-?[0-9]*$)[A-Za-z0-9-][A-Za-z0-9_-]*")
+_NUMBER = re.compile(r"-[0-9]*|[0-9]+")  # a hyphen alone is one for dhcpd
 CONVERTED = re.compile(r"-?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
 _OCTET = r"0*(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _ADDRESS = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _FOUR = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _HOST = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]*(\.[A-Za-z0-9-][A-Za-z0-9_-]*)*\.?")
 _IPV6 = re.compile(r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
-_HEX = re.compile(r"[0-9a-fA-F]+(:[0-9a-fA-F]+)*")
+_HEX = re.compile(r"(?:-[0-9]+|[0-9a-fA-F]+)(?::(?:-[0-9]+|[0-9a-fA-F]+))*")
 _LONG = re.compile(r"[0-9a-fA-F]{3}")
-_DOTTED = re.compile(r"[0-9]+\.[0-9]")
+_DOTTED = re.compile(r"[0-9]+\.-?[0-9]+(?:\.|$)")  # else it is a name to dhcpd: 10.1-0.1
 _BYTE = 255
 _U32 = 2**32
 

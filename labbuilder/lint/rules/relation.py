@@ -156,7 +156,7 @@ def names_not_looked_up(pair: Pair) -> Iterator[Hit]:
 
 
 def _is_name(text: str) -> bool:
-    return not text.replace(".", "").isdigit()
+    return text.count(".") != 3 or not text.replace(".", "").isdigit()  # noqa: PLR2004
 
 
 @rules.error(

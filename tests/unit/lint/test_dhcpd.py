@@ -209,6 +209,12 @@ FAILOVER = 'failover peer "f" {{\n {}\n}}\n'
         ('class "a" { match if option host-name and known; }', "a string is compared or joined with a condition"),
         ("option x code 200 = { text, integer 8 };", "text must be last"),
         ("subnet6 2001:db8::/64 { }", "'subnet6' is for DHCPv6"),
+        # Found by the changes of tests/integration/test_lint_dhcpd.py.
+        ("key a { algorithm hmac-md5; secret lab; }", "a secret in base64: it is cut off"),
+        ("eval t4;", "x:1:6: 't4', where hexadecimal bytes"),
+        ("eval 0x10;", "x:1:6: '0x10', where hexadecimal bytes"),
+        ('switch (option host-name) { case 1: log("x"); }', "dhcpd reads the colon as part of the number"),
+        ('log(ethernet, "x");', "no string to log: dhcpd leaves out the rest of the block"),
     ],
 )
 def test_what_dhcpd_refuses_is_told_where_dhcpd_tells_it(text: str, told: str) -> None:
@@ -226,12 +232,14 @@ def test_what_dhcpd_refuses_is_told_where_dhcpd_tells_it(text: str, told: str) -
         "option x code 200 = array of { ip-address, integer 8 }; option x 10.0.0.1 5, 10.0.0.2 6;",
         "option space s code width 2; option s.a code 1 = encapsulate s; option s.a 01:02;",
         'if (known) { filename "a"; } elsif hardware = 00:07 { break; } else { unset x; }',
-        'on commit or expiry { set x = binary-to-ascii(16, 8, ":", substring(hardware, 1, 6)); execute("/a", x); }',
+        'on commit or expiry { set own = binary-to-ascii(16, 8, ":", substring(hardware, 1, 6)); execute("/a", own); }',
         'switch (lcase(option host-name)) { case "a": log("x"); break; default: log(info, "y"); }',
         "key a { algorithm hmac-md5; secret AAAA==; }; zone b.c { primary 127.0.0.1, ns.b.c; key a; }",
         "default-lease-time 0x10; min-secs 010; max-lease-time infinite; deny unknown-clients; server-identifier a.b;",
         "option domain-name-servers a.b.c. , 10.0.0.1; option tftp-server-name x; option unknown-200 01:0a;",
         "authorative;",
+        "option routers 10.1-0.1, 192.1t68.1.1; host x { fixed-address 10; uid -1; }",
+        "switch (extract-int(hardware, 8)) { case 1: break; }",
     ],
 )
 def test_what_dhcpd_takes_is_taken(text: str) -> None:
