@@ -48,6 +48,7 @@ bench: $(VENV)/.dev ## Times of up, again and down, against the hand-made floor
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/bench_virtualbox.py
 	$(BIN)/python benchmarks/bench_incus.py
+	$(BIN)/python benchmarks/bench_lint.py
 
 matrix: $(VENV)/.runtime ## Every drill in each mode on each engine: half an hour; build/matrix has the reports
 	$(BIN)/labbuilder drill --matrix --report build/matrix

@@ -114,13 +114,33 @@ def peer_address_missing(pair: Pair) -> Iterator[Hit]:
 
 @rules.error(
     "address-missing",
-    why="the address is also the server's identifier in the failover protocol; dhcpd -t does not tell",
+    why="dhcpd ends at its start (no local address); dhcpd -t does not tell",
     mend="write address with this server's address",
+    source="measured with dhcpd 4.4.3-P1; dhcp_failover_link_initiate of server/failover.c",
 )
 def address_missing(pair: Pair) -> Iterator[Hit]:
     for _, end, other in pair.declared:
         if end.get("address") is None:
             yield Hit(end.place, "address is not said", other.at("peer address") if other else None)
+
+
+@rules.error(
+    "relations-one-address",
+    why="dhcpd tells its failover peers apart by the partner's address, whatever the port: one of them never serves",
+    mend="give each relation with the same partner an address of its own on both servers",
+    source="measured with dhcpd 4.4.3-P1: remote failover relationship name does not match",
+)
+def relations_one_address(pair: Pair) -> Iterator[Hit]:
+    for peer in pair.peers:
+        first: dict[str, Relation] = {}
+        for end in peer.relations:
+            address = end.get("peer address")
+            if address is None:
+                continue
+            if address in first:
+                what = f'{address} is the peer address of "{first[address].name}" too'
+                yield Hit(end.at("peer address"), what, first[address].at("peer address"))
+            first.setdefault(address, end)
 
 
 @rules.error(
@@ -162,15 +182,36 @@ def _is_name(text: str) -> bool:
 @rules.error(
     "ports-mirrored",
     needs_partner=True,
-    why="one connects to a port where the other does not listen",
+    why="each connects to a port where the other does not listen: they never meet, and a new pair serves nobody",
     mend="this server's port must be the partner's peer port; leave out both for 647",
 )
 def ports_mirrored(pair: Pair) -> Iterator[Hit]:
-    for _, end, other in pair.ends:
-        mine, theirs = end.get("port", PORT), other.get("peer port", PORT)
-        if mine != theirs:
-            what = f"peer port is {theirs} here, the partner listens on {mine}"
-            yield Hit(other.at("peer port"), what, end.at("port"))
+    for a, b in pair.relations:
+        wrong = [*_misses(a, b), *_misses(b, a)]
+        if len(wrong) > 1:
+            yield from wrong
+
+
+@rules.warning(
+    "port-one-way",
+    needs_partner=True,
+    why="one connects to a port where the other does not listen: they meet only because the other connects too",
+    mend="this server's port must be the partner's peer port; leave out both for 647",
+    source="measured with dhcpd 4.4.3-P1",
+)
+def port_one_way(pair: Pair) -> Iterator[Hit]:
+    for a, b in pair.relations:
+        wrong = [*_misses(a, b), *_misses(b, a)]
+        if len(wrong) == 1:
+            yield from wrong
+
+
+def _misses(end: Relation, other: Relation) -> Iterator[Hit]:
+    """Whether the other's peer port is another than that of this end."""
+    mine, theirs = end.get("port", PORT), other.get("peer port", PORT)
+    if mine != theirs:
+        what = f"peer port is {theirs} here, the partner listens on {mine}"
+        yield Hit(other.at("peer port"), what, end.at("port"))
 
 
 def _of(pair: Pair, role: str) -> Iterator[Relation]:
