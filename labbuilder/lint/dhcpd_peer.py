@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar
@@ -61,21 +59,8 @@ def read(config: Config) -> Peer:
         LintError: It can't be read, or dhcpd would refuse it.
     """
     grammar = Grammar()
-    with _uncollected():
-        statements = parse(config, grammar)
-        return _Walk(Place(printable(config.name)), grammar.options).peer(statements)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection: a tree has no cycles, and to look for some took a quarter of the time."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
+    statements = parse(config, grammar)
+    return _Walk(Place(printable(config.name)), grammar.options).peer(statements)
 
 
 class _Walk:
