@@ -47,6 +47,7 @@ _IDENTIFIER = re.compile(
 )
 _MEMBER = re.compile(r"member\s*\(\s*'([^']+)'\s*\)")
 _BUILT_IN = re.compile(r"(VENDOR_CLASS_|HA_|AFTER_|EXTERNAL_|SKIP_|SPAWN_).+|ALL|KNOWN|UNKNOWN|BOOTP|DROP")
+_OF_LEVEL = frozenset({"option-data", "next-server", "server-hostname", "boot-file-name", "relay"})
 _NAME_BYTES, _FILE_BYTES = 63, 128
 
 
@@ -188,7 +189,9 @@ def _identity(entry: Numbered, seen: dict[int, Value]) -> Iterator[Fault]:
 
 
 def _level(level: Value, options: Options) -> Iterator[Fault]:
-    """What may be said for the server, a shared network, a subnet, a pool, a class or a reservation."""
+    """What may be said for a shared network, a subnet, a pool, a class or a reservation."""
+    if not isinstance(level.data, dict) or _OF_LEVEL.isdisjoint(level.data):
+        return  # most say none of it
     for option in level.items("option-data"):
         yield from options.faults(option)
     server = level.get("next-server")
@@ -199,6 +202,10 @@ def _level(level: Value, options: Options) -> Iterator[Fault]:
     for name, longest in (("server-hostname", _NAME_BYTES), ("boot-file-name", _FILE_BYTES)):
         if len((level.text(name) or "").encode()) > longest:
             yield Fault(NETWORK, level.place, f"{name} is longer than {longest} bytes")
+    yield from _relay(level)
+
+
+def _relay(level: Value) -> Iterator[Fault]:
     relay = level.get("relay")
     if relay is not None and relay.kind == "map":
         given = [*relay.items("ip-addresses"), *([one] if (one := relay.get("ip-address")) else [])]
@@ -296,7 +303,7 @@ def _reservations(hosts: tuple[Value, ...], network: Ends | None, options: Optio
     kept: dict[int, Value] = {}
     for host in hosts:
         yield from _level(host, options)
-        named = [kind for kind in IDENTIFIERS if host.get(kind) is not None]
+        named = [kind for kind in host.data if kind in IDENTIFIERS]
         client = identifier(host)
         if len(named) != 1:
             yield Fault(

@@ -25,7 +25,7 @@ DDNS = (
     "ddns-qualifying-suffix",
 )
 _INHERITED = {*LIFETIMES, *BOOT, *DDNS, "authoritative", "match-client-id", "interface"}
-_OF_HOST = (*BOOT, "hostname")
+_OF_HOST = {*BOOT, "hostname"}
 _MEMBER = re.compile(r"member\s*\(\s*'([^']+)'\s*\)")
 
 
@@ -214,7 +214,7 @@ def _hosts(server: Value, levels: list[tuple[Numbered, _Scope]], scope: _Scope) 
 
 def _host(level: Value, where: str, scope: _Scope) -> Host:
     kind, client = identifier(level) or ("", "")
-    settings = {name: found for name in _OF_HOST if (found := _setting(level, name)) is not None}
+    settings = {n: Setting(v.data, v.place) for n, v in members(level) if n in _OF_HOST and isinstance(v.data, str)}
     classes = _classes(level)
     if classes:
         settings["client-classes"] = Setting(", ".join(sorted(classes)), level.place)
