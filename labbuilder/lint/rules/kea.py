@@ -331,6 +331,17 @@ def ha_subnet_relation(pair: Pair) -> Iterator[Hit]:
     for peer in pair.peers:
         for place, what in peer.unrelated:
             yield Hit(place, what)
+    if min(len(peer.relations) for peer in pair.peers) > 1:
+        a, b = (
+            {member.name: relation.name for relation in peer.relations for member in relation.members}
+            for peer in pair.peers
+        )
+        there = {subnet.network: subnet for subnet in pair.a.subnets}
+        for mine in pair.b.subnets:
+            theirs = there.get(mine.network)
+            if theirs is not None and a.get(theirs.server or "") != b.get(mine.server or ""):
+                what = f"{mine.network} belongs to {mine.server} here, to {theirs.server} there: to two relationships"
+                yield Hit(mine.place, what, theirs.place)
 
 
 @rules.error(

@@ -88,6 +88,17 @@ def test_a_hub_drops_what_belongs_to_none_of_its_relationships(lone: dict[str, A
     assert rules(hub(lone), spoke) == {"ha-subnet-relation"}
 
 
+def test_a_subnet_under_another_relationship_is_told() -> None:
+    def of(name: str, *owners: str) -> Config:
+        a, b = ("a1", "10.9.0.1"), ("b1", "10.9.0.2")
+        c, d = ("a2", "10.9.1.1"), ("b2", "10.9.1.2")
+        there = [relation(f"{name}1", a, b), relation(f"{name}2", c, d)]
+        return config(name, there, [subnet(number, owner) for number, owner in enumerate(owners, 1)])
+
+    assert rules(of("a", "a1", "a2"), of("b", "b1", "b2")) == set()
+    assert rules(of("a", "a1", "a2"), of("b", "b2", "b1")) == {"ha-subnet-relation"}
+
+
 def test_a_shared_network_says_for_its_subnets_whose_they_are() -> None:
     network = {"name": "n", "user-context": {"ha-server-name": "one"}, "subnet4": [subnet(1)]}
     there = relation("hub1", ONE, HUB1), relation("hub2", TWO, ("hub2", "10.9.0.10"))
