@@ -108,20 +108,7 @@ def _peers(a: Config, b: Config) -> tuple[Peer, Peer]:
 
 
 def _read(config: Config, engine: Engine) -> Peer:
-    with _uncollected():
-        return kea_peer.read(config) if engine == "kea" else dhcpd_peer.read(config)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection: a tree has no cycles, and to look for some took a quarter of the time."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
+    return kea_peer.read(config) if engine == "kea" else dhcpd_peer.read(config)
 
 
 def engine_of(config: Config) -> Engine:
