@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 )
 # A statement of words alone, in one line, as most are: read at once, which halves the time.
 _PLAIN = re.compile(
-    r"[ \t\r\n]*((\w+)[\w-]*(?:[ \t]+(?:[A-Za-z0-9-](?:[\w.:-]*[\w-])?|\"[^\"\\\s]{0,99}\"))*)[ \t]*([;{])",
+    r"[ \t\r\n]*((\w+)[\w-]*(?:[ \t]+(?:[A-Za-z0-9-](?:[\w.:-]*[\w-])?|\"[!#-\[\]-~]{0,99}\"))*)[ \t]*([;{])",
     re.ASCII,
 )
 _ENDLESS = {"no", "default", "case", "No", "NO"}  # words of statements that may end without a semicolon
