@@ -116,8 +116,6 @@ def test_a_repair_that_fails_says_what_is_left_and_up_mends_it(drilled: Lab) -> 
     drilled.up()
 
 
-def test_what_can_not_be_drilled_is_refused(drilled: Lab, home: Home) -> None:
+def test_what_is_no_drill_is_refused(drilled: Lab) -> None:
     with pytest.raises(SpecError, match="there is no drill 'crash-everything'"):
         drilled.drill("crash-everything")
-    with Lab("alone", home=home).add_server().add_client().up() as lab, pytest.raises(SpecError, match="two servers"):
-        lab.drill("crash-primary")

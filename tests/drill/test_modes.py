@@ -30,7 +30,8 @@ def test_another_mode_is_drilled_in_a_lab_of_its_own(
     drilled: Lab, home: Home, tmp_path: Path, engine: str, mode: str
 ) -> None:
     before = home.lab_names()
-    name = "power-cut" if engine == "kea" else "crash-primary"
+    # Kea waits ten seconds for a silent partner: seen once in an automatic mode, and once where an operator acts.
+    name = "power-cut" if engine == "kea" and mode in ("hot-standby", "manual") else "crash-primary"
     words = ["drill", name, "--mode", mode, "--engine", engine, "--timers", "quick", "--lab", drilled.name]
     own = (engine, mode) == ("isc", "load-balancing")
     code, told = labbuilder(*words, "--report", str(tmp_path), folder=tmp_path)

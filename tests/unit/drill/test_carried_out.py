@@ -123,6 +123,16 @@ def test_a_drill_that_was_killed_anywhere_is_undone(lab: FakeLab, name: str) -> 
     assert any("systemctl stop lab-drill" in done for done in lab.done), "its clients too"
 
 
+@pytest.mark.parametrize("values", [{"servers": 1}, {"clients": 0}], ids=str)
+def test_a_lab_without_pair_or_client_is_refused_before_anything_is_touched(
+    tmp_path: Path, values: dict[str, int]
+) -> None:
+    lab = FakeLab(tmp_path, values)
+    with pytest.raises(SpecError, match="a drill needs two servers and a client"):
+        drilled(lab, "crash-primary")
+    assert lab.done == []
+
+
 def test_what_is_no_drill_of_the_lab_any_more_is_told(lab: FakeLab) -> None:
     lab.journal.append(Record("fault", "begun", data={"name": "earthquake"}))
     with lab.patched(), pytest.raises(MachineError, match="can't be undone in what the spec is now"):
