@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import subprocess
 import sys
@@ -32,7 +33,9 @@ def begun(lab: Lab, home: Home) -> bool:
 @contextmanager
 def drilling(name: str, lab: Lab) -> Iterator[subprocess.Popen[str]]:
     """The command, in a process of its own; it is ended at the latest at the block's end."""
-    running = subprocess.Popen([*DRILL, name, "--lab", lab.name], stderr=subprocess.PIPE, text=True)
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
+    words = [*DRILL, name, "--lab", lab.name]
+    running = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=heard)  # noqa: PLW1509  no threads
     try:
         yield running
     finally:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,6 +62,37 @@ def test_ctrl_c_in_the_second_drill_prints_what_the_first_gave(drilled: Any, res
         ["crash-primary"],
         {"brief": "interrupted", "exit_code": 130},
     )
+
+
+INTERRUPTED = """
+import sys
+from drills import recorded
+from labbuilder.cli import drill
+from labbuilder.cli.app import main
+
+def each(*_, **__):
+    yield recorded()
+    raise KeyboardInterrupt
+
+drill._outcomes = each
+sys.argv[1:1] = ["drill", "crash-primary", "power-cut"]
+main()
+"""
+
+
+def interrupted(folder: Path, *words: str) -> str:
+    support = Path(__file__).resolve().parents[2] / "support"
+    env = os.environ | {"LABBUILDER_HOME": str(folder), "PYTHONPATH": f"{support}:{os.environ.get('PYTHONPATH', '')}"}
+    argv = [sys.executable, "-c", INTERRUPTED, *words]
+    said = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    assert said.returncode == 130, said.stderr
+    assert "interrupted." in said.stderr
+    return said.stdout
+
+
+def test_who_is_interrupted_ends_at_once_and_yet_has_printed_it_all(tmp_path: Path) -> None:
+    assert names(json.loads(interrupted(tmp_path, "--json"))) == ["crash-primary"]
+    assert "PASSED  crash-primary" in interrupted(tmp_path)
 
 
 def test_an_error_between_two_drills_stands_in_the_one_document(drilled: Any, result: DrillResult) -> None:
