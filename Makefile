@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # So many files of tests at a time; 0: one after the other, in one process.
 WORKERS := 2
-DRILL_WORKERS := 3
+DRILL_WORKERS := 4
 # On VirtualBox machines that boot, each in a testbed of its own.
 E2E := tests/virtualbox/e2e/test_vms.py tests/virtualbox/e2e/test_vagrant.py tests/contract
 PARALLEL := --dist loadfile --no-loadscope-reorder --verbose

@@ -48,12 +48,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file is one worker's, and so is Incus: a host's 128 inotify instances are enough for one cluster."""
+    """A file is one worker's, and so is Incus: a host's 128 inotify instances are enough for one cluster.
+
+    Each mode is drilled in a lab of its own, so the longest file of drills is shared by two: a half for each engine.
+    """
     from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415  only where there are workers
 
     class OneCluster(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             incus = nodeid.startswith(("tests/incus/", "tests/docs/test_incus_pages")) or nodeid.endswith("[incus]")
+            if nodeid.startswith("tests/drill/test_modes"):
+                return f"modes of {'kea' if 'kea' in nodeid else 'isc'}"
             return "incus" if incus else str(super()._split_scope(nodeid))
 
     return OneCluster(config, log)
