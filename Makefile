@@ -54,7 +54,7 @@ matrix: $(VENV)/.runtime ## Every drill in each mode on each engine: half an hou
 	$(BIN)/labbuilder drill --matrix --report build/matrix
 
 docs: $(VENV)/.dev ## The reference of the Python API, from its docstrings, in build/api/
-	$(BIN)/pdoc --docformat google -o build/api labbuilder.lab labbuilder.errors labbuilder.spec.models labbuilder.spec.failover labbuilder.spec.providers labbuilder.verify.model labbuilder.lint labbuilder.fault labbuilder.drill.model labbuilder.report labbuilder.lifecycle.session labbuilder.providers.base
+	$(BIN)/pdoc --docformat google -o build/api labbuilder.lab labbuilder.errors labbuilder.spec.models labbuilder.spec.failover labbuilder.spec.providers labbuilder.verify.model labbuilder.lint labbuilder.model.fault labbuilder.drill.model labbuilder.report labbuilder.lifecycle.session labbuilder.providers.base
 
 $(VENV)/.host:
 	@missing=$$(dpkg-query -W -f='$${Status} $${Package}\n' $(HOST_PACKAGES) 2>&1 | grep -v '^install ok' || true); \
