@@ -63,7 +63,8 @@ class Journal:
     def spoilt(self) -> tuple[int, ...]:
         """Return the numbers of the lines that are no record, but for a last one that was torn."""
         lines = self._lines()
-        return tuple(number for number, record in lines if record is None and number != len(lines))
+        whole = len(lines) if lines and _ends_with_newline(self.path) else len(lines) - 1
+        return tuple(number for number, record in lines[: max(whole, 0)] if record is None)
 
     def _lines(self) -> tuple[tuple[int, Record | None], ...]:
         if not self.path.is_file():

@@ -49,10 +49,8 @@ def take_down(home: Home, name: str) -> bool:
 
 def _remembered(home: Home, lab: LabDir, kind: str, mark: str) -> Provider:
     """The provider of a lab of which there may be no more than its first record."""
-    known = (
-        provider_row(kind).elsewhere and lab.spec.exists()
-    )  # a spec that is refused by now is no obstacle for others
-    settings = sections(kind, load_spec(lab.spec)) if known else ()
+    needed = provider_row(kind).elsewhere and lab.spec.exists()  # else a spec that is refused by now is no obstacle
+    settings = sections(kind, load_spec(lab.spec)) if needed else ()
     return open_provider(kind, home, lab, mark, settings)
 
 

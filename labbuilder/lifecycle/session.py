@@ -8,7 +8,7 @@ from typing import Self
 from labbuilder.errors import MachineError, SpecError
 from labbuilder.host.journal import Journal
 from labbuilder.host.store import Home, LabDir
-from labbuilder.lifecycle.identity import Identity, lab_identity
+from labbuilder.lifecycle.identity import Identity, lab_identity, refuse_lost
 from labbuilder.plan import MachinePlan, Plan, build_plan
 from labbuilder.plan.load import load_spec
 from labbuilder.providers.base import Provider
@@ -47,8 +47,10 @@ class Session:
 
         Raises:
             SpecError: There is none, or its first `up` did not get far enough to be used.
+            ResidueError: Its journal is lost.
         """
         lab = home.lab(name)
+        refuse_lost(lab)
         identity = lab_identity(lab)
         if identity is None or not lab.spec.exists():
             raise no_such_lab(home, name)

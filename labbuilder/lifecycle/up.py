@@ -18,7 +18,7 @@ from labbuilder.lifecycle.compare import (
     refuse_taken_addresses,
     with_provider,
 )
-from labbuilder.lifecycle.identity import Identity, lab_identity
+from labbuilder.lifecycle.identity import Identity, lab_identity, refuse_lost
 from labbuilder.lifecycle.recover import RECOVERIES, Recovery, close_rest, recover
 from labbuilder.lifecycle.session import Session
 from labbuilder.plan import MachinePlan, Plan, build_plan
@@ -128,9 +128,15 @@ def decided(
         home: Where the lab is kept.
         reconfigure: Change a lab of this name that was made from another spec.
         recoveries: What is done about each effect that a killed command left open.
+
+    Raises:
+        SpecError: It is somewhere else already, or there is no such provider.
+        HostError: Another labbuilder works on it.
+        ResidueError: Its journal is lost.
     """
     lab = home.lab(spec.name)
     with locked(lab):
+        refuse_lost(lab)
         known = lab_identity(lab)
         spec = with_provider(spec, lab)
         before = load_spec(lab.spec) if lab.spec.exists() else None

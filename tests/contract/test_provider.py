@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -22,10 +23,10 @@ from labbuilder.providers.registry import open_provider
 from labbuilder.spec.providers import PROVIDERS
 from labbuilder.ssh.connection import connect
 
-pytestmark = pytest.mark.needs_root
 MARK = "c0117ac7"
 KINDS = os.environ.get("LABBUILDER_CONTRACT", "nspawn virtualbox vagrant incus").split()
 BOOTING = os.environ.get("LABBUILDER_CONTRACT", "nspawn incus").split()
+FAKE = "fake"  # machines that are files, for the unit tests of all that stands on a provider
 
 
 @dataclass(frozen=True)
@@ -62,27 +63,34 @@ class Bench:
 
 @contextmanager
 def lab_of_one(request: pytest.FixtureRequest, home: Home, name: str) -> Iterator[Bench]:
-    spec = Lab(name, home=home).add_server().set(provider=request.param)
-    if "virtualbox" in PROVIDERS[request.param].sections:
-        spec.set(virtualbox=request.getfixturevalue(request.param))
-    if request.param == "incus":
+    kind = "nspawn" if request.param == FAKE else request.param
+    spec = Lab(name, home=home).add_server().set(provider=kind)
+    if "virtualbox" in PROVIDERS[kind].sections:
+        spec.set(virtualbox=request.getfixturevalue(kind))
+    if kind == "incus":
         spec.set(incus={"remote": request.getfixturevalue("incus_remote")})
     lab, plan = home.lab(name), spec.plan()
     lab.path.mkdir(parents=True)
-    provider = open_provider(request.param, home, lab, MARK, plan.settings)
+    provider = open_provider(kind, home, lab, MARK, plan.settings)
     yield Bench(provider, plan, lab)
     provider.destroy_all()
     assert list(provider.residue()) == []
     remove_tree(lab.path)
 
 
-@pytest.fixture(params=KINDS)
-def bench(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
+def real(kinds: list[str]) -> list[Any]:
+    return [pytest.param(kind, marks=pytest.mark.needs_root) for kind in kinds]
+
+
+@pytest.fixture(params=[FAKE, *real(KINDS)])
+def bench(request: pytest.FixtureRequest, home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    if request.param == FAKE:
+        monkeypatch.setitem(PROVIDERS, "nspawn", replace(PROVIDERS["nspawn"], package=FAKE))
     with lab_of_one(request, home, "contract") as bench:
         yield bench
 
 
-@pytest.fixture(params=BOOTING, scope="module")
+@pytest.fixture(params=real(BOOTING), scope="module")
 def shared(request: pytest.FixtureRequest, home: Home) -> Iterator[Bench]:
     with lab_of_one(request, home, "booted") as bench:
         yield bench

@@ -22,7 +22,7 @@ from labbuilder.providers.nspawn.provider import NspawnProvider, kill_and_wait
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 
-RECORDS = 19  # of an `up` of the guide's lab with the image cached
+RECORDS = 20  # of an `up` of the guide's lab with the image cached
 KILLED = """
 import os, signal, sys
 from labbuilder.host.journal import Journal
