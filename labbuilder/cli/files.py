@@ -22,6 +22,8 @@ def render(
     as_json: JsonOption = False,
 ) -> None:
     """Write all files of all machines, for those who configure by hand, or a Vagrantfile that needs no labbuilder."""
+    if folder.exists() and not folder.is_dir():
+        raise SpecError(brief=f"{folder} is no folder", resolution="name a new or empty folder")
     if vagrantfile:
         with reporting():
             written = described(file).hand_out(folder)

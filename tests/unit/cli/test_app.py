@@ -300,3 +300,16 @@ def test_who_stops_reading_is_no_error(env: dict[str, str], tmp_path: Path) -> N
     line = f"set -o pipefail; {sys.executable} -m labbuilder schema | head -n 1"
     said = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=env, cwd=tmp_path, check=False)
     assert (said.returncode, said.stdout, said.stderr) == (0, "{\n", "")
+
+
+@pytest.mark.parametrize("more", [[], ["--vagrantfile"]])
+def test_a_file_is_no_folder_to_render_into(env: dict[str, str], tmp_path: Path, more: list[str]) -> None:
+    (tmp_path / "notes").write_text("mine")
+    said = ask(env, tmp_path, "render", "notes", *more, "--json")
+    assert said.returncode == json.loads(said.stdout)["exit_code"] == 2
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_an_unknown_provider_is_a_mistake_of_who_typed_it(env: dict[str, str], tmp_path: Path) -> None:
+    said = ask(env, tmp_path, "doctor", "--provider", "bogus", "--json")
+    assert said.returncode == json.loads(said.stdout)["exit_code"] == 2
