@@ -280,11 +280,7 @@ class Lab:
         return list(operator.status(self._opened()))
 
     def takeover(self, server: str, *, force: bool = False) -> PeerStatus:
-        """In manual mode, let the second server serve.
-
-        Args:
-            server: Which.
-            force: Even while the primary still answers.
+        """In manual mode, let the second server serve; with ``force``, even while the primary still answers.
 
         Raises:
             SpecError: The lab's mode has no such word, or the server is not the second.
@@ -304,11 +300,7 @@ class Lab:
             return operator.giveback(session)
 
     def partner_down(self, server: str, *, force: bool = False) -> PeerStatus:
-        """In an automatic mode, tell a server that its partner is gone for good.
-
-        Args:
-            server: Which.
-            force: Even while the partner still answers.
+        """In an automatic mode, tell a server that its partner is gone for good; forced, even while it still answers.
 
         Raises:
             SpecError: The lab's mode has no such word.
