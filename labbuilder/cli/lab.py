@@ -97,7 +97,7 @@ def _up_one(lab: Lab, ways: dict[str, bool], *, as_json: bool) -> None:
     said = "nothing changed" if outcome.unchanged else f"{count} {'service' if count == 1 else 'services'} configured"
     print(f"The lab {lab.name} is up and {proven}: {said}, {time.monotonic() - begun:.2f} s.")
     which = f" --lab {lab.name}" if len(lab_names()) > 1 else ""
-    node = lab.spec.clients[0].name if lab.spec.clients else lab.spec.servers[0].name
+    node, *_ = [client.name for client in lab.spec.clients] + [server.name for server in lab.spec.servers]
     print(
         "Look around:",
         *(f"  labbuilder {word}{which}" for word in ("status", f"ssh {node}", "verify", "down")),

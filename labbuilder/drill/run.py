@@ -157,5 +157,6 @@ def refusal(name: str, found: Verification) -> VerificationError:
 
 
 def _versions(session: Session) -> dict[str, str]:
-    said = session.shell(session.plan.servers[0].name).run(f"dpkg-query -W -f '${{Version}}' {failover.unit(session)}")
+    server, *_ = session.plan.server_addresses
+    said = session.shell(server).run(f"dpkg-query -W -f '${{Version}}' {failover.unit(session)}")
     return {failover.unit(session): said.stdout.strip()}

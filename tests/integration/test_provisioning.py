@@ -79,7 +79,9 @@ def test_a_seed_is_written_once_and_is_the_daemons_afterwards(lab: Lab) -> None:
 
 def test_a_shared_secret_is_the_same_in_both_servers_and_is_shown_to_nobody(lab: Lab) -> None:
     file = SecretFile("/etc/lab-shared", "test", f"secret {SECRET}\n")
-    step = Step("shared", "a secret", "true", "true", validate=((file.path, "sh -c 'cat {new}; exit 1'"),), secrets=(file,))
+    step = Step(
+        "shared", "a secret", "true", "true", validate=((file.path, "sh -c 'cat {new}; exit 1'"),), secrets=(file,)
+    )
     good = replace(step, validate=())
     secrets = LabSecrets(lab.session().lab.keys)
     try:

@@ -54,7 +54,7 @@ def vagrantfile(plan: Plan, box: Box, *, mark: str, bridge: str | None, standalo
         standalone: Vagrant alone provisions the machines; else labbuilder does, which also says how far `up` goes.
     """
     settings = plan.section(VirtualBox)
-    server = plan.servers[0]
+    server, *_ = plan.servers
     cards = slots(plan.networks, own_box=box.own)
     management = hardware.MANAGEMENT_SLOT if box.own else 1
     return render(

@@ -71,8 +71,8 @@ def leased(lab: Plan) -> str:
     dhcp, subnet = lab.dhcp, lab.served.subnet
     times = (dhcp.default_lease_s, dhcp.max_lease_s, dhcp.failover.mclt_s)
     servers = [server.address(lab.served.name) for server in lab.servers]
-    said = (dhcp.failover.engine, dhcp.failover.mode, subnet, lab.pool, *times, lab.dns.domain, *servers)
-    return " ".join(map(str, said))
+    parts = (dhcp.failover.engine, dhcp.failover.mode, subnet, lab.pool, *times, lab.dns.domain, *servers)
+    return " ".join(map(str, parts))
 
 
 class DhcpService(Service):

@@ -187,7 +187,7 @@ def files(lab: Plan, me: MachinePlan, *, role: str = "", cold: bool = False) -> 
         cold: Leases are copied between the servers.
     """
     failover = lab.dhcp.failover
-    said = values(lab, me) | {
+    variables = values(lab, me) | {
         "role": role,
         "cold_standby": cold,
         "port": FAILOVER_PORT,
@@ -198,8 +198,8 @@ def files(lab: Plan, me: MachinePlan, *, role: str = "", cold: bool = False) -> 
         "every_other": BUCKETS // 8,
     }
     return (
-        RenderedFile(CONF, render("dhcpd.conf", **said)),
-        RenderedFile(_DEFAULTS, render("isc-dhcp-server.default", **said)),
+        RenderedFile(CONF, render("dhcpd.conf", **variables)),
+        RenderedFile(_DEFAULTS, render("isc-dhcp-server.default", **variables)),
         dhcpd_unit(),
     )
 

@@ -139,7 +139,7 @@ class Kea(Engine):
             )
 
     def _files(self, lab: Plan, me: MachinePlan) -> tuple[RenderedFile, ...]:
-        said = values(lab, me) | {
+        variables = values(lab, me) | {
             "timers": timers(lab.dhcp.failover),
             "ha_mode": self.mode,
             "second_role": self._second_role,
@@ -150,8 +150,8 @@ class Kea(Engine):
             "leases": LEASES,
         }
         return (
-            RenderedFile(CONF, render("kea-dhcp4.conf", **said)),
-            RenderedFile(_DROPIN, render("kea-dhcp4-server.conf", **said)),
+            RenderedFile(CONF, render("kea-dhcp4.conf", **variables)),
+            RenderedFile(_DROPIN, render("kea-dhcp4-server.conf", **variables)),
         )
 
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
@@ -224,8 +224,8 @@ class Kea(Engine):
         count = len(spec.clients)
         if len(spec.servers) > 1 and self.mode == HALVED and count <= len(pool) and len(pool) // 2 < count:
             why = "each of Kea's servers leases one half, and its hash may give one of them all the clients"
-            told = f"{pool} has {len(pool)} addresses; needed: {2 * count}, or {count} with hot-standby: {why}"
-            yield ("dhcp", "pool"), told
+            problem = f"{pool} has {len(pool)} addresses; needed: {2 * count}, or {count} with hot-standby: {why}"
+            yield ("dhcp", "pool"), problem
 
     def read(self, peer: Peer, result: Result) -> PeerStatus:
         """Who has a scope serves it; a Kea that starts or ends does not answer."""

@@ -30,21 +30,21 @@ def running_check(machine: str, conf: str) -> Check:
 
 
 def _same(machine: str, conf: str) -> Judge:
-    def judge(files: Result, told: Result) -> Judgement:
+    def judge(files: Result, config: Result) -> Judgement:
         # Who verifies no Kea needs no parser: 0.04 s.
         from labbuilder.lint.kea import parse  # noqa: PLC0415
 
         wanted = "what the file says"
         try:
             file = parse(config_of(machine, conf, files.stdout)).root
-            (answer,) = answers(told.stdout)
+            (answer,) = answers(config.stdout)
             runs = answer["arguments"]
         except LintError as error:
             return Judgement(False, wanted, "\n".join(filter(None, (error.brief, error.details))))
         except (ValueError, KeyError, TypeError):
-            return Judgement(False, wanted, (told.stdout + told.stderr)[:_SHOWN])
-        found = [*_differences(file, runs)]
-        return Judgement(not found, wanted, "\n".join(found) or wanted)
+            return Judgement(False, wanted, (config.stdout + config.stderr)[:_SHOWN])
+        differing = [*_differences(file, runs)]
+        return Judgement(not differing, wanted, "\n".join(differing) or wanted)
 
     return judge
 
@@ -52,24 +52,24 @@ def _same(machine: str, conf: str) -> Judge:
 def _differences(file: Value, runs: Any, where: str = "") -> Iterator[str]:
     data = file.data
     if isinstance(data, Mapping):
-        told = runs if isinstance(runs, dict) else {}
+        running = runs if isinstance(runs, dict) else {}
         for name, value in data.items():
             if name not in _UNTOLD:
-                yield from _differences(value, told.get(name), f"{where}/{name}")
-        for name in told.keys() - data.keys() - _UNTOLD - _DEFAULTS:
-            if told[name] and isinstance(told[name], list):
-                yield f"{where}/{name}: the file has none, Kea runs {_shown(told[name])}"
+                yield from _differences(value, running.get(name), f"{where}/{name}")
+        for name in running.keys() - data.keys() - _UNTOLD - _DEFAULTS:
+            if running[name] and isinstance(running[name], list):
+                yield f"{where}/{name}: the file has none, Kea runs {_shown(running[name])}"
     elif isinstance(data, tuple) and isinstance(runs, list) and len(data) == len(runs):
         for number, (value, entry) in enumerate(zip(data, runs, strict=True)):
             yield from _differences(value, entry, f"{where}/{number}")
     elif not isinstance(data, str) or _plain(data, where) != _plain(_shown(runs), where):
-        said = data if isinstance(data, str) else f"{len(data)} entries"
-        yield f"{where}: the file says {said}, Kea runs {_shown(runs)}"
+        written = data if isinstance(data, str) else f"{len(data)} entries"
+        yield f"{where}: the file says {written}, Kea runs {_shown(runs)}"
 
 
-def _plain(said: str, where: str) -> str:
+def _plain(value: str, where: str) -> str:
     """Without spaces; a pool by its ends: where it is aligned, Kea tells it as a prefix."""
-    text = "".join(said.split())
+    text = "".join(value.split())
     if where.endswith("/pool") and "/" in text:
         prefix = IPv4Network(text)
         return f"{prefix[0]}-{prefix[-1]}"

@@ -69,8 +69,8 @@ def _no_error(engine: Engine, lab: Plan, pair: Pair) -> Judge:
         except LintError as error:
             return Judgement(False, wanted, "\n".join(filter(None, (error.brief, error.details))))
         errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-        told = [f"{f.where}: {f.what}\n  why: {f.why}\n  mend: {f.mend}" for f in errors]
-        return Judgement(not errors, wanted, "\n".join(told) or wanted)
+        lines = [f"{f.where}: {f.what}\n  why: {f.why}\n  mend: {f.mend}" for f in errors]
+        return Judgement(not errors, wanted, "\n".join(lines) or wanted)
 
     return judge
 

@@ -154,12 +154,12 @@ def _fence(lab: Plan, me: MachinePlan) -> RenderedFile:
 
 
 def _copy(lab: Plan, me: MachinePlan, *units: str, marker: str, after: tuple[str, ...] = ()) -> Step:
-    said = values(lab, me) | {"leases": LEASES, "sent": _SENT, "copy_port": COPY_PORT}
+    variables = values(lab, me) | {"leases": LEASES, "sent": _SENT, "copy_port": COPY_PORT}
     main = units[0]
     return Step(
         name="standby",
         title="leases are copied to the second server",
-        files=tuple(RenderedFile(f"/etc/systemd/system/{name}", render(name, **said)) for name in units),
+        files=tuple(RenderedFile(f"/etc/systemd/system/{name}", render(name, **variables)) for name in units),
         holds=f"systemctl -q is-active {main} && systemctl -q is-enabled {main} || [ -e {marker} ]",
         apply=f"systemctl daemon-reload; {ENABLE} {main}; {RESTART.format(main)}",
         after=after,
