@@ -9,8 +9,8 @@ import pytest
 from labbuilder.errors import TransportError
 from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
-from labbuilder.ssh.openssh import openssh_argv
-from labbuilder.verify import Verdict
+from labbuilder.ssh.openssh import openssh_argv, scp_argv
+from labbuilder.verify import Verdict, questions
 
 pytestmark = pytest.mark.needs_root
 
@@ -30,7 +30,7 @@ BREAKS = {
         "mv /root/kept /root/.bashrc",
     ),
     "own-ip": ("install -m 755 /bin/true /usr/local/sbin/ip", "rm /usr/local/sbin/ip"),
-    "full-run": ("dd if=/dev/zero of=/run/full bs=1M 2>/dev/null; true", "rm /run/full"),
+    "full-run": ('fallocate -l "$(df -k --output=avail /run | tail -n 1)K" /run/full', "rm /run/full"),
     "environment": (
         "echo 'echo Welcome; exit 3' >/run/env; systemctl set-environment BASH_ENV=/run/env ENV=/run/env",
         "systemctl unset-environment BASH_ENV ENV; rm /run/env",
@@ -76,8 +76,8 @@ def test_the_interactive_shell_is_roots_own_and_bash_where_that_lets_nobody_in(l
 
 
 def test_a_machine_that_cant_be_asked_is_an_error_with_words(lab: Lab) -> None:
-    """Another program is in the place of /bin/sh, until somebody knocks at a port."""
-    mend = "systemd-run -q -p Type=exec sh -c 'nc -l 192.168.1.2 4444; umount /bin/dash'"
+    """Another program is in the place of /bin/sh, until a file comes: copies need no shell."""
+    mend = "systemd-run -q -p Type=exec sh -c 'until [ -e /run/mend ]; do sleep 0.1; done; umount /bin/dash'"
     assert lab.run("server2", f"{mend} && mount --bind /usr/sbin/nologin /bin/dash").ok
     lab.close()
     try:
@@ -88,8 +88,10 @@ def test_a_machine_that_cant_be_asked_is_an_error_with_words(lab: Lab) -> None:
         assert {o.verdict for o in found.outcomes if o.machine == "server2"} == {Verdict.ERROR}
         assert "server2 did not run a command" in found.unreachable["server2"]
     finally:
-        assert lab.run("server1", "timeout 20 sh -c 'until nc -z 192.168.1.2 4444; do sleep 0.1; done'").ok
+        copied = scp_argv(lab.session().provider.endpoint("server2"), __file__, ":/run/mend")
+        subprocess.run(copied, check=True, capture_output=True)
         wait_until("server2 runs commands", lambda: _runs(lab, "server2"), within_s=20.0, every_s=0.1)
+        lab.run("server2", "rm /run/mend")
 
 
 def _runs(lab: Lab, machine: str) -> bool:
@@ -99,8 +101,9 @@ def _runs(lab: Lab, machine: str) -> bool:
         return False
 
 
-def test_one_probe_that_hangs_is_one_error(lab: Lab) -> None:
+def test_one_probe_that_hangs_is_one_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """dhcpd stands still, and omshell waits for it without a limit of its own."""
+    monkeypatch.setattr(questions, "PROBE_S", 3.0)
     assert lab.run("server1", "kill -STOP $(pidof dhcpd)").ok
     try:
         found = lab.verify()
