@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -256,6 +257,6 @@ def _know(connection: fabric.Connection, endpoint: Endpoint) -> None:
     if endpoint.host_key is not None:
         kind, key = endpoint.host_key.split()
         known.add(endpoint.known_as, kind, paramiko.PKey.from_type_string(kind, base64.b64decode(key)))
-    elif endpoint.known_hosts is not None:
-        known.load(str(endpoint.known_hosts))
+    else:
+        connection.client.load_system_host_keys(str(endpoint.known_hosts or Path.home() / ".ssh/known_hosts"))
     connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())

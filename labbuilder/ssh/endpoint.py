@@ -38,7 +38,7 @@ class Endpoint:
         port: TCP port.
         user: Who logs in; by default the account that labbuilder makes for itself.
         relay: Another way than a socket of this host.
-        known_hosts: A known_hosts file (sshd(8)), for a machine whose key is not given.
+        known_hosts: A known_hosts file (sshd(8)), for a machine whose key is not given; None: the user's own.
         sudo: What is run becomes root by ``sudo -n``: the user is not root.
     """
 

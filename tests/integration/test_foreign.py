@@ -70,7 +70,15 @@ def test_the_agents_key_opens_it_and_no_other_does(machine: Foreign, monkeypatch
             agent.terminate()
 
 
-def test_another_key_than_that_of_known_hosts_is_refused(machine: Foreign, tmp_path: Path) -> None:
+def test_another_key_than_that_of_known_hosts_is_refused(
+    machine: Foreign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh/known_hosts").write_text(machine.known_hosts.read_text())
+    monkeypatch.setenv("HOME", str(home))
+    with closing(connect(machine.endpoint(known_hosts=None))) as shell:
+        assert shell.run("id -u").stdout == "0\n"
     others = tmp_path / "known_hosts"
     key = machine.known_hosts.read_text().split()[2]
     others.write_text(machine.known_hosts.read_text().replace(key, f"{key[:-8]}{key[-8:].swapcase()}"))
