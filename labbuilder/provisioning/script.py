@@ -48,7 +48,7 @@ def service_script(service: Step, new: Sequence[RenderedFile]) -> str:
             f"{nudge}[ $waited -lt {round(service.settle_s * 100)} ] || "
             f"{{ echo {MARK} late {service.name}; exit 4; }}; sleep {_POLL_S}; done"
         ),
-        f"echo {stamp(service)} >{STAMPS}/{service.name}",
+        f"/bin/echo {stamp(service)} >{STAMPS}/{service.name}",  # not dash's own, which says nothing but "I/O error"
         f"echo {MARK} done {service.name}",
     ]
     return "\n".join(lines)
