@@ -23,7 +23,7 @@ COPIED = "/var/lib/dhcp/dhcpd.leases"
 QUIET = "sysctl -qw net.ipv4.conf.all.arp_ignore={}"  # else who has the address twice takes the other's answers
 AGAIN = "ifdown --force enp0s3; ifup enp0s3"  # what dhclient wrote, it writes again
 
-LIES = r"""printf '#!/bin/sh\n/usr/bin/ping "$@" | awk "/^TS:/ {print; getline; print \$1 + 7000; next} 1"\n' """
+LIES = r"""printf '#!/bin/sh\n/usr/bin/ping.own "$@" | awk "/^TS:/ {print; getline; print \$1 + 7000; next} 1"\n' """
 CLOSED = "iptables -{{}} INPUT -p tcp --dport {port} -j DROP"
 ZONE = "sed -i '{}' /etc/bind/db.lab; systemctl restart named"
 LATER = "/etc/sysctl.d/99-own.conf"
@@ -118,9 +118,9 @@ COMMON = {
     ),
     "the clocks": Break(
         "server1",
-        f"{LIES} >/usr/local/bin/ping; chmod +x /usr/local/bin/ping",  # containers have the host's clock
+        f"mv /usr/bin/ping /usr/bin/ping.own; {LIES} >/usr/bin/ping; chmod +x /usr/bin/ping",  # the clock is the host's
         {"clocks"},
-        "rm /usr/local/bin/ping",
+        "mv /usr/bin/ping.own /usr/bin/ping",
     ),
 }
 
