@@ -44,6 +44,9 @@ class Options:
         targets: Each two files, or one; as they were named.
         explain: Of this rule everything is told, and nothing is looked at.
         rules: All rules are listed, and nothing is looked at.
+        daemon: The real daemon is asked too.
+        fix: What has one right answer is shown as a diff.
+        write: And written.
     """
 
     targets: tuple[tuple[str, ...], ...]
@@ -55,6 +58,9 @@ class Options:
     language: str
     explain: str | None
     rules: bool
+    daemon: bool
+    fix: bool
+    write: bool
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--cold-standby", action="store_true", help="one dhcpd is off until it is needed: no failover is wanted")
     add("--engine-version", metavar="KEA", help="the release of Kea, such as kea-2.6; default: the installed one's")
     add("--strict", action="store_true", help="warnings count as errors do")
+    add("--daemon", action="store_true", help="ask dhcpd -t or kea-dhcp4 -t too: of this host, or of the lab's image")
+    add("--fix", action="store_true", help="show, as a diff, what mends findings that have one right answer")
+    add("--write", action="store_true", help="and write it")
     add("--format", choices=FORMATS, default="text", help="for people, programs, code scanning, GitHub's annotations")
     add("--json", action="store_const", const="json", dest="format", help="the same as --format json")
     add("--language", choices=LANGUAGES, help="default: as LANG says, for text")
@@ -100,6 +109,10 @@ def read(words: Sequence[str]) -> Options:
     output.settings["json"] = "--json" in words  # how an error in the words themselves is told
     said = _parser().parse_intermixed_args(list(words))
     output.settings["json"] = said.format == "json"
+    if (said.fix or said.write) and (said.format != "text" or said.daemon):
+        raise LintError(
+            brief="--fix shows a diff: it goes with no --format and no --daemon", resolution="leave one out"
+        )
     language = said.language or (language_of(dict(os.environ)) if said.format == "text" else "en")
     looks = not (said.explain or said.rules)
     return Options(
@@ -112,6 +125,9 @@ def read(words: Sequence[str]) -> Options:
         language=language,
         explain=said.explain,
         rules=said.rules,
+        daemon=said.daemon,
+        fix=said.fix or said.write,
+        write=said.write,
     )
 
 

@@ -6,15 +6,16 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 
 from labbuilder import __version__
 from labbuilder.cli import lint_options, output
 from labbuilder.cli.lint_options import Options
+from labbuilder.cli.lint_sources import opened
 from labbuilder.errors import LintError
-from labbuilder.lint import lint_pair, lint_server
+from labbuilder.lint import Config, Finding, Pair
 from labbuilder.lint.outcome import Outcome, exit_status
+from labbuilder.lint.pair import findings_of, read_pair
 from labbuilder.lint.words import Words
 
 
@@ -25,6 +26,13 @@ def main(words: Sequence[str]) -> int:
         LintError: They don't go together, or the only pair or server that is named can't be read.
     """
     options = lint_options.read(words)
+    if options.explain or options.rules:
+        from labbuilder.lint.explain import explained, listed  # noqa: PLC0415
+
+        said = Words(options.language)
+        print(explained(options.explain, said) if options.explain else listed(said))
+        return 0
+    options = replace(options, engine_version=options.engine_version or _installed_kea())
     outcomes = [_look(target, options) for target in options.targets]
     if len(outcomes) == 1 and (error := outcomes[0].error) and options.format in {"text", "json"}:
         raise error
@@ -32,26 +40,45 @@ def main(words: Sequence[str]) -> int:
     return exit_status(outcomes, strict=options.strict)
 
 
-def _look(target: tuple[str, ...], options: Options) -> Outcome:
-    version = options.engine_version
-    if version is None and shutil.which("kea-dhcp4"):
-        from labbuilder.cli.kea_version import installed  # noqa: PLC0415  who has no Kea spawns nothing
+def _installed_kea() -> str | None:
+    if not shutil.which("kea-dhcp4"):
+        return None
+    from labbuilder.cli.kea_version import installed  # noqa: PLC0415  who has no Kea spawns nothing
 
-        version = installed()
+    return installed()
+
+
+def _look(target: tuple[str, ...], options: Options) -> Outcome:
     try:
-        files = [Path(name) for name in target]
-        if len(files) == 1:
-            found = lint_server(files[0], clients=options.clients, engine_version=version)
-        else:
-            found = lint_pair(
-                *files,
+        with opened(target) as configs:
+            pair = read_pair(
+                *configs,
                 clients=options.clients,
                 cold_standby=options.cold_standby,
-                engine_version=version,
+                engine_version=options.engine_version,
             )
+            if options.fix:
+                return _mended(target, configs, options)
+            asked, told = _daemons(pair, configs) if options.daemon else ((), ())
+            return Outcome(target, (*asked, *findings_of(pair)), told=told)
     except LintError as error:
         return Outcome(target, error=error)
-    return Outcome(target, found)
+
+
+def _mended(target: tuple[str, ...], configs: Sequence[Config], options: Options) -> Outcome:
+    from labbuilder.cli.lint_fixing import fixed  # noqa: PLC0415
+
+    done = fixed(configs, options)
+    if done.diff:
+        print(done.diff)
+    return Outcome(target, done.findings, told=(done.told,))
+
+
+def _daemons(pair: Pair, configs: Sequence[Config]) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    from labbuilder.cli.lint_daemon import asked  # noqa: PLC0415
+
+    said = [asked(config, pair.a.engine) for config in configs]
+    return tuple(finding for found, _ in said for finding in found), tuple(told for _, told in said)
 
 
 def _print(outcomes: Sequence[Outcome], options: Options) -> None:

@@ -8,6 +8,7 @@ import select
 import shlex
 import signal
 import subprocess
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -146,6 +147,69 @@ def run_streaming(argv: Sequence[str | Path], on_line: Callable[[str], None], *,
             raise
     if brief or child.returncode != 0:
         raise CommandError.from_output(words, child.returncode, "\n".join(last), brief=brief)
+
+
+class Conversation:
+    """A program that is asked, and answers in lines."""
+
+    def __init__(self, child: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
+        self._child = child
+        self._complaints = complaints
+        self._rest = b""
+        self._come: deque[str] = deque()
+
+    def say(self, text: str) -> None:
+        """Write to its input; one that has ended hears nothing."""
+        assert self._child.stdin is not None  # noqa: S101
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.write(text.encode())
+            self._child.stdin.flush()
+
+    def lines(self, silent_s: float) -> Iterator[str]:
+        """Its lines as they come, until it ends or says nothing for so long."""
+        assert self._child.stdout is not None  # noqa: S101
+        while True:
+            while self._come:
+                yield self._come.popleft()
+            if not select.select([self._child.stdout], [], [], silent_s)[0]:
+                return
+            more = os.read(self._child.stdout.fileno(), 1 << 20)
+            if not more:
+                return
+            *lines, self._rest = (self._rest + more).split(b"\n")
+            self._come += (line.decode(errors="replace") for line in lines)
+
+    def complaint(self) -> str:
+        """The last lines of what it said on its error stream."""
+        self._complaints.seek(0)
+        return "\n".join(self._complaints.read().decode(errors="replace").strip().splitlines()[-6:])
+
+
+@contextlib.contextmanager
+def conversing(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> Iterator[Conversation]:
+    """Run a program while the block does, to ask it; it ends with its input, or is killed.
+
+    Raises:
+        HostError: The program is not installed, or can't be run.
+    """
+    words = [str(word) for word in argv]
+    logger.debug("+ %s", shlex.join(words))
+    with tempfile.TemporaryFile() as complaints:
+        try:
+            child = subprocess.Popen(
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                env=host_environment(env),
+            )
+        except OSError as error:
+            raise _not_run(words, error) from error
+        try:
+            yield Conversation(child, complaints)
+        finally:
+            child.kill()
+            child.communicate()
 
 
 def _lines(output: IO[bytes], end_s: float) -> Iterator[str]:

@@ -6,8 +6,8 @@ or on text that is in no file: ``lint_pair(Config("server1", text_a), Config("se
 itself: ``lint_server(Path("dhcpd.conf"))``.
 """
 
-from labbuilder.lint.model import Finding, Severity
+from labbuilder.lint.model import Engine, Finding, Pair, Severity
 from labbuilder.lint.pair import lint_pair, lint_server
 from labbuilder.lint.source import Config, Place
 
-__all__ = ["Config", "Finding", "Place", "Severity", "lint_pair", "lint_server"]
+__all__ = ["Config", "Engine", "Finding", "Pair", "Place", "Severity", "lint_pair", "lint_server"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from labbuilder.errors import LintError
 from labbuilder.lint import dhcpd_peer, kea_pair, kea_peer, versions
+from labbuilder.lint.discreet import discreet
 from labbuilder.lint.model import Engine, Finding, Hit, Pair, Peer, Rule, Severity
 from labbuilder.lint.rules import RULES
 from labbuilder.lint.source import Config, Reader, printable
@@ -28,7 +30,6 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-@_uncollected()
 def lint_pair(
     a: Config | Path,
     b: Config | Path,
@@ -53,11 +54,10 @@ def lint_pair(
     Raises:
         LintError: One can't be read or parsed, or they are for different servers.
     """
-    peers = _peers(_config(a), _config(b))
-    return _found(Pair(*peers, clients, cold_standby, _releases(peers[0], engine_version)))
+    pair = read_pair(_config(a), _config(b), clients=clients, cold_standby=cold_standby, engine_version=engine_version)
+    return findings_of(pair)
 
 
-@_uncollected()
 def lint_server(
     one: Config | Path, *, clients: int | None = None, engine_version: str | None = None
 ) -> tuple[Finding, ...]:
@@ -74,8 +74,20 @@ def lint_server(
     Raises:
         LintError: It can't be read or parsed.
     """
-    peer = _read(config := _config(one), engine_of(config))
-    return _found(Pair(peer, peer, clients, releases=_releases(peer, engine_version)))
+    return findings_of(read_pair(_config(one), clients=clients, engine_version=engine_version))
+
+
+@_uncollected()
+def read_pair(
+    *configs: Config, clients: int | None = None, cold_standby: bool = False, engine_version: str | None = None
+) -> Pair:
+    """Read two peers' configurations, or one, which is then both.
+
+    Raises:
+        LintError: One can't be read or parsed, or they are for different servers.
+    """
+    peers = _peers(*configs) if len(configs) > 1 else (_read(configs[0], engine_of(configs[0])),)
+    return Pair(peers[0], peers[-1], clients, cold_standby, _releases(peers[0], engine_version))
 
 
 def _releases(peer: Peer, engine_version: str | None) -> tuple[versions.Release, ...]:
@@ -88,7 +100,9 @@ def _config(given: Config | Path) -> Config:
     return given if isinstance(given, Config) else Config.from_file(given)
 
 
-def _found(pair: Pair) -> tuple[Finding, ...]:
+@_uncollected()
+def findings_of(pair: Pair) -> tuple[Finding, ...]:
+    """What the rules find: errors first, then warnings, then notes; each in the order of its place."""
     rules = [rule for rule in RULES if pair.a.engine in rule.engines and not (pair.alone and rule.needs_partner)]
     found = {_finding(rule, hit) for rule in rules for hit in rule.find(pair)}
     return tuple(sorted(found, key=lambda f: (_ORDER[f.severity], f.where, f.rule, f.what)))
@@ -108,7 +122,17 @@ def _peers(a: Config, b: Config) -> tuple[Peer, Peer]:
 
 
 def _read(config: Config, engine: Engine) -> Peer:
-    return kea_peer.read(config) if engine == "kea" else dhcpd_peer.read(config)
+    texts = [config.text]
+
+    def include(name: str) -> str | bytes:
+        texts.append(found := config.include(name))
+        return found
+
+    read = kea_peer.read if engine == "kea" else dhcpd_peer.read
+    try:
+        return read(replace(config, include=include))
+    except LintError as error:
+        raise discreet(error, config, texts) from None
 
 
 def engine_of(config: Config) -> Engine:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import select
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from stat import S_ISREG
-from typing import Self
+from stat import S_ISDIR, S_ISFIFO, S_ISREG
+from typing import BinaryIO, Self
 
 from labbuilder.errors import LintError
 
@@ -19,6 +20,8 @@ MAX_DEPTH = 64
 MAX_INCLUDES = 1000
 """Two files that include the next one twice, and so on, are few bytes and for ever."""
 
+_CHUNK = 1 << 20
+_NOBODY_MS, _SILENT_MS = 1000, 60_000  # ssh may ask for a password before it writes
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -40,11 +43,57 @@ def printable(text: str) -> str:
 
 
 def _read_file(path: str, *, regular: bool) -> bytes:
-    # O_NONBLOCK: an include of a FIFO that nobody writes must not hang.
-    with open(os.open(path, os.O_RDONLY | (os.O_NONBLOCK if regular else 0)), "rb") as file:
-        if regular and not S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(0, "it is no regular file")
-        return file.read(MAX_BYTES + 1)
+    """A file's content, or what a pipe gives.
+
+    A device is not even opened: that may do something. Nor does a FIFO hold us up that nobody writes into.
+
+    Raises:
+        OSError: It can't be read, or is neither.
+    """
+    if not _readable(Path(path).stat().st_mode, regular=regular):
+        raise OSError(0, "it is no regular file" if regular else "it is neither a file nor a pipe")
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
+        found = os.fstat(file.fileno())
+        if found.st_size > MAX_BYTES:
+            return bytes(MAX_BYTES + 1)  # too long, whatever is in it
+        return _pipe(file.fileno()) if S_ISFIFO(found.st_mode) else _whole(file)
+
+
+def _readable(mode: int, *, regular: bool) -> bool:
+    return S_ISREG(mode) or S_ISDIR(mode) or (S_ISFIFO(mode) and not regular)  # a folder's own error says what it is
+
+
+def _whole(file: BinaryIO) -> bytes:
+    parts, size = [], 0
+    while size <= MAX_BYTES and (part := file.read(_CHUNK)):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+def _pipe(fd: int) -> bytes:
+    """All that is written into a pipe; what writes may take its time, but must be there."""
+    wait = select.poll()
+    wait.register(fd, select.POLLIN)
+    found = bytearray()
+    while len(found) <= MAX_BYTES:
+        try:
+            part = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            if not wait.poll(_SILENT_MS):
+                raise OSError(0, f"nothing was written into it for {_SILENT_MS // 1000} s") from None
+            continue
+        found += part
+        if part:
+            continue
+        if found:
+            break
+        events = wait.poll(_NOBODY_MS)  # who wrote nothing and left is an event, who never came is none
+        if not events:
+            raise OSError(0, "nobody writes into it")
+        if not events[0][1] & select.POLLIN:
+            break
+    return bytes(found)
 
 
 @dataclass(frozen=True)
@@ -58,6 +107,8 @@ class Config:
     """Gives the text of an included file by the path that stands in the include; OSError or KeyError: there is none."""
     shown: Callable[[str], str] = field(default=str, compare=False)
     """What findings call an included file: both peers may include ``/etc/dhcp/hosts.conf``."""
+    may_show: Callable[[str], bool] = field(default=lambda _: True, compare=False)
+    """Whether an error may show a line of a file that findings call so: ``/etc/shadow`` can be included too."""
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -79,6 +130,7 @@ class Config:
             text,
             include=lambda name: _read_file(_below(root, name), regular=True),
             shown=lambda name: _below(root, name),
+            may_show=lambda name: _belongs(name, path),
         )
 
 
@@ -93,6 +145,14 @@ def _below(root: Path, name: str) -> str:
     return str(root) + name if name.startswith("/") and root != Path("/") else name
 
 
+def _belongs(name: str, named: Path) -> bool:
+    """Whether a file lies below the folder of the one that was named, links followed; a pipe is who named it's own."""
+    found, folder = os.path.realpath(name), os.path.realpath(named.parent)
+    if name == printable(str(named)) and not Path(found).is_file():
+        return True
+    return folder != "/" and found.startswith(f"{folder}/")
+
+
 def _unreadable(name: str, error: Exception, place: Place | None = None) -> LintError:
     said = getattr(error, "strerror", None) or ("there is none" if isinstance(error, KeyError) else str(error))
     return LintError(
@@ -100,7 +160,7 @@ def _unreadable(name: str, error: Exception, place: Place | None = None) -> Lint
         resolution="give the include's file to the lint as well: an absolute path is looked for below the folder that "
         "holds the machine's etc, a relative one in the folder in which the lint runs, as the daemons do"
         if place
-        else "name two files: dhcpd.conf or Kea's configuration of each peer",
+        else "name a dhcpd.conf or a configuration of kea-dhcp4: of both peers, or of one server",
         file=place.file if place else name,
         line=place.line if place else 1,
         column=place.column if place else 1,
@@ -167,7 +227,7 @@ class Reader:
                 resolution="leave out what both peers share, such as host declarations",
                 file=name,
             )
-        text = content if isinstance(content, str) else _text_of(content)
+        text = content if isinstance(content, str) else _text_of(content, name)
         if text.startswith("\ufeff"):
             raise LintError(
                 brief=f"{name}:1: it begins with a byte order mark (U+FEFF), which its daemon refuses",
@@ -185,9 +245,17 @@ class Reader:
         return text
 
 
-def _text_of(content: bytes) -> str:
-    """Decode as the daemons do, which take bytes: Latin-1 in a comment is no mistake."""
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+def _text_of(content: bytes, name: str) -> str:
+    """Decode as the daemons do, which take bytes: Windows-1252 or Latin-1 in a comment is no mistake."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise LintError(
+            brief=f"{name}: it is UTF-16, which no daemon reads",
+            resolution=f"save it as UTF-8: iconv -f UTF-16 -t UTF-8 {name}",
+            file=name,
+        )
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")

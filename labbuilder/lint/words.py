@@ -27,6 +27,10 @@ class Words:
                 return said.format(**{name: self._value(value) for name, value in match.groupdict().items()})
         return text
 
+    def has(self, text: str) -> bool:
+        """Whether the text has a translation, or needs none."""
+        return self.language == "en" or text in self._whole
+
     def _value(self, value: str) -> str:
         return self._whole.get(value, value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,7 @@ from labbuilder.lint.words import Words
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 UNREADABLE = "unreadable"
+_ON_HOST = re.compile(r"([^/:]+):(/.*)")
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
@@ -74,7 +76,9 @@ def _location(place: Place) -> dict[str, Any]:
 
 
 def _artifact(file: str) -> dict[str, str]:
-    """Below the folder of the command as a path of it, as GitHub wants; elsewhere whole."""
+    """Below the folder of the command as a path of it, as GitHub wants; elsewhere whole, or on its host."""
+    if remote := _ON_HOST.fullmatch(file):
+        return {"uri": f"ssh://{quote(remote[1], safe='@')}{quote(remote[2])}"}
     path = Path.cwd() / file
     if path.is_relative_to(Path.cwd()):
         return {"uri": quote(str(path.relative_to(Path.cwd()))), "uriBaseId": "%SRCROOT%"}

@@ -40,7 +40,7 @@ class Text:
         found = outcome.findings
         for rule in dict.fromkeys(finding.rule for finding in found):
             lines += self._rule([finding for finding in found if finding.rule == rule])
-        lines += outcome.told
+        lines += [self._words(line) for line in outcome.told]
         return "\n".join([*lines, self._sum(outcome)])
 
     def _rule(self, same: Sequence[Finding]) -> Iterator[str]:
@@ -51,7 +51,8 @@ class Text:
             if finding.other:
                 yield f"      {self._words('there')}: {finding.other}"
         for head, text in (("why", first.why), ("mend", first.mend)):
-            yield from self._wrapped(f"  {self._words(head) + ':':6}", self._words(text), 8, self._width or 100)
+            first_line = f"  {self._words(head) + ': ':6}"
+            yield from self._wrapped(first_line, self._words(text), len(first_line), self._width or 100)
         yield ""
 
     def _sum(self, outcome: Outcome) -> str:

@@ -85,10 +85,6 @@ def test_what_can_not_be_read_is_status_2(tmp_path: Path, name: str, content: by
     assert "\x1b" not in said.stderr
 
 
-def test_an_endless_file_is_refused() -> None:
-    assert "is too long" in lint("/dev/zero", S).stderr
-
-
 def test_a_pipe_is_a_file_and_an_included_fifo_does_not_hang(tmp_path: Path) -> None:
     ours, theirs = os.pipe()
     os.write(theirs, S.read_bytes())
@@ -183,3 +179,38 @@ def test_the_options_before_the_command_and_after_it() -> None:
     said = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert json.loads(said.stdout) == {"passed": True, "findings": []}
     assert "Examples:" in lint("--help").stdout
+
+
+def test_it_speaks_spanish_where_the_terminal_does() -> None:
+    def said(*words: str, **env: str) -> str:
+        argv = [sys.executable, "-m", "labbuilder", "lint", str(P), str(S), *words]
+        done = subprocess.run(argv, capture_output=True, text=True, check=True, env=os.environ | {"LC_ALL": ""} | env)
+        return done.stdout
+
+    assert said(LANG="es_ES.UTF-8").startswith("No se ha encontrado nada")
+    assert said("--language", "en", LANG="es_ES.UTF-8").startswith("Nothing found")
+    assert said("--language", "es", LANG="C").startswith("No se ha encontrado nada")
+
+
+def test_a_rule_is_explained_and_all_are_listed() -> None:
+    assert lint("--explain", "mclt-missing").stdout.startswith("mclt-missing: error")
+    assert "mclt-missing" in lint("--rules").stdout
+    said = lint("--explain", "mclt-mising")
+    assert (said.returncode, "did you mean mclt-missing" in said.stderr) == (2, True)
+
+
+def test_what_is_mended_is_shown_first_and_written_when_asked(tmp_path: Path) -> None:
+    bad = changed(tmp_path, "  secondary;", "  secondary; mclt 60; # theirs")
+    bad.chmod(0o640)
+    before = bad.read_text()
+    said = lint(P, bad, "--fix")
+    assert (said.returncode, bad.read_text()) == (1, before)
+    assert "-  secondary; mclt 60; # theirs\n+  secondary; # theirs\n" in said.stdout
+    assert "This mends 1 finding; --write writes it." in said.stdout
+    said = lint(P, bad, "--fix", "--write")
+    assert (said.returncode, bad.read_text()) == (0, before.replace(" mclt 60;", ""))
+    assert bad.stat().st_mode & 0o777 == 0o640
+    assert "Mended: 1 finding." in said.stdout
+    again = lint(P, bad, "--fix")
+    assert (again.returncode, "Nothing has one right answer" in again.stdout) == (0, True)
+    assert "goes with no --format" in lint(P, bad, "--fix", "--json").stdout

@@ -77,6 +77,7 @@ def test_sarif_writes_a_path_as_a_uri(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     assert artifact(f"{tmp_path}/a ü.conf") == {"uri": "a%20%C3%BC.conf", "uriBaseId": "%SRCROOT%"}
     assert artifact("/etc/dhcp/dhcpd.conf") == {"uri": "file:///etc/dhcp/dhcpd.conf"}
+    assert artifact("root@one:/etc/a b") == {"uri": "ssh://root@one/etc/a%20b"}
     assert artifact("/dev/fd/63") == {"uri": "file:///dev/fd/63"}
 
 
