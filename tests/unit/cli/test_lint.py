@@ -200,15 +200,15 @@ def test_a_rule_is_explained_and_all_are_listed() -> None:
 
 
 def test_what_is_mended_is_shown_first_and_written_when_asked(tmp_path: Path) -> None:
-    bad = changed(tmp_path, "  secondary;", "  secondary; mclt 60; # theirs")
+    bad = changed(tmp_path, "  secondary;", "  secondary; split 128; # theirs")
     bad.chmod(0o640)
     before = bad.read_text()
     said = lint(P, bad, "--fix")
     assert (said.returncode, bad.read_text()) == (1, before)
-    assert "-  secondary; mclt 60; # theirs\n+  secondary; # theirs\n" in said.stdout
+    assert "-  secondary; split 128; # theirs\n+  secondary; # theirs\n" in said.stdout
     assert "This mends 1 finding; --write writes it." in said.stdout
     said = lint(P, bad, "--fix", "--write")
-    assert (said.returncode, bad.read_text()) == (0, before.replace(" mclt 60;", ""))
+    assert (said.returncode, bad.read_text()) == (0, before.replace(" split 128;", ""))
     assert bad.stat().st_mode & 0o777 == 0o640
     assert "Mended: 1 finding." in said.stdout
     again = lint(P, bad, "--fix")

@@ -37,7 +37,7 @@ def test_an_example_is_of_a_rule() -> None:
 
 def test_a_rule_is_explained_with_its_example() -> None:
     said = explained("mclt-missing", Words())
-    assert said.startswith("mclt-missing: error, ISC dhcpd\n\nwhy: dhcpd refuses a primary without it")
+    assert said.startswith("mclt-missing: error, ISC dhcpd\n\nwhy: dhcpd does not start a primary without it")
     assert said.index("bad (primary):") < said.index("good (primary):") < said.index("    mclt 60;")
     assert max(map(len, said.splitlines())) < 80
     assert "It compares" not in said

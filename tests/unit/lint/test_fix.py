@@ -134,11 +134,14 @@ def test_what_has_no_one_answer_is_left_alone(side: str, old: str, new: str) -> 
 
 
 def test_what_stands_in_an_included_file_is_left_alone() -> None:
-    pair = pair_of(ISC, S, BALANCE, f'{BALANCE}  include "more";\n')
-    included = (pair[0], Config(S, text_of(pair[1]), {"more": "mclt 60;"}.__getitem__))
+    pair = pair_of(ISC, S, BALANCE, f"{BALANCE}  split 128;\n")
+    head, rest = text_of(pair[1]).split("failover peer", 1)
+    block, tail = rest.split("\n}\n", 1)
+    files = {"/etc/more": f"failover peer{block}\n}}\n"}
+    included = (pair[0], Config(S, f'{head}include "/etc/more";\n{tail}', files.__getitem__))
     done = mend(included, clients=50)
     assert done.configs == included
-    assert [finding.rule for finding in done.left if finding.severity != "note"] == ["mclt-on-secondary"]
+    assert [(finding.rule, finding.where.file) for finding in done.left] == [("split-on-secondary", "/etc/more")]
 
 
 def test_the_difference_can_be_applied(tmp_path: Path) -> None:

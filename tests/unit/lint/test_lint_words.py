@@ -64,10 +64,10 @@ def test_the_language_of_a_terminal(environment: dict[str, str], language: str) 
 
 def test_a_finding_is_told_in_spanish() -> None:
     texts = [(PAIRS / f"isc/{role}.conf").read_text() for role in ("primary", "secondary")]
-    pair = Config("a", texts[0]), Config("b", texts[1].replace("  secondary;", "  secondary; mclt 60;"))
+    pair = Config("a", texts[0]), Config("b", texts[1].replace("  secondary;", "  secondary; split 128;"))
     said = Text(Words("es"), lambda text, _: text, 80)([Outcome(("a", "b"), lint_pair(*pair, clients=50))])
-    assert said.splitlines()[:2] == ["error: mclt-on-secondary", "  b:15: mclt se indica en el secundario"]
-    assert "remedio: quite mclt del secundario" in said
+    assert said.splitlines()[:2] == ["error: split-on-secondary", "  b:15: split se indica en el secundario"]
+    assert "remedio: quite split y hba del secundario" in said
     assert said.endswith("1 error.")
     warned = Finding("x", Severity.WARNING, Place("a"), "w", "y", "m", "s")
     assert "2 avisos." in Text(Words("es"), lambda text, _: text, None)([Outcome(("a",), (warned, warned))])
@@ -75,7 +75,7 @@ def test_a_finding_is_told_in_spanish() -> None:
 
 def test_a_rule_is_explained_in_spanish() -> None:
     said = explained("mclt-missing", Words("es"))
-    assert "causa: dhcpd rechaza un primario sin él" in said
+    assert "causa: dhcpd no arranca un primario sin él" in said
     assert "mal (primario):" in said
 
 
