@@ -17,11 +17,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a check makes of its probe's output."""
+    """What a check makes of its probe's output.
+
+    Attributes:
+        settle_s: It comes true by itself within so many seconds, by what was seen: it is asked again.
+    """
 
     passed: bool
     expected: str
     observed: str
+    settle_s: float = 0.0
 
 
 Judge = Callable[..., Judgement]

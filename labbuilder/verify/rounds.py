@@ -41,10 +41,11 @@ def run_checks(
 
     def settled() -> bool:
         nonlocal first_answered
-        last[:] = _ask(checks, shell_for, deadline)
+        seen = _ask(checks, shell_for, deadline)
+        last[:] = [outcome for outcome, _ in seen]
         first_answered = first_answered or time.monotonic()
-        failed = [check for check, seen in zip(checks, last, strict=True) if seen.verdict is not Verdict.PASS]
-        limit_s = max(within_s, min((check.settle_s for check in failed), default=0.0))
+        failed = [settle_s for outcome, settle_s in seen if outcome.verdict is not Verdict.PASS]
+        limit_s = max(within_s, min(failed, default=0.0))  # who waits for all waits in vain if one is broken
         return not failed or deadline.expired or time.monotonic() - first_answered >= limit_s
 
     with contextlib.suppress(WaitError):  # the outcomes say which did not
@@ -52,7 +53,8 @@ def run_checks(
     return Verification(lab, tuple(last), time.monotonic() - start)
 
 
-def _ask(checks: Sequence[Check], shell_for: Callable[[str], Shell], deadline: Deadline) -> list[Outcome]:
+def _ask(checks: Sequence[Check], shell_for: Callable[[str], Shell], deadline: Deadline) -> list[tuple[Outcome, float]]:
+    """Ask all once; what came of each check, and for how many seconds it is worth asking again."""
     probes = [probe for check in checks for probe in check.probes]
     machines = list(dict.fromkeys(machine for machine, _ in probes))
 
@@ -64,7 +66,7 @@ def _ask(checks: Sequence[Check], shell_for: Callable[[str], Shell], deadline: D
     return [_judged(check, answers) for check in checks]
 
 
-def _judged(check: Check, answers: Mapping[str, Mapping[str, Result | LabError]]) -> Outcome:
+def _judged(check: Check, answers: Mapping[str, Mapping[str, Result | LabError]]) -> tuple[Outcome, float]:
     said = []
     for machine, command in check.probes:
         answer = answers[machine][command]
@@ -76,8 +78,9 @@ def _judged(check: Check, answers: Mapping[str, Mapping[str, Result | LabError]]
     except Exception as error:  # noqa: BLE001  a machine may say anything, and one judge is not all
         shown = "\n".join((result.stdout + result.stderr)[:300] for result in said)
         return _error(check, check.machine, f"its answer can't be read ({type(error).__name__}: {error}): {shown}")
-    verdict = Verdict.PASS if judgement.passed else Verdict.FAIL
-    return Outcome(check.id, check.machine, check.title, verdict, check.command, judgement.expected, judgement.observed)
+    verdict, seen = Verdict.PASS if judgement.passed else Verdict.FAIL, (judgement.expected, judgement.observed)
+    outcome = Outcome(check.id, check.machine, check.title, verdict, check.command, *seen)
+    return outcome, max(check.settle_s, judgement.settle_s)
 
 
 def _told(error: LabError) -> str:
@@ -85,5 +88,6 @@ def _told(error: LabError) -> str:
     return f"{error.brief} ({details})" if details else error.brief
 
 
-def _error(check: Check, machine: str, why: str) -> Outcome:
-    return Outcome(check.id, machine, check.title, Verdict.ERROR, check.command, "an answer", why)
+def _error(check: Check, machine: str, why: str) -> tuple[Outcome, float]:
+    outcome = Outcome(check.id, machine, check.title, Verdict.ERROR, check.command, "an answer", why)
+    return outcome, check.settle_s

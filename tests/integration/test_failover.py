@@ -306,3 +306,14 @@ def test_the_clients_gateway_is_the_server_that_renewed_its_lease(automatic: Lab
         for reason, server in (("REBIND", TWO), ("RENEW", ONE)):
             says(automatic, "client1", ended)
             assert renewed_by(server, reason) == f"default via {server} dev enp0s3"
+
+
+def test_the_proof_waits_for_a_pair_on_its_way_back(automatic: Lab) -> None:
+    """The second daemon stands still until the first has missed it: nothing is broken once it goes on."""
+    daemon = f"$(systemctl show -P MainPID {unit(automatic)})"
+    says(automatic, "server2", f"kill -STOP {daemon}")
+    try:
+        wait_until("it is missed", lambda: states(automatic)[0].state not in ("normal", "hot-standby"), within_s=60)
+    finally:
+        says(automatic, "server2", f"kill -CONT {daemon}")
+    automatic.verify().raise_for_failures()

@@ -29,6 +29,7 @@ _SETTLE_S = 20.0  # after the operator's word
 SETTLE_S = 60.0  # of provisioning: a pair that missed each other retries each 5 s; seen to take 10 s under load
 UNITS = (Unit("isc-dhcp-server", init_script=True), Unit("kea-dhcp4-server"))  # one serves, the others are off
 # What is said of a server whatever its engine is: its daemon is down, or its machine is not there or not looked at.
+_BACK_S = 10.0
 _OFF = frozenset({"down", "unreachable", "standby", UNWATCHED})
 
 
@@ -65,6 +66,7 @@ class Engine(ABC):
         well: The states in which both peers are well, the primary's and the secondary's.
         good: States in which a server is seen as well.
         alone: States in which it serves without its partner, or finds back to it.
+        interrupted: Those of them that end as soon as the partner is heard again.
         taken_over: Those in which the partner counts as lost.
         told_down: Those in which a server is that was told that its partner is gone for good.
         asks: Shell that asks a running daemon for its state in the pair.
@@ -79,6 +81,7 @@ class Engine(ABC):
     cold: ClassVar[bool] = False
     good: ClassVar[frozenset[str]]
     alone: ClassVar[frozenset[str]] = frozenset()
+    interrupted: ClassVar[frozenset[str]] = frozenset()
     taken_over: ClassVar[frozenset[str]] = frozenset()
     told_down: ClassVar[frozenset[str]] = frozenset({"partner-down"})
     asks: ClassVar[str]
@@ -175,6 +178,15 @@ class Engine(ABC):
         """Return what a state means: well, alone, off, or moving from one to another."""
         conditions: dict[Condition, frozenset[str]] = {"well": self.good, "off": _OFF, "alone": self.alone}
         return next((name for name, states in conditions.items() if state in states), "moving")
+
+    def settle_s(self, failover: Failover, *states: str) -> float:
+        """Return within how many seconds two peers in these states are well by themselves; 0: they stay so."""
+        on_its_way = any(self.condition(state) == "moving" or state in self.interrupted for state in states)
+        return self.longest_settle_s(failover) if on_its_way and all(states) else 0.0
+
+    def longest_settle_s(self, failover: Failover) -> float:
+        """Return how long two peers that live take to find each other again: a busy one is silent more than once."""
+        return _BACK_S + 2 * self.silence_s(failover)
 
     @property
     def others(self) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ class Dhcpd(Engine):
     name, unit, program, conf, leases = "isc", UNIT, "dhcpd", CONF, LEASES
     good = frozenset({"normal"})
     alone = taken_over = frozenset({"communications-interrupted", "partner-down"})
+    interrupted = frozenset({"communications-interrupted"})
     port = FAILOVER_PORT
     well = ("normal", "normal")
     asks = omapi.failover_state()
@@ -102,9 +103,26 @@ class Dhcpd(Engine):
         yield from of_files(lab, me)
         yield from serves(self, me)
         if lab.pair is not None:
-            yield from _failover_checks(lab, lab.pair, me)
+            yield from self._failover_checks(lab, lab.pair, me)
             yield pool_check(lab, me)
             yield from fits(self, lab, lab.pair) if me.name == lab.pair.first.name else ()
+
+    def _failover_checks(self, lab: Plan, pair: Pair, me: MachinePlan) -> Iterator[Check]:
+        failover, asked = lab.dhcp.failover, omapi.failover_state()
+
+        def both_normal(result: Result) -> Judgement:
+            state = omapi.parse(result.stdout)
+            seen, settle_s = f"{state.local}/{state.partner}", self.settle_s(failover, state.local, state.partner)
+            return Judgement(seen == "normal/normal", "normal/normal", seen, settle_s)
+
+        yield Check("failover", me.name, "failover: both peers normal", asked, both_normal)
+        mirrored = f"awk '/^\\t(peer )?address/ {{print $NF}}' {CONF} | tr -d ';'"
+        addresses = f"{pair.peer(me.name).address} {pair.partner(me.name).address}"
+        yield Check("failover.mirror", me.name, "failover addresses are mirrored", mirrored, says(addresses))
+        yield connected(self, lab, pair, me)
+        yield opened(pair, me)
+        title = "dhcpd shares the clients out (load-balance-hba) and waits as the spec says"
+        yield Check("failover.share", me.name, title, asked, _says_of_itself(_shares(failover)))
 
     def problems(self, spec: LabSpec, pool: AddressRange) -> Iterable[Problem]:
         """Refuse a split where there is nothing to split, and a lease that is shorter than the first."""
@@ -240,24 +258,6 @@ def primary_buckets(failover: Failover) -> int:
     if failover.split is not None:
         return failover.split
     return BUCKETS if failover.mode == "hot-standby" else BUCKETS // 2
-
-
-def _failover_checks(lab: Plan, pair: Pair, me: MachinePlan) -> Iterator[Check]:
-    asked = omapi.failover_state()
-    yield Check("failover", me.name, "failover: both peers normal", asked, _both_normal)
-    mirrored = f"awk '/^\\t(peer )?address/ {{print $NF}}' {CONF} | tr -d ';'"
-    addresses = f"{pair.peer(me.name).address} {pair.partner(me.name).address}"
-    yield Check("failover.mirror", me.name, "failover addresses are mirrored", mirrored, says(addresses))
-    yield connected(pair, me)
-    yield opened(pair, me)
-    title = "dhcpd shares the clients out (load-balance-hba) and waits as the spec says"
-    yield Check("failover.share", me.name, title, asked, _says_of_itself(_shares(lab.dhcp.failover)))
-
-
-def _both_normal(result: Result) -> Judgement:
-    state = omapi.parse(result.stdout)
-    observed = f"{state.local}/{state.partner}"
-    return Judgement(observed == "normal/normal", "normal/normal", observed)
 
 
 def _shares(failover: Failover) -> dict[str, str]:

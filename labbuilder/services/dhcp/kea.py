@@ -84,6 +84,7 @@ class Kea(Engine):
     alone = frozenset(
         {"communications-interrupted", "partner-down", "communication-recovery", "partner-in-maintenance"}
     )
+    interrupted = frozenset({"communications-interrupted", "communication-recovery"})
     taken_over = frozenset({"partner-down"})
     told_down = frozenset({"partner-down", "partner-in-maintenance"})
     port = HA_PORT
@@ -169,11 +170,11 @@ class Kea(Engine):
 
     def _pair_checks(self, lab: Plan, pair: Pair, me: MachinePlan) -> Iterator[Check]:
         title = f"failover: both peers {self.mode}"
-        yield Check("failover", me.name, title, tell("status-get"), _states(f"{self.mode}/{self.mode}"))
+        yield Check("failover", me.name, title, tell("status-get"), self._both_well(lab))
         urls = f'sed -n \'s,.*"url": "http://\\([0-9.]*\\):.*,\\1,p\' {CONF}'
         both = " ".join(str(peer.address) for peer in pair.peers)
         yield Check("failover.mirror", me.name, "both peers name the same two addresses", urls, says(both))
-        yield connected(pair, me)
+        yield connected(self, lab, pair, me)
         yield opened(pair, me)
         asked = f"{tell('status-get')}; {tell('config-get')}"
         title = "Kea runs in the mode of the spec, and serves its share"
@@ -181,6 +182,20 @@ class Kea(Engine):
         command = f'sed -n \'s/.*"pool": "\\([0-9. -]*\\)".*/\\1/p\' {CONF}'
         expected = " ".join(f"{pool.start} - {pool.end}" for pool, _ in self.pools(lab))
         yield Check("failover.pool", me.name, "the pool is the same on both", command, says(expected))
+
+    def _both_well(self, lab: Plan) -> Judge:
+        wanted, failover = f"{self.mode}/{self.mode}", lab.dhcp.failover
+
+        def judge(result: Result) -> Judgement:
+            try:
+                (answer,) = answers(result.stdout)
+                seen = status(answer)
+            except ValueError:
+                return Judgement(False, wanted, (result.stdout + result.stderr)[:_SHOWN])
+            observed, settle_s = f"{seen.state}/{seen.partner}", self.settle_s(failover, seen.state, seen.partner)
+            return Judgement(observed == wanted, wanted, observed, settle_s)
+
+        return judge
 
     def _runs_as(self, pair: Pair, me: MachinePlan) -> Judge:
         """Kea's status and configuration as the running daemon has them."""
@@ -303,16 +318,3 @@ def ask(lab: RunningLab, machine: str, command: str, **arguments: Any) -> dict[s
         raise MachineError(brief=f"Kea on {machine} refuses {command}", details=answer.get("text"))
     found: dict[str, Any] = answer.get("arguments", {})
     return found
-
-
-def _states(wanted: str) -> Judge:
-    def judge(result: Result) -> Judgement:
-        try:
-            (answer,) = answers(result.stdout)
-            seen = status(answer)
-        except ValueError:
-            return Judgement(False, wanted, (result.stdout + result.stderr)[:_SHOWN])
-        observed = f"{seen.state}/{seen.partner}"
-        return Judgement(observed == wanted, wanted, observed)
-
-    return judge

@@ -29,12 +29,13 @@ def fits(engine: Engine, lab: Plan, pair: Pair) -> Iterator[Check]:
     yield Check("clocks", pair.first.name, title, stamps, _agree(_SKEW_S), ((pair.second.name, now),))
 
 
-def connected(pair: Pair, me: MachinePlan) -> Check:
-    """Return the check that the failover connection is there."""
+def connected(engine: Engine, lab: Plan, pair: Pair, me: MachinePlan) -> Check:
+    """Return the check that the failover connection is there, or is made again as it is by who finds back."""
     partner, port, probes = pair.partner(me.name).address, pair.port, PROBE_PORTS.start
     theirs = f"( sport = :{port} or dport = :{port} ) and sport < :{probes} and dport < :{probes}"
     ends = f"ss -Htn state established '( {theirs} )' dst {partner} | grep -q . && echo connected"
-    return Check("failover.port", me.name, f"connected to the partner on TCP {port}", ends, says("connected"))
+    title, settle_s = f"connected to the partner on TCP {port}", engine.longest_settle_s(lab.dhcp.failover)
+    return Check("failover.port", me.name, title, ends, says("connected"), settle_s=settle_s)
 
 
 def opened(pair: Pair, me: MachinePlan) -> Check:

@@ -64,3 +64,25 @@ def test_another_engine_or_mode_makes_the_servers_anew_and_keeps_the_clients(nam
     (old_network,) = (step for step in before.clients[0].steps if step.name == "network")
     (new_network,) = (step for step in after.clients[0].steps if step.name == "network")
     assert (old_network.given == new_network.given) is same
+
+
+@pytest.mark.parametrize(
+    ("name", "states", "settles"),
+    [
+        ("isc", ("communications-interrupted", "normal"), True),
+        ("isc", ("recover", "partner-down"), True),
+        ("isc", ("partner-down", "normal"), False),
+        ("isc", ("normal", "normal"), False),
+        ("isc", ("", ""), False),
+        ("kea", ("waiting", "load-balancing"), True),
+        ("kea", ("communication-recovery", "load-balancing"), True),
+        ("kea", ("partner-down", "waiting"), True),
+        ("kea", ("load-balancing", "load-balancing"), False),
+    ],
+)
+def test_a_pair_on_its_way_back_is_waited_for(name: str, states: tuple[str, str], *, settles: bool) -> None:
+    plan = pair(name, "load-balancing").set(dhcp={"failover": {"engine": name, "max_response_delay_s": 30}}).plan()
+    engine = engine_of(plan)
+    found = engine.settle_s(plan.dhcp.failover, *states)
+    assert found == (engine.longest_settle_s(plan.dhcp.failover) if settles else 0.0)
+    assert engine.longest_settle_s(plan.dhcp.failover) > 2 * 30

@@ -86,3 +86,14 @@ def test_only_what_follows_a_change_a_moment_later_is_asked_again(
     machine = Late()
     assert run_checks(checks, lambda _: cast(Shell, machine), lab="aula").passed is passed
     assert machine.rounds == rounds
+
+
+@pytest.mark.parametrize(("settle_s", "rounds", "passed"), [(9.0, 2, True), (0.0, 1, False)])
+def test_what_is_on_its_way_by_what_was_seen_is_asked_again(*, settle_s: float, rounds: int, passed: bool) -> None:
+    def judge(result: Result) -> Judgement:
+        return Judgement(result.stdout == "yes", "yes", result.stdout, settle_s)
+
+    machine = Late()
+    check = Check("late", "m", "late", "late", judge)
+    assert run_checks([check], lambda _: cast(Shell, machine), lab="aula").passed is passed
+    assert machine.rounds == rounds
