@@ -36,21 +36,36 @@ def run_checks(
         deadline: Of it all; what was asked and not answered by then ends in ERROR. Default: `PROOF_S` from now.
     """
     start, deadline = time.monotonic(), deadline or Deadline(PROOF_S)
-    last: list[Outcome] = []
-    first_answered = 0.0
+    every = range(len(checks))
+    seen: dict[int, tuple[Outcome, float]] = {}
+    asked, first_answered = tuple(every), 0.0
 
     def settled() -> bool:
-        nonlocal first_answered
-        seen = _ask(checks, shell_for, deadline)
-        last[:] = [outcome for outcome, _ in seen]
+        """Ask what failed, and all again once nothing does: probes that pass may be in the way of what is awaited."""
+        nonlocal asked, first_answered
+        seen.update(zip(asked, _ask([checks[n] for n in asked], shell_for, deadline), strict=True))
         first_answered = first_answered or time.monotonic()
-        failed = [settle_s for outcome, settle_s in seen if outcome.verdict is not Verdict.PASS]
-        limit_s = max(within_s, min(failed, default=0.0))  # who waits for all waits in vain if one is broken
+        failed = tuple(n for n in every if seen[n][0].verdict is not Verdict.PASS)
+        whole, asked = len(asked) == len(checks), failed or tuple(every)
+        if not failed and not whole and not deadline.expired:
+            return False
+        limit_s = max(within_s, _worth_waiting_s([(checks[n].id, seen[n][1]) for n in failed]))
         return not failed or deadline.expired or time.monotonic() - first_answered >= limit_s
 
     with contextlib.suppress(WaitError):  # the outcomes say which did not
         wait_until("all checks pass", settled, within_s=deadline.remaining_s, every_s=0.25)
-    return Verification(lab, tuple(last), time.monotonic() - start)
+    return Verification(lab, tuple(seen[n][0] for n in every), time.monotonic() - start)
+
+
+def _worth_waiting_s(failed: Sequence[tuple[str, float]]) -> float:
+    """For how long it is worth asking again; one check that is broken for good makes all others wait in vain.
+
+    Two servers are asked the same, and one of them may know sooner than the other that they find each other again.
+    """
+    longest: dict[str, float] = {}
+    for name, settle_s in failed:
+        longest[name] = max(settle_s, longest.get(name, 0.0))
+    return min(longest.values(), default=0.0)
 
 
 def _ask(checks: Sequence[Check], shell_for: Callable[[str], Shell], deadline: Deadline) -> list[tuple[Outcome, float]]:

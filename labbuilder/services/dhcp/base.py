@@ -29,7 +29,7 @@ _SETTLE_S = 20.0  # after the operator's word
 SETTLE_S = 60.0  # of provisioning: a pair that missed each other retries each 5 s; seen to take 10 s under load
 UNITS = (Unit("isc-dhcp-server", init_script=True), Unit("kea-dhcp4-server"))  # one serves, the others are off
 # What is said of a server whatever its engine is: its daemon is down, or its machine is not there or not looked at.
-_BACK_S = 10.0
+_BACK_S = 20.0  # dhcpd tries again every 5 s
 _OFF = frozenset({"down", "unreachable", "standby", UNWATCHED})
 
 

@@ -97,3 +97,24 @@ def test_what_is_on_its_way_by_what_was_seen_is_asked_again(*, settle_s: float, 
     check = Check("late", "m", "late", "late", judge)
     assert run_checks([check], lambda _: cast(Shell, machine), lab="aula").passed is passed
     assert machine.rounds == rounds
+
+
+def test_what_passes_is_left_in_peace_until_all_does_and_is_then_asked_once_more() -> None:
+    yes = iter(["no", "no", "yes", "yes"])
+    shell = FakeShell({"late": lambda _: next(yes), "well": "yes"})
+    checks = [Check(name, "m", name, name, says("yes"), settle_s=9.0) for name in ("late", "well")]
+    assert run_checks(checks, lambda _: shell, lab="aula").passed
+    assert shell.asked == ["late", "well", "late", "late", "late", "well"]
+
+
+@pytest.mark.parametrize(("other", "passed"), [("failover", True), ("route", False)])
+def test_two_servers_are_waited_for_when_one_knows_that_they_find_each_other(other: str, *, passed: bool) -> None:
+    def check(name: str, machine: str, settle_s: float) -> Check:
+        def judge(result: Result) -> Judgement:
+            return Judgement(result.stdout == "yes", "yes", result.stdout, settle_s)
+
+        return Check(name, machine, name, "late", judge)
+
+    shells = {"one": Late(), "two": Late()}
+    checks = [check("failover", "one", 9.0), check(other, "two", 0.0)]
+    assert run_checks(checks, lambda machine: cast(Shell, shells[machine]), lab="aula").passed is passed
