@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are loaded Ctrl-C needs no words: nothing was begun
 
 from labbuilder.cli import app
 from labbuilder.errors import HostError

@@ -180,6 +180,7 @@ def down(
 ) -> None:
     """Remove everything of a lab, and look whether it is gone."""
     from labbuilder.lifecycle.down import take_down  # noqa: PLC0415
+    from labbuilder.lifecycle.lost import remove_lost  # noqa: PLC0415
 
     names = _which_go(lab, every=every)
     gone: list[str] = []
@@ -189,9 +190,11 @@ def down(
             try:
                 gone += [name] if take_down(home(), name) else []
             except LabError as error:
-                if len(names) == 1:
+                if len(names) == 1 and not every:
                     raise
                 failed[name] = error  # the others go all the same
+        if every:
+            gone += [f"a lab without a folder (mark {mark})" for mark in remove_lost(home())]
     if as_json:
         output.print_json({"removed": gone, "failed": {name: error.as_dict() for name, error in failed.items()}})
     else:
@@ -216,7 +219,11 @@ def _which_go(lab: str | None, *, every: bool) -> Sequence[str]:
 @app.command("list", epilog=example("labbuilder list"))
 def list_(as_json: JsonOption = False) -> None:
     """List the labs that were brought up."""
+    from labbuilder.lifecycle.lost import lost_labs, told  # noqa: PLC0415
+
     names = lab_names()
+    for lost in lost_labs():
+        print(f"{told(lost)}; labbuilder down --all removes it", file=sys.stderr)
     if as_json:
         output.print_json(names)
         return
@@ -239,10 +246,12 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Say what this host has and lacks, and what to do about it."""
+    from labbuilder.lifecycle import lost  # noqa: PLC0415
     from labbuilder.providers import registry  # noqa: PLC0415
     from labbuilder.spec.providers import Incus  # noqa: PLC0415
 
-    found = registry.doctor(home(), provider, [Incus(remote=remote or "local", project=project)])
+    settings = [Incus(remote=remote or "local", project=project)]
+    found = (*registry.doctor(home(), provider, settings), lost.finding(home()))
     if as_json:
         output.print_json([asdict(f) | ({"resolution": ""} if f.ok else {}) for f in found])
     else:

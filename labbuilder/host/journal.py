@@ -49,7 +49,7 @@ class Journal:
     def append(self, record: Record) -> None:
         """Write one record; it is on the disk when this returns."""
         line = json.dumps(asdict(record), sort_keys=True) + "\n"
-        with self._lock, open(self.path, "ab") as file:
+        with self._lock, open(self.path, "ab", opener=_private) as file:
             if file.tell() and not _ends_with_newline(self.path):
                 file.write(b"\n")  # the line before was torn by a crash
             file.write(line.encode())
@@ -109,6 +109,10 @@ def _read(line: bytes) -> Record | None:
         return None
     sound = isinstance(record.effect, str) and record.state in _STATES and isinstance(record.data, dict)
     return record if sound and isinstance(record.machine, str | None) else None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -19,6 +19,7 @@ from typing import IO
 from labbuilder.errors import CommandError, HostError
 from labbuilder.host.progress import logger
 
+UMASK = 0o022  # of every child: what it writes must be readable in a machine, and writable for nobody else
 _TIDYING_S = 15.0  # mmdebstrap removes a whole root tree
 FailedProcess = subprocess.CalledProcessError  # raised by libraries that spawn a program themselves
 
@@ -81,6 +82,7 @@ def run(
             errors="replace",
             timeout=timeout_s,
             env=host_environment(env),
+            umask=UMASK,
             cwd=folder,
             check=False,
         )
@@ -126,6 +128,7 @@ def run_streaming(argv: Sequence[str | Path], on_line: Callable[[str], None], *,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=UMASK,
             env=host_environment(),
         )
     except OSError as error:
@@ -262,6 +265,7 @@ def start_daemon(argv: Sequence[str | Path], *, log: Path) -> None:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                umask=UMASK,
                 env=host_environment(),
                 check=False,
             ).returncode

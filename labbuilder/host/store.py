@@ -22,6 +22,10 @@ from labbuilder.errors import HostError, SpecError
 
 LAB_NAME = r"^[a-z][a-z0-9-]{0,30}$"
 NAME_RULE = "lower-case letters a to z, digits and hyphens, a letter first, at most 31 of them"
+_OURS = (
+    *("journal.jsonl", "lab.yaml", "keys", "machines", "snapshots", "supervisor.log", "control.sock", "virtualbox"),
+    *("Vagrantfile", ".vagrant", "vagrantfile.sha256", "vagrant-import.json"),
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,34 @@ class LabDir:
     def machine(self, name: str) -> Path:
         """The folder of one machine: its disk, console and sockets."""
         return self.path / "machines" / name
+
+    @property
+    def exists(self) -> bool:
+        """There is something of the lab in its folder, or the folder is still empty."""
+        entries = {entry.name for entry in self.path.iterdir()} if self.path.is_dir() else {""}
+        return not entries or not entries.isdisjoint(_OURS)
+
+    def make(self) -> None:
+        """Make the folder, unless it is there; nobody else looks into it.
+
+        Raises:
+            HostError: It can't be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def remove(self) -> None:
+        """Remove the folder; of one that somebody put elsewhere, by a link in its place, all that is the lab's."""
+        if self.path.is_symlink() and self.path.is_dir():
+            elsewhere = self.path.resolve()
+            for name in _OURS:
+                remove_tree(elsewhere / name)
+            if not any(elsewhere.iterdir()):
+                elsewhere.rmdir()
+        remove_tree(self.path)
 
 
 @dataclass(frozen=True)
@@ -99,8 +131,14 @@ class Home:
         return LabDir(name, self.labs / name)
 
     def lab_names(self) -> tuple[str, ...]:
-        """The labs that were begun and are not gone, sorted."""
-        return tuple(sorted(p.parent.name for p in self.labs.glob("*/journal.jsonl")))
+        """The labs that were begun and are not gone, sorted; whether they can be read or not."""
+        found = (p.name for p in self.labs.glob("[a-z]*") if re.fullmatch(LAB_NAME, p.name))
+        return tuple(sorted(name for name in found if self.lab(name).exists))
+
+    def unfinished(self) -> tuple[str, ...]:
+        """The names of which killed commands left a lock or a half-removed folder."""
+        left = (match for p in self.labs.glob(".*") if (match := re.fullmatch(r"\.(.+)\.(lock|gone)", p.name)))
+        return tuple(sorted({match[1] for match in left if re.fullmatch(LAB_NAME, match[1])}))
 
 
 @contextmanager
@@ -111,7 +149,7 @@ def locked(lab: LabDir) -> Iterator[None]:
         HostError: Another labbuilder holds it.
     """
     try:
-        lab.lock.parent.mkdir(parents=True, exist_ok=True)
+        lab.lock.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         lock = FileLock(lab.lock)
         lock.acquire(blocking=False)
     except Timeout as error:
@@ -133,7 +171,7 @@ def locked(lab: LabDir) -> Iterator[None]:
 def one_begins(home: Home) -> Iterator[None]:
     """Hold while a lab looks what others have taken and takes it; who comes meanwhile waits."""
     try:
-        home.labs.mkdir(parents=True, exist_ok=True)
+        home.labs.mkdir(mode=0o755, parents=True, exist_ok=True)
         lock = FileLock(home.labs / ".begin")
         lock.acquire()
     except OSError as error:
@@ -156,6 +194,7 @@ def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Replace the file in one step: a reader sees the old text or the new, never a half."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")  # another command may write the same
     with open(part, "w", encoding="utf-8", opener=lambda p, flags: os.open(p, flags, mode)) as file:
+        part.chmod(mode)  # whatever the caller's umask is
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -163,8 +202,12 @@ def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder of ours; a folder already gone is success."""
-    if path.is_symlink():
-        path.unlink()  # what it leads to is not ours
-    elif path.exists():
-        shutil.rmtree(path)
+    """Remove a folder of ours in one step: killed in the middle, it leaves nothing that looks whole."""
+    gone = path.with_name(f".{path.name}.gone")
+    for left in (gone, path):
+        if left.is_symlink() or left.is_file():
+            left.unlink()  # what a link leads to is not ours
+        elif left.exists():
+            if left is path:
+                path.rename(gone)
+            shutil.rmtree(gone)

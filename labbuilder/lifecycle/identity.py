@@ -30,6 +30,11 @@ def lab_identity(lab: LabDir) -> Identity | None:
     return None
 
 
+def half_down(lab: LabDir) -> bool:
+    """Say whether a `down` of the lab was begun and has not come to its end."""
+    return any(record.effect == "down" for record in Journal(lab.journal).records())
+
+
 def refuse_lost(lab: LabDir) -> None:
     """Raise ResidueError when there is something of a lab, and its journal does not say by what it is known.
 

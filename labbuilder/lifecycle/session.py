@@ -8,7 +8,7 @@ from typing import Self
 from labbuilder.errors import MachineError, SpecError
 from labbuilder.host.journal import Journal
 from labbuilder.host.store import Home, LabDir
-from labbuilder.lifecycle.identity import Identity, lab_identity, refuse_lost
+from labbuilder.lifecycle.identity import Identity, half_down, lab_identity, refuse_lost
 from labbuilder.plan import MachinePlan, Plan, build_plan
 from labbuilder.plan.load import load_spec
 from labbuilder.providers.base import Provider
@@ -54,6 +54,11 @@ class Session:
         identity = lab_identity(lab)
         if identity is None or not lab.spec.exists():
             raise no_such_lab(home, name)
+        if half_down(lab):
+            raise MachineError(
+                brief=f"the lab {name} is half taken down",
+                resolution=f"labbuilder down --lab {name} goes on with that; labbuilder up makes the lab anew",
+            )
         return cls(home, lab, identity, load_spec(lab.spec))
 
     def shell(self, machine: str) -> Shell:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from labbuilder.host import progress
 from labbuilder.host.journal import Record
-from labbuilder.host.store import Home, locked, one_begins, unwritable, write_atomic
+from labbuilder.host.store import Home, locked, one_begins, write_atomic
 from labbuilder.lifecycle import power, proof
 from labbuilder.lifecycle.compare import (
     another_spec,
@@ -18,6 +18,7 @@ from labbuilder.lifecycle.compare import (
     refuse_taken_addresses,
     with_provider,
 )
+from labbuilder.lifecycle.down import finish_begun
 from labbuilder.lifecycle.identity import Identity, lab_identity, refuse_lost
 from labbuilder.lifecycle.recover import RECOVERIES, Recovery, close_rest, recover
 from labbuilder.lifecycle.session import Session
@@ -136,6 +137,7 @@ def decided(
     """
     lab = home.lab(spec.name)
     with locked(lab):
+        finish_begun(home, lab)
         refuse_lost(lab)
         known = lab_identity(lab)
         spec = with_provider(spec, lab)
@@ -174,11 +176,9 @@ def write_down(work: Work) -> None:
     with one_begins(session.home):
         refuse_taken_addresses(session.spec, session.home)  # somebody may have come since
         if work.is_new:
-            try:
-                lab.path.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise unwritable(lab.path, error) from error
-            session.journal.append(Record("lab", "begun", data=session.identity._asdict()))
+            lab.make()
+            image = session.provider.image_name(work.plan)  # so that it is kept if all else is lost
+            session.journal.append(Record("lab", "begun", data={**session.identity._asdict(), "image": image}))
         if not lab.spec.exists() or lab.spec.read_text(encoding="utf-8") != text:
             with session.journal.effect("spec"):
                 write_atomic(lab.spec, text)

@@ -47,9 +47,11 @@ def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> 
         for index, file in enumerate(recipe.files):
             source = Path(scratch) / str(index)
             source.write_text(file.text, encoding="utf-8")
+            source.chmod(0o644)
             hooks.append(f"--customize-hook=install -Dm{file.mode:o} '{source}' \"$1{file.path}\"")
         customize = Path(scratch) / "customize.sh"
         customize.write_text(recipe.customize, encoding="utf-8")
+        customize.chmod(0o644)
         answers = "iptables-persistent iptables-persistent/autosave_v{} boolean false"
         preseed = "\\n".join(answers.format(version) for version in (4, 6))
         # fmt: off

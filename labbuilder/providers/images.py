@@ -94,7 +94,7 @@ class ImageCache:
         if target.exists():
             return target
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             with FileLock(self._lock(name)):
                 if not target.exists():
                     self._require(needed_bytes)
@@ -114,7 +114,7 @@ class ImageCache:
         remove_tree(part)
         with progress.step("image") as step:
             try:
-                part.mkdir()
+                part.mkdir(mode=0o755)
                 step.advance(0.0, "is built once, for all labs")
                 make(part, step)
                 about["built_at"] = time.strftime("%Y-%m-%d %H:%M:%S")

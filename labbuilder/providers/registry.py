@@ -13,6 +13,7 @@ from labbuilder.errors import SpecError
 from labbuilder.host.store import Home, LabDir
 from labbuilder.model.lab import Plan
 from labbuilder.providers.base import Finding, Provider, Pruned
+from labbuilder.providers.traces import Trace
 from labbuilder.spec.providers import AUTOMATIC, PROVIDERS, ProviderRow, Sections
 
 
@@ -88,6 +89,12 @@ def prune(home: Home, used: Iterable[Sections]) -> tuple[Pruned, ...]:
     labs = tuple(used)
     pruning = [_module(row, "pruning") for row in PROVIDERS.values() if row.prunes]
     return tuple(pruned for module in pruning for pruned in module.prune(home, labs))
+
+
+def traces() -> tuple[Trace, ...]:
+    """Return every lab that this host shows, of whatever home it is."""
+    tracing = [_module(row, "traces") for row in PROVIDERS.values() if row.traced]
+    return tuple(trace for module in tracing for trace in module.traces())
 
 
 def hand_out_provider() -> str:

@@ -149,6 +149,7 @@ class ProviderRow:
         hands_out: Its `handout` module writes a folder that needs no labbuilder.
         elsewhere: Its machines may be on another host: which, its sections say.
         prunes: Its `pruning` module removes unused images elsewhere than in this host's cache.
+        traced: Its `traces` module finds on this host what bears a lab's mark, folder or no folder.
     """
 
     name: str
@@ -161,10 +162,11 @@ class ProviderRow:
     hands_out: bool = False
     elsewhere: bool = False
     prunes: bool = False
+    traced: bool = False
 
 
 _ROWS = (
-    ProviderRow("nspawn", "systemd-nspawn", "labbuilder.providers.nspawn"),
+    ProviderRow("nspawn", "systemd-nspawn", "labbuilder.providers.nspawn", traced=True),
     ProviderRow(
         "virtualbox",
         "VirtualBox",

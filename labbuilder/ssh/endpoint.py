@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -75,20 +77,28 @@ class Endpoint:
 
 
 def connect_unix(path: Path, *, timeout_s: float = 10.0) -> socket.socket:
-    """Connect to a UNIX socket however long its path is (the kernel's own limit is 108 bytes)."""
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    """Connect to a UNIX socket however long its path is (the kernel's own limit is 108 bytes).
+
+    A machine can write where its socket is, and might put there a link to one of this host's: it is not followed.
+
+    Raises:
+        OSError: There is none, or nobody listens.
+    """
+    there = os.open(path, os.O_PATH | os.O_NOFOLLOW)
     try:
+        if not stat.S_ISSOCK(os.fstat(there).st_mode):
+            raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK), str(path))
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(timeout_s)
         try:
-            connection.connect(f"/proc/self/fd/{folder}/{path.name}")
+            connection.connect(f"/proc/self/fd/{there}")
         except OSError:
             connection.close()
             raise
         connection.settimeout(None)
         return connection
     finally:
-        os.close(folder)
+        os.close(there)
 
 
 def banner_ready(endpoint: Endpoint, *, within_s: float = 5.0) -> bool:

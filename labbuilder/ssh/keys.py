@@ -41,9 +41,19 @@ class LabKeys:
             MachineError: It was never made.
         """
         path = self.folder / f"host-{machine}.pub"
-        if not path.exists():
-            raise MachineError(brief=f"{machine} was never made", resolution="labbuilder up makes it")
+        if not path.exists() or not self.identity.exists():
+            raise self._lacking(machine)
         return " ".join(path.read_text(encoding="ascii").split()[:2])
+
+    def _lacking(self, machine: str) -> MachineError:
+        lab = self.folder.parent
+        if not (lab / "machines" / machine).exists():
+            return MachineError(brief=f"{machine} was never made", resolution="labbuilder up makes it")
+        return MachineError(
+            brief=f"the keys that open {machine} are gone from {self.folder}",
+            details="No other key opens it.",
+            resolution=f"labbuilder down --lab {lab.name}, then labbuilder up, make the lab anew",
+        )
 
 
 def ensure_keys(lab: LabDir, machines: Sequence[str]) -> LabKeys:

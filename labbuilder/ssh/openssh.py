@@ -41,7 +41,8 @@ def _options(endpoint: Endpoint) -> list[str]:
     words = ["-F", "none", "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", "SetEnv=LANG=C.UTF-8"]
     # fmt: on
     if endpoint.identity is not None:
-        words += ["-i", _escaped(str(endpoint.identity))]
+        # not -i, which looks for the file before it reads %% as %
+        words += ["-o", f'IdentityFile="{_escaped(str(endpoint.identity))}"']
     words += _known_by(endpoint)
     if endpoint.relay is not None:
         return [*words, "-o", f"ProxyCommand={_escaped(shlex.join(endpoint.relay.proxy_command))}"]

@@ -136,8 +136,8 @@ def test_a_lab_whose_supervisor_hangs_is_still_taken_down(home: Home) -> None:
         assert isinstance(provider, NspawnProvider)
         hung = provider._supervisors()
         assert hung
-        for pid in hung:
-            os.kill(pid, signal.SIGSTOP)
+        for one in hung:
+            os.kill(one.pid, signal.SIGSTOP)
     finally:
         assert lab.down()
     assert provider.residue() == []

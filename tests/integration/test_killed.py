@@ -17,8 +17,8 @@ from labbuilder.host.store import Home
 from labbuilder.host.wait import wait_until
 from labbuilder.lab import Lab
 from labbuilder.lifecycle.identity import lab_identity
-from labbuilder.providers.nspawn import cgroups, provider
-from labbuilder.providers.nspawn.provider import NspawnProvider, kill_and_wait
+from labbuilder.providers.nspawn import cgroups, supervisors
+from labbuilder.providers.nspawn.provider import NspawnProvider
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 
@@ -109,8 +109,8 @@ def test_a_supervisor_that_forks_between_the_look_and_the_kill_is_ended_whole(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark = secrets.token_hex(4)
-    argv = [sys.executable, "-c", FORKS, "labbuilder.providers.nspawn.supervisor", mark]
-    ended: list[int] = []
+    argv = [sys.executable, "-c", FORKS, supervisors.MODULE, mark, "folder", "image"]
+    end, ended = supervisors.end, list[int]()
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as starting:
         assert starting.stdout is not None
         assert starting.stdout.readline() == b"ready\n"
@@ -121,9 +121,9 @@ def test_a_supervisor_that_forks_between_the_look_and_the_kill_is_ended_whole(
                 os.kill(pid, signal.SIGUSR1)
                 assert said.readline() == b"forked\n"
             ended.append(pid)
-            kill_and_wait(pid)
+            end(pid)
 
-        monkeypatch.setattr(provider, "kill_and_wait", late)
+        monkeypatch.setattr(supervisors, "end", late)
         lab = NspawnProvider(home, home.lab("forks"), mark)
         lab.destroy_all()
         assert lab.residue() == []

@@ -129,7 +129,7 @@ def test_a_machine_starts_while_the_namespace_of_its_last_boot_is_still_there(ho
         provider = lab.session().provider
         assert isinstance(provider, NspawnProvider)
         with contextlib.ExitStack() as held:
-            for pid in cgroups.host_pids(provider.mark, "server1"):
+            for pid in cgroups.pids(cgroups.lab_groups(provider.mark), "server1"):
                 with contextlib.suppress(FileNotFoundError):  # it ended just now
                     held.enter_context(Path(f"/proc/{pid}/ns/net").open("rb"))
             provider.kill("server1")

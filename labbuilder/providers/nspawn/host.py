@@ -41,7 +41,7 @@ def preflight() -> None:
 def findings(home: Home, settings: Sections = ()) -> tuple[Finding, ...]:
     """Everything that ``labbuilder doctor`` says about this host."""
     del settings  # the same for every lab
-    found = [_root(), _programs(), _memory(), room(home, NEEDED_BYTES), _cgroups()]
+    found = [_root(), _programs(), _memory(), room(home, NEEDED_BYTES), _cgroups(), _limits()]
     if found[0].ok and found[1].ok:
         found += [_version(), _namespaces(), _overlay(home)]
         if shutil.which("nft"):  # only machines need it, and they have their own
@@ -81,6 +81,18 @@ def _cgroups() -> Finding:
     layout = "v2" if cgroups.is_v2() else "v1 or hybrid"
     init = "systemd is PID 1" if Path("/run/systemd/system").is_dir() else "systemd is not PID 1"
     return Finding("control groups", cgroups.ROOT.is_dir(), f"{layout}; {init}", "mount the control groups")
+
+
+def _limits() -> Finding:
+    """It works without them, so it is never wrong; but who runs it should know."""
+    memory, processes = f"{cgroups.LIMITS['memory'] // 1024**2} MiB", f"{cgroups.LIMITS['pids']} processes"
+    held = {"memory": memory, "pids": processes}
+    lacking = cgroups.unlimited()
+    seen = [f"a machine has at most {', '.join(words for name, words in held.items() if name not in lacking)}"]
+    if lacking:
+        seen = seen if len(lacking) < len(held) else []
+        seen.append(f"root in a machine can use up the host's {' and '.join(lacking)}: no such control groups here")
+    return Finding("limits", True, "; ".join(seen))
 
 
 def _namespaces() -> Finding:

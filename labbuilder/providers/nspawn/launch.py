@@ -17,11 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labbuilder.providers.nspawn import cgroups, linux, wires
+from labbuilder.providers.nspawn import cgroups, linux, seccomp, wires
 from labbuilder.providers.nspawn.ids import UID_COUNT, UID_SHIFT
 
 OWNER_BASE = 1_000_000_000  # far from users, subordinate ids and systemd's dynamic users
 EXIT_REBOOT = 133
+_UNSHARED, _FAILED = b"u", "!"
+# what lies in memory; else each could take a part of the host's: more than the machine's own limit
+_SIZES = "; ".join(
+    f"mount -o remount,nosuid,nodev,mode={mode},size={mib}m tmpfs {place}"
+    for place, mode, mib in (("/run", 755, 256), ("/tmp", 1777, 256), ("/dev/shm", 1777, 64))  # noqa: S108
+)
 
 
 def rights_owner(mark: str, machine: str) -> int:
@@ -39,6 +45,7 @@ class Boot:
         pid: Of systemd-nspawn, in the supervisor's namespace.
         leader: Of the machine's PID 1, known once systemd-nspawn has told it.
         exit_code: Set when it ended.
+        cause: Why it could not be started.
     """
 
     name: str
@@ -51,15 +58,18 @@ class Boot:
     booted: bool = False
     boots: int = 0
     exit_code: int | None = None
+    cause: str | None = None
     stopping: bool = False
     notify: socket.socket | None = None
     gate: int = -1
+    said: int = -1
 
     def power_on(self, image: Path, groups: tuple[Path, ...], mark: str) -> None:
         """Start systemd-nspawn; its messages arrive on ``notify``. A machine that can't be started ends."""
-        self.leader, self.booted, self.exit_code, self.stopping = 0, False, None, False
+        self.leader, self.booted, self.exit_code, self.cause, self.stopping = 0, False, None, None, False
         self.boots += 1
         with self._ended_by_failure():
+            cgroups.end(groups, self.name)  # two inits on one disk would spoil it
             self._fresh_sockets()
             self._fork(image, groups, mark)
 
@@ -67,31 +77,30 @@ class Boot:
     def _ended_by_failure(self) -> Iterator[None]:
         try:
             yield
-        except Exception:
+        except Exception as error:
+            self.cause = str(error)
             for pid in filter(None, (self.leader, self.pid)):
                 _send(pid, signal.SIGKILL)
             raise
 
     def _fork(self, image: Path, groups: tuple[Path, ...], mark: str) -> None:
-        unshared, say_unshared = os.pipe()
+        self.said, say = os.pipe()
         mapped, say_mapped = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                _become(self, image, groups, mark, say_unshared, mapped)
+                _become(self, image, groups, mark, say, mapped)
             except BaseException as error:  # noqa: BLE001  nothing may return into the supervisor's loop
-                os.write(2, f"{self.name}: {error}\n".encode())
-                with contextlib.suppress(OSError), open(self.folder / "console.log", "ab") as console:
-                    console.write(f"labbuilder could not start the machine: {error}\n".encode())
+                os.write(say, f"{_FAILED}{error}".encode())
             os._exit(9)
-        os.close(say_unshared)
+        os.close(say)
         try:
-            if os.read(unshared, 1):
+            if os.read(self.said, 1) == _UNSHARED:
                 for kind in ("uid_map", "gid_map"):
                     Path(f"/proc/{self.pid}/{kind}").write_text(f"0 {UID_SHIFT} {UID_COUNT}\n", encoding="ascii")
                 os.write(say_mapped, b"m")
         finally:
-            for end in (unshared, mapped, say_mapped):
+            for end in (mapped, say_mapped):
                 os.close(end)
 
     def _fresh_sockets(self) -> None:
@@ -99,10 +108,11 @@ class Boot:
         for name in ("ssh.sock", "go", "notify"):
             (run / name).unlink(missing_ok=True)
         os.mkfifo(run / "go")
+        self.gate = os.open(run / "go", os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)  # later the machine could be there
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self.notify.bind(str(run / "notify"))
         for name in ("go", "notify"):
-            os.chown(run / name, UID_SHIFT, UID_SHIFT)
+            os.chown(run / name, UID_SHIFT, UID_SHIFT, follow_symlinks=False)
 
     def read_notify(self) -> None:
         """Take in what systemd-nspawn said: the leader's PID, then that it has booted.
@@ -122,7 +132,6 @@ class Boot:
                 if self.boots > 1:
                     wires.pull(self.index, self.nics)  # the kernel keeps the last boot's up to seconds longer
                 wires.plug(self.index, self.nics, self.leader, self.cut)
-                self.gate = os.open(self.folder / "run/go", os.O_RDWR | os.O_NONBLOCK)
                 os.write(self.gate, b"go\n")  # init starts when its NICs are there
             elif line == "READY=1":
                 self.booted = True
@@ -132,9 +141,12 @@ class Boot:
         self.exit_code, self.pid, self.leader = code, 0, 0
         if self.notify is not None:
             self.notify.close()
-        if self.gate >= 0:
-            os.close(self.gate)
-        self.notify, self.gate = None, -1
+        if self.said >= 0:
+            self.cause = os.read(self.said, 4096).decode(errors="replace").removeprefix(_FAILED) or self.cause
+        for end in (self.gate, self.said):
+            if end >= 0:
+                os.close(end)
+        self.notify, self.gate, self.said = None, -1, -1
 
     def cut_power(self) -> None:
         """Kill PID 1, and the kernel ends the rest; unplugged first: what lost its power says no FIN."""
@@ -142,7 +154,8 @@ class Boot:
             self.stopping = True
             if self.leader:
                 wires.pull(self.index, self.nics)
-            _send(self.leader or self.pid, signal.SIGKILL)
+            for pid in filter(None, (self.leader, self.pid)):
+                _send(pid, signal.SIGKILL)
 
     def tell_init(self, number: int, *, stopping: bool) -> None:
         """Send systemd one of its signals (systemd(1), "SIGNALS")."""
@@ -158,6 +171,7 @@ class Boot:
             "booted": self.booted,
             "boots": self.boots,
             "exit_code": self.exit_code,
+            "cause": self.cause,
             "cut": sorted(self.cut),
         }
 
@@ -167,14 +181,16 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _become(boot: Boot, image: Path, groups: tuple[Path, ...], mark: str, say_unshared: int, mapped: int) -> None:
+def _become(boot: Boot, image: Path, groups: tuple[Path, ...], mark: str, say: int, mapped: int) -> None:
     """Turn this child into systemd-nspawn; never returns."""
+    os.chdir("/")
     cgroups.join(groups, boot.name, UID_SHIFT)
+    seccomp.refuse_vsock()
     linux.prctl(linux.PR_SET_SECUREBITS, linux.SECBIT_NO_SETUID_FIXUP)  # keep the right to unshare
     owner = rights_owner(mark, boot.name)
     os.setresuid(owner, owner, owner)
     linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
-    os.write(say_unshared, b"u")
+    os.write(say, _UNSHARED)
     if not os.read(mapped, 1):
         os._exit(9)
     os.setresgid(0, 0, 0)
@@ -194,7 +210,7 @@ def _become(boot: Boot, image: Path, groups: tuple[Path, ...], mark: str, say_un
         "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=read-only",
         "--rlimit=NPROC=65536", "--rlimit=SIGPENDING=65536",  # else it asks the host's PID 1, which it may not
         f"--bind={folder}/run:/run/lab",
-        "/bin/sh", "-c", "read -r go </run/lab/go && exec /sbin/init",
+        "/bin/sh", "-c", f"{_SIZES}; read -r go </run/lab/go && exec /sbin/init",
     ], {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LC_ALL": "C.UTF-8",
@@ -205,13 +221,19 @@ def _become(boot: Boot, image: Path, groups: tuple[Path, ...], mark: str, say_un
 
 
 def wait_any() -> list[tuple[int, int]]:
-    """Reap every child that has ended: its PID and its exit code, 128 + number for a signal."""
+    """Reap every child that has ended: its PID and its exit code, 128 + number for a signal.
+
+    One that somebody has stopped goes on: no machine can end or reboot while its systemd-nspawn stands still.
+    """
     ended = []
     with contextlib.suppress(ChildProcessError):
         while True:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
             if pid == 0:
                 break
+            if os.WIFSTOPPED(status):
+                _send(pid, signal.SIGCONT)
+                continue
             code = os.waitstatus_to_exitcode(status)
             ended.append((pid, code if code >= 0 else 128 - code))
     return ended

@@ -15,6 +15,8 @@ MS_REC = 0x4000
 MS_PRIVATE = 0x4_0000
 
 PR_SET_PDEATHSIG = 1
+PR_SET_SECCOMP = 22
+SECCOMP_MODE_FILTER = 2
 PR_SET_SECUREBITS = 28
 SECBIT_NO_SETUID_FIXUP = 1 << 2
 
@@ -38,6 +40,7 @@ def mount(source: str, target: str, kind: str = "none", flags: int = 0, options:
     _checked(_libc.mount(source.encode(), target.encode(), kind.encode(), flags, data), f"mount on {target}")
 
 
-def prctl(option: int, value: int) -> None:
+def prctl(option: int, value: int, more: int = 0) -> None:
     """Set one attribute of this process."""
-    _checked(_libc.prctl(option, value, 0, 0, 0), "prctl")
+    words = (ctypes.c_ulong(number) for number in (value, more, 0, 0))
+    _checked(_libc.prctl(option, *words), "prctl")

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
-import select
-import shutil
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,20 +10,19 @@ from typing import Any
 
 from labbuilder.errors import MachineError, WaitError
 from labbuilder.host.parallel import for_each
-from labbuilder.host.run import run, start_daemon
-from labbuilder.host.store import Home, LabDir, remove_tree, write_atomic
+from labbuilder.host.run import start_daemon
+from labbuilder.host.store import Home, LabDir, remove_tree
 from labbuilder.host.wait import wait_until
 from labbuilder.model.lab import MachinePlan, Plan, stable_mac
 from labbuilder.providers.base import MachineState, MachineStatus
 from labbuilder.providers.images import ImageCache
-from labbuilder.providers.nspawn import cgroups, control, host, wires
-from labbuilder.providers.nspawn.ids import UID_SHIFT
+from labbuilder.providers.nspawn import cgroups, control, folders, host, supervisors, wires
 from labbuilder.providers.nspawn.image import ensure_tree
+from labbuilder.providers.nspawn.supervisors import Supervisor
 from labbuilder.spec.providers import Sections
 from labbuilder.ssh.endpoint import Endpoint, banner_ready
 from labbuilder.ssh.keys import LabKeys, ensure_keys
 
-_HARDWARE = "nics.json"
 _BOOT_S, _SHUTDOWN_S = 60.0, 30.0  # the longest
 _GOING = (MachineState.STARTING, MachineState.RUNNING)
 
@@ -53,17 +47,36 @@ class NspawnProvider:
 
     @property
     def _socket(self) -> Path:
-        return self.lab.path / "control.sock"
+        return self.lab.path / control.SOCKET_NAME
+
+    @property
+    def _groups(self) -> tuple[Path, ...]:
+        return cgroups.lab_groups(self.mark)
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         try:
-            return control.ask(self._socket, request)
+            return self._answer(request)
         except control.SupervisorGoneError as error:
             raise MachineError(
                 brief=f"the lab {self.lab.name} is not running",
                 details=f"No supervisor answers at {error}",
                 resolution="labbuilder up starts it again; labbuilder down removes it",
             ) from error
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return control.ask(self._socket, request)
+        except control.SupervisorGoneError:
+            listening = [one.pid for one in self._supervisors() if one.first and one.mark == self.mark]
+            if not listening:
+                raise
+            os.kill(listening[0], control.LISTEN_AGAIN)  # somebody has removed its socket
+            wait_until("the supervisor listens again", self._socket.exists, within_s=5.0, every_s=0.01)
+            return control.ask(self._socket, request)
+
+    def _supervisors(self) -> tuple[Supervisor, ...]:
+        """Those that bear the lab's mark or work in its folder, read from the host."""
+        return tuple(o for o in supervisors.all_supervisors() if o.mark == self.mark or o.is_of(self.lab.path))
 
     def preflight(self, plan: Plan) -> None:
         """Raise HostError for what is certain to fail later."""
@@ -86,7 +99,7 @@ class NspawnProvider:
         """Start the supervisor unless it lives, and the lab's networks in it."""
         world, witness = plan.upstream, plan.upstream.witness
         assert witness is not None  # noqa: S101  the plan of a simulated world has one
-        if control.supervisor_pid(self._socket) is None:
+        if not self._is_supervised():
             self._start_supervisor(plan)
         self._ask(
             do="networks",
@@ -102,9 +115,30 @@ class NspawnProvider:
             },
         )
 
+    def _is_supervised(self) -> bool:
+        """A supervisor of the lab's own answers.
+
+        Raises:
+            MachineError: Another lab's does: its identity was lost.
+        """
+        try:
+            self._answer({"do": "status"})
+        except control.SupervisorGoneError:
+            return False
+        pid = control.supervisor_pid(self._socket)
+        other = pid and supervisors.supervisor(pid)
+        if other and other.mark != self.mark:
+            raise MachineError(
+                brief=f"in {self.lab.path} runs a lab that is not known any more",
+                details=f"process {other.pid}, mark {other.mark}",
+                resolution=f"labbuilder down --lab {self.lab.name} removes it",
+            )
+        return True
+
     def _start_supervisor(self, plan: Plan) -> None:
-        cgroups.remove_lab(self.mark)  # what a killed supervisor left
-        (self.lab.path / "machines").mkdir(exist_ok=True)
+        self._end_all()  # what a killed supervisor left
+        self._machines.mkdir(exist_ok=True)
+        self._machines.chmod(0o711)  # a machine's mapped root passes through
         image = self.images.path(plan.image.digest) / "root"
         argv: list[str | Path] = [sys.executable, "-m", "labbuilder.providers.nspawn.supervisor"]
         argv += [self.mark, self.lab.path, image, str(os.getpid())]
@@ -113,33 +147,13 @@ class NspawnProvider:
             argv = ["systemd-run", "--scope", "--quiet", "--collect", unit, "-p", "Delegate=yes", *argv]
         start_daemon(argv, log=self.lab.path / "supervisor.log")
 
+    @property
+    def _machines(self) -> Path:
+        return self.lab.path / "machines"
+
     def create(self, plan: Plan, machine: MachinePlan) -> None:
         """Make the machine's writable layer and give it its identity."""
-        folder = self.lab.machine(machine.name)
-        if (folder / _HARDWARE).exists():
-            return
-        remove_tree(folder)
-        for name in ("upper", "work", "root", "run"):
-            (folder / name).mkdir(parents=True)
-        keys = ensure_keys(self.lab, [machine.name])
-        # fmt: off
-        seed: dict[str, tuple[str, int]] = {
-            "etc/hostname": (f"{machine.name}\n", 0o644),
-            "etc/machine-id": (f"{secrets.token_hex(16)}\n", 0o444),
-            "etc/ssh/lab_host_ed25519": (keys.host_private(machine.name), 0o600),
-            "etc/ssh/lab_authorized_keys": (keys.authorized, 0o644),
-        }
-        # fmt: on
-        for path, (text, mode) in seed.items():
-            target = folder / "upper" / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
-            target.chmod(mode)
-        for root, folders, files in os.walk(folder):
-            for name in (*folders, *files):
-                os.chown(Path(root) / name, UID_SHIFT, UID_SHIFT)
-        os.chown(folder, UID_SHIFT, UID_SHIFT)
-        nics = [
+        cards = [
             {
                 "name": nic.name,
                 "network": nic.network,
@@ -148,14 +162,21 @@ class NspawnProvider:
             }
             for nic in machine.nics
         ]
-        write_atomic(folder / _HARDWARE, json.dumps(nics))  # last: it says that the rest is whole
+        if machine.name in folders.names(self.lab):
+            folders.restore_hardware(self.lab, machine.name, cards)
+            return
+        keys = ensure_keys(self.lab, [machine.name])
+        seed = folders.identity(machine.name, keys.host_private(machine.name), keys.authorized)
+        folders.make(self.lab, machine.name, cards, seed)
 
     def start(self, name: str) -> None:
         """Power the machine on."""
-        hardware = self.lab.machine(name) / _HARDWARE
-        if not hardware.exists():
+        if name not in folders.names(self.lab):
             raise MachineError(brief=f"{name} was never made", resolution="labbuilder up makes it")
-        self._ask(do="boot", name=name, nics=json.loads(hardware.read_text(encoding="utf-8")))
+        nics = folders.hardware(self.lab, name)
+        if nics is None:
+            raise MachineError(brief=f"nothing tells which cards {name} has", resolution="labbuilder up mends it")
+        self._ask(do="boot", name=name, nics=nics)
 
     def wait_ready(self, name: str) -> None:
         """Wait for the banner of the machine's SSH."""
@@ -169,8 +190,7 @@ class NspawnProvider:
         )
 
     def _raise_if_dead(self, name: str) -> bool:
-        seen = self._seen().get(name)
-        if seen is None or not seen["running"]:
+        if not self._runs(seen := self._seen().get(name), name):
             raise MachineError(
                 brief=f"{name} went off while it was waited for",
                 details=self._last_console_lines(name, seen),
@@ -180,15 +200,19 @@ class NspawnProvider:
 
     def _last_console_lines(self, name: str, seen: dict[str, Any] | None) -> str:
         text = self.console(name).read_text(errors="replace") if self.console(name).exists() else ""
-        code = "none" if seen is None else seen["exit_code"]
-        return "\n".join([f"Exit status: {code}", *text.splitlines()[-10:]])
+        code, cause = ("none", None) if seen is None else (seen["exit_code"], seen["cause"])
+        return "\n".join([*([f"Cause: {cause}"] if cause else []), f"Exit status: {code}", *text.splitlines()[-10:]])
 
     def _seen(self) -> dict[str, dict[str, Any]]:
         try:
-            answer = control.ask(self._socket, {"do": "status"})
+            answer = self._answer({"do": "status"})
         except control.SupervisorGoneError:
             return {}
         return {machine["name"]: machine for machine in answer["machines"]}
+
+    def _runs(self, seen: dict[str, Any] | None, name: str) -> bool:
+        """The supervisor says so, or the kernel: a process of it lives."""
+        return bool(seen and seen["running"]) or cgroups.lives(self._groups, name)
 
     def _wait(self, name: str, what: str, reached: Callable[[dict[str, Any]], bool], within_s: float) -> None:
         def probe() -> bool:
@@ -197,29 +221,34 @@ class NspawnProvider:
 
         wait_until(f"{name} is {what}", probe, within_s=within_s, every_s=0.01)
 
+    def _wait_off(self, name: str, within_s: float) -> None:
+        self._wait(name, "off", lambda seen: not self._runs(seen, name), within_s)
+
     def stop(self, name: str) -> None:
         """Shut down in order, then by force."""
-        if not self._seen().get(name, {}).get("running"):
+        seen = self._seen().get(name)
+        if not seen or not seen["running"]:
+            self.kill(name)  # nobody is left who could tell it
             return
-        cgroups.thaw(self.mark, name)
+        cgroups.thaw(self._groups, name)
         self._ask(do="signal", name=name, what="poweroff")
         try:
-            self._wait(name, "off", lambda seen: not seen["running"], _SHUTDOWN_S)
+            self._wait_off(name, _SHUTDOWN_S)
         except WaitError:
             self.kill(name)
 
     def kill(self, name: str) -> None:
-        """Cut the power: SIGKILL to the machine's PID 1."""
-        if not self._seen().get(name, {}).get("running"):
-            return
-        self._ask(do="signal", name=name, what="kill")
-        cgroups.thaw(self.mark, name)
-        self._wait(name, "off", lambda seen: not seen["running"], within_s=10.0)
+        """Cut the power: SIGKILL to the machine's PID 1, and to what lives on without it."""
+        seen = self._seen().get(name)
+        if seen and seen["running"]:
+            self._ask(do="signal", name=name, what="kill")
+            self._wait_off(name, 10.0)
+        cgroups.end(self._groups, name)
 
     def reboot(self, name: str) -> None:
         """Reboot in order, into a new network namespace."""
         before = self._seen().get(name)
-        if before is None or not before["running"]:
+        if before is None or not before["running"]:  # what lives without its systemd-nspawn can't reboot either
             raise MachineError(brief=f"{name} is off, so it can't reboot", resolution="labbuilder up")
         self._ask(do="signal", name=name, what="reboot")
         self._wait(name, "in its next boot", lambda seen: seen["boots"] > before["boots"], _BOOT_S)
@@ -241,23 +270,20 @@ class NspawnProvider:
     def status(self) -> tuple[MachineStatus, ...]:
         """The machines whose disks are there, and what the supervisor says of them."""
         seen = self._seen()
-        return tuple(self._status(name, seen.get(name)) for name in self._machine_names())
-
-    def _machine_names(self) -> list[str]:
-        return sorted(path.parent.name for path in (self.lab.path / "machines").glob(f"*/{_HARDWARE}"))
+        return tuple(self._status(name, seen.get(name)) for name in folders.names(self.lab))
 
     def _status(self, name: str, seen: dict[str, Any] | None) -> MachineStatus:
-        if seen is None or not seen["running"]:
+        if not self._runs(seen, name):
             return MachineStatus(name, MachineState.STOPPED)
-        state = MachineState.RUNNING if seen["booted"] else MachineState.STARTING
+        state = MachineState.STARTING if seen and not seen["booted"] else MachineState.RUNNING
         if cgroups.is_frozen(self.mark, name):
             state = MachineState.PAUSED
-        pids = cgroups.host_pids(self.mark, name)
-        return MachineStatus(name, state, min(pids, default=None), seen["boots"], tuple(seen["cut"]))
+        pid = min(cgroups.pids(self._groups, name), default=None)
+        return MachineStatus(name, state, pid, *((seen["boots"], tuple(seen["cut"])) if seen else ()))
 
     def is_awake(self, name: str) -> bool:
         """By the supervisor and the control group."""
-        return bool(self._seen().get(name, {}).get("running")) and not cgroups.is_frozen(self.mark, name)
+        return self._runs(self._seen().get(name), name) and not cgroups.is_frozen(self.mark, name)
 
     def endpoint(self, name: str) -> Endpoint:
         """The UNIX socket in the machine's folder."""
@@ -278,23 +304,13 @@ class NspawnProvider:
         running = [machine.name for machine in self.status() if machine.state in _GOING]
         try:
             for_each(running, self.pause)
-            for_each(self._machine_names(), lambda machine: self._copy(machine, name, save=True))
+            for_each(folders.names(self.lab), lambda machine: folders.save(self.lab, machine, name))
         finally:
             for_each(running, self.resume)
 
     def restore_snapshot(self, name: str) -> None:
         """Put the copies in place of what the machines wrote since."""
-        for_each(self._machine_names(), lambda machine: self._copy(machine, name, save=False))
-
-    def _copy(self, machine: str, snapshot: str, *, save: bool) -> None:
-        kept, layer = self.lab.snapshots / snapshot / machine, self.lab.machine(machine) / "upper"
-        source, target = (layer, kept) if save else (kept, layer)
-        part = target.with_name(f".{target.name}.part")
-        remove_tree(part)
-        part.parent.mkdir(parents=True, exist_ok=True)
-        run("cp", "-a", "--reflink=auto", source, part, timeout_s=600.0)
-        remove_tree(target)
-        part.rename(target)
+        for_each(folders.names(self.lab), lambda machine: folders.restore(self.lab, machine, name))
 
     def delete_snapshot(self, name: str) -> None:
         """Remove the copies."""
@@ -302,64 +318,44 @@ class NspawnProvider:
 
     def destroy(self, name: str) -> None:
         """Cut the power and remove the disk."""
+        self.kill(name)
         if self._seen().get(name):
-            self.kill(name)
             self._ask(do="forget", name=name)
-        for group in cgroups.lab_groups(self.mark):
+        for group in self._groups:
             cgroups.remove(cgroups.machine_group(group, name))
         remove_tree(self.lab.machine(name))
 
     def destroy_all(self) -> None:
         """Kill the supervisor: the kernel ends all that lives in its namespaces."""
-        cgroups.thaw(self.mark)
-        wait_until("no supervisor of the lab is left", self._kill_supervisors, within_s=30.0, every_s=0.01)
-        cgroups.remove_lab(self.mark)
-        shutil.rmtree(self.lab.path / "machines", ignore_errors=True)
+        self._end_all()
+        remove_tree(self._machines)
         self._socket.unlink(missing_ok=True)
 
-    def _kill_supervisors(self) -> bool:
-        """True when there was none: one that was only just started forks between the look and the kill."""
-        found = self._supervisors()
-        for pid in found:
-            kill_and_wait(pid)
-        return not found
+    def _end_all(self) -> None:
+        marks = {self.mark}
 
-    def _supervisors(self) -> tuple[int, ...]:
-        """PIDs of processes that bear the lab's mark, read from the host."""
-        module, mark = b"labbuilder.providers.nspawn.supervisor", self.mark.encode()
-        found = []
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                words = entry.read_bytes().split(b"\0")
-            except OSError:
-                continue  # it ended meanwhile
-            if module in words and mark in words:
-                found.append(int(entry.parent.name))
-        return tuple(found)
+        def none_left() -> bool:
+            found = self._supervisors()  # one that was only just started forks between the look and the kill
+            for one in found:
+                marks.add(one.mark)
+                cgroups.thaw(cgroups.lab_groups(one.mark))
+                supervisors.end(one.pid)
+            return not found
+
+        wait_until("no supervisor of the lab is left", none_left, within_s=30.0, every_s=0.01)
+        for mark in marks:
+            cgroups.end(cgroups.lab_groups(mark))
+            cgroups.remove_lab(mark)
 
     def residue(self) -> Sequence[str]:
         """Processes, control groups, mounts and folders, as the host shows them."""
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-        machines = self.lab.path / "machines"
         return [
-            *(f"process {pid}" for pid in self._supervisors()),
-            *(f"control group {group}" for group in cgroups.lab_groups(self.mark) if group.exists()),
+            *(f"process {one.pid}" for one in self._supervisors()),
+            *(f"control group {group}" for group in self._groups if group.exists()),
             *(f"mount {line.split()[4]}" for line in mounts if f" {self.lab.path}/" in line),
-            *([f"folder {machines}"] if machines.exists() else []),
+            *([f"folder {self._machines}"] if self._machines.exists() else []),
         ]
-
-
-def kill_and_wait(pid: int) -> None:
-    """SIGKILL one process of ours and wait until the kernel has ended it and all in its namespace."""
-    try:
-        handle = os.pidfd_open(pid)
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    try:
-        select.select([handle], [], [], 10.0)
-    finally:
-        os.close(handle)
 
 
 def open_provider(home: Home, lab: LabDir, mark: str, settings: Sections) -> NspawnProvider:

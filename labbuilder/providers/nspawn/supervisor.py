@@ -2,7 +2,8 @@
 
 The provider runs it as a module with MARK LAB_FOLDER IMAGE_ROOT STARTER (its own PID). It forks; the child enters the
 namespaces, listens on LAB_FOLDER/control.sock and from then on outlives the command that started it. Until then it ends
-with that command: one that came up late would take the lab's socket away from the next.
+with that command: one that came up late would take the lab's socket away from the next. It works in the lab's folder,
+by which it is known, and ends when that is gone.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from labbuilder.errors import LabError
 from labbuilder.providers.nspawn import cgroups, launch, linux, upstream, wires
+from labbuilder.providers.nspawn.control import LISTEN_AGAIN, SOCKET_NAME
 from labbuilder.providers.nspawn.ids import UID_SHIFT
 
-SOCKET_NAME = "control.sock"
+_LOOK_S = 1.0  # between two looks whether the lab's folder is there
 SIGRTMIN_POWEROFF = signal.SIGRTMIN + 4
 SIGRTMIN_REBOOT = signal.SIGRTMIN + 5
 
@@ -48,22 +50,46 @@ class Supervisor:
         self.machines: dict[str, launch.Boot] = {}
         self.world = 0
         self.selector = selectors.DefaultSelector()
+        self.listener: socket.socket | None = None
         self.indices = 0
 
-    def serve(self, listener: socket.socket) -> None:
-        """Never returns: the supervisor ends by being killed."""
+    def listen(self) -> None:
+        """Listen in the lab's folder; again, where someone has removed the socket."""
+        if self.listener is not None:
+            self.selector.unregister(self.listener)
+            self.listener.close()
+        Path(SOCKET_NAME).unlink(missing_ok=True)
+        listener = self.listener = socket.socket(socket.AF_UNIX)
+        listener.bind(SOCKET_NAME)
+        os.chmod(SOCKET_NAME, 0o600)
+        listener.listen(64)
+        listener.setblocking(False)
+        self.selector.register(listener, selectors.EVENT_READ, lambda: self.accept(listener))
+
+    def serve(self) -> None:
+        """Never returns: the supervisor ends by being killed, or with the lab's folder."""
         wake, wake_writer = socket.socketpair()
         for end in (wake, wake_writer):
             end.setblocking(False)
         signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        listener.setblocking(False)
-        self.selector.register(listener, selectors.EVENT_READ, lambda: self.accept(listener))
+        signal.signal(LISTEN_AGAIN, lambda *_: self.listen())
         self.selector.register(wake, selectors.EVENT_READ, lambda: self.reap(wake))
-        while True:
-            for key, _ in self.selector.select():
+        while Path().stat().st_nlink:
+            for key, _ in self.selector.select(_LOOK_S):
                 with _outlived():
                     key.data()
+        self.end()
+
+    def end(self) -> NoReturn:
+        """End everything of the lab, which has lost its folder, and leave no control group."""
+        with _outlived():
+            if self.world:
+                os.kill(self.world, signal.SIGKILL)
+                os.waitpid(self.world, 0)
+            cgroups.end(self.groups)
+            cgroups.leave(self.groups)
+        os._exit(0)
 
     def accept(self, listener: socket.socket) -> None:
         """Read one request, carry it out, answer."""
@@ -122,6 +148,7 @@ class Supervisor:
         machine = self._machine(name)
         if what == "kill":
             machine.cut_power()
+            cgroups.thaw(self.groups, name)
         else:
             number = {"poweroff": SIGRTMIN_POWEROFF, "reboot": SIGRTMIN_REBOOT}[what]
             machine.tell_init(number, stopping=what == "poweroff")
@@ -175,16 +202,17 @@ class Supervisor:
         with contextlib.suppress(KeyError):  # its start failed before it was listened to
             self.selector.unregister(machine.notify)
         machine.ended(code)
+        cgroups.end(self.groups, machine.name)  # what killed systemd-nspawn has not killed its machine
         if code == launch.EXIT_REBOOT and not machine.stopping:
             self._power_on(machine)
 
 
-def _own_view(lab: Path, image: Path) -> Path:
+def _own_view(image: Path) -> Path:
     """Hide the host's /run/systemd and bind the lab's folders where a machine's root can reach them.
 
     The lab may lie in a folder that only the host's root may enter.
     """
-    sources = {"machines": os.open(lab / "machines", os.O_PATH), "image": os.open(image, os.O_PATH)}
+    sources = {"machines": os.open("machines", os.O_PATH), "image": os.open(image, os.O_PATH)}
     linux.mount("none", "/", "none", linux.MS_REC | linux.MS_PRIVATE)
     linux.mount("proc", "/proc", "proc")
     hidden = Path("/run/systemd") if Path("/run/systemd").is_dir() else Path("/run")
@@ -201,11 +229,12 @@ def _own_view(lab: Path, image: Path) -> Path:
 
 def main(mark: str, lab: Path, image: Path, starter: int) -> None:
     """Enter the namespaces, listen, tell the parent, serve."""
+    os.umask(0o022)
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != starter:  # it was killed before this was said
         sys.exit(4)
     groups = cgroups.enter(mark)
-    lab_fd = os.open(lab, os.O_PATH)
+    os.chdir(lab)
     linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWNET)
     listening, say_listening = os.pipe()
     if os.fork():
@@ -217,17 +246,12 @@ def main(mark: str, lab: Path, image: Path, starter: int) -> None:
     parent.register(say_listening, 0)
     if parent.poll(0):  # nobody reads: it was killed before this was said
         sys.exit(4)
-    os.umask(0o022)
-    view = _own_view(lab, image)
-    listener = socket.socket(socket.AF_UNIX)
-    own = f"/proc/self/fd/{lab_fd}/{SOCKET_NAME}"
-    Path(own).unlink(missing_ok=True)
-    listener.bind(own)
-    os.chmod(own, 0o600)
-    listener.listen(64)
+    view = _own_view(image)
+    supervisor = Supervisor(mark, groups, view)
+    supervisor.listen()
     linux.prctl(linux.PR_SET_PDEATHSIG, 0)
     os.write(say_listening, b"l")
-    Supervisor(mark, groups, view).serve(listener)
+    supervisor.serve()
 
 
 if __name__ == "__main__":

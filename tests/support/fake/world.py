@@ -59,7 +59,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(fakes, "CALLS", found.calls)
     found.calls.clear()
     found.fails.clear()
-    monkeypatch.setitem(PROVIDERS, "nspawn", replace(PROVIDERS["nspawn"], package="fake"))
+    monkeypatch.setitem(PROVIDERS, "nspawn", replace(PROVIDERS["nspawn"], package="fake", traced=False))
 
     def configure(machines: Sequence[MachinePlan], *_: object) -> tuple[()]:
         found.configured += [machine.name for machine in machines]

@@ -313,3 +313,34 @@ def test_a_file_is_no_folder_to_render_into(env: dict[str, str], tmp_path: Path,
 def test_an_unknown_provider_is_a_mistake_of_who_typed_it(env: dict[str, str], tmp_path: Path) -> None:
     said = ask(env, tmp_path, "doctor", "--provider", "bogus", "--json")
     assert said.returncode == json.loads(said.stdout)["exit_code"] == 2
+
+
+def test_a_full_disk_under_a_json_document_is_told_on_stderr(env: dict[str, str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-m", "labbuilder", "doctor", "--provider", "bogus", "--json"]
+        said = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, env=env, cwd=tmp_path, check=False)
+    assert said.returncode == 2
+    assert "there is no provider 'bogus'" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_a_letter_that_the_terminal_has_not_is_told_by_its_number(env: dict[str, str], tmp_path: Path) -> None:
+    said = ask(env | {"PYTHONIOENCODING": "ascii"}, tmp_path, "status", "--lab", "ä")
+    assert said.returncode == 2
+    assert "\\xe4" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_ctrl_c_while_modules_are_loaded_ends_without_words() -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import labbuilder.__main__;"
+        "assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_opens_a_server_is_not_kept_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["labbuilder", "remote", "add", "school", "--token", "s3cr3t"])
+    assert app._without_secrets("add school --token s3cr3t") == "add school --token ***"
+    monkeypatch.setattr(sys, "argv", ["labbuilder", "remote", "add", "school", "--token=s3cr3t"])
+    assert "s3cr3t" not in app._without_secrets("failed with s3cr3t")
