@@ -146,6 +146,19 @@ def test_manual_who_only_looks_at_the_standby_takes_no_lease_from_it(manual: Lab
     assert int(says(manual, "server2", leases)) >= before
 
 
+@pytest.mark.parametrize("automatic", ["isc"], indirect=True)
+def test_a_pair_whose_journals_were_vacuumed_is_well_and_up_changes_nothing(automatic: Lab) -> None:
+    """Its state is asked of dhcpd: what a journal has lost turns nothing red."""
+    proven_again(automatic)
+    for server in ("server1", "server2"):
+        says(automatic, server, "journalctl -q --rotate; journalctl -q --vacuum-size=1; rm -f /run/log/journal/*/*@*")
+        assert not automatic.run(server, "journalctl -q -u isc-dhcp-server | grep -q 'I move from'").ok
+    automatic.verify().raise_for_failures()
+    automatic.up()
+    assert automatic.outcome is not None
+    assert "failover" not in {change.service for change in automatic.outcome.changes}
+
+
 def test_manual_a_takeover_is_refused_while_the_partner_answers_and_says_why(manual: Lab) -> None:
     with pytest.raises(MachineError, match="takeover refused: server1 still answers") as caught:
         ordered(manual, failover.takeover, "server2")
