@@ -138,7 +138,9 @@ def remove_while_it_is_written_to(folder: Path) -> None:
     wait_until("it is gone", gone, within_s=10.0)
 
 
-def test_a_lab_that_can_not_end_with_its_folder_is_told_and_removed(home: Home, running: NspawnProvider) -> None:
+def test_a_lab_that_can_not_end_with_its_folder_is_told_and_removed(running: NspawnProvider, tmp_path: Path) -> None:
+    """From any home: no other leads to it, and other tests have labs in theirs."""
+    home = Home(tmp_path)
     hang_without_folder(running.lab)
     told = command(home, "list")
     assert f"mark {MARK}; {running.lab.path} is gone" in told.stderr
