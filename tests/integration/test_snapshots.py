@@ -12,7 +12,7 @@ from labbuilder.errors import CommandError, MachineError, SpecError
 from labbuilder.host.store import Home
 from labbuilder.lab import Lab
 from labbuilder.providers.base import MachineState
-from labbuilder.providers.nspawn.provider import NspawnProvider
+from labbuilder.providers.nspawn import folders
 
 pytestmark = pytest.mark.needs_root
 
@@ -45,7 +45,7 @@ def test_a_snapshot_that_fails_leaves_nothing_and_the_lab_goes_on(lab: Lab, monk
         raise CommandError(brief="cp failed", details="No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(NspawnProvider, "_copy", full)
+        patched.setattr(folders, "save", full)
         with pytest.raises(CommandError):
             lab.save("halfway")
     assert lab.snapshots() == ()
