@@ -136,10 +136,10 @@ def test_a_supervisor_that_lost_its_socket_is_found_and_listens_again(lab: Lab, 
 
 
 FROZEN_BY_ROOT = """
-mount -o remount,rw /sys/fs/cgroup/freezer
+mkdir -p /run/freezer && mount -t cgroup -o freezer none /run/freezer
 sleep 1000 </dev/null >/dev/null 2>&1 &
-for hierarchy in freezer unified .; do
-    own=/sys/fs/cgroup/$hierarchy/own
+for hierarchy in /run/freezer /sys/fs/cgroup/unified /sys/fs/cgroup; do
+    own=$hierarchy/own
     mkdir $own && echo $! >$own/cgroup.procs && for file in freezer.state=FROZEN cgroup.freeze=1; do
         test -e $own/${file%=*} && echo ${file#*=} >$own/${file%=*} && echo frozen
     done
