@@ -1,42 +1,47 @@
-"""A lab whose journal does not say any more what it is known by is told so, and not made anew over what is left."""
+"""What is lost is told; what is only on its way is not, and is left to who is at work on it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from fake.world import World
 
-from labbuilder.errors import ResidueError
+from labbuilder.host.store import Home, locked
+from labbuilder.lifecycle import lost
+from labbuilder.lifecycle.lost import finding, lost_labs, remove_lost
+from labbuilder.providers import registry
+from labbuilder.providers.traces import Trace
 
-DAMAGES = {
-    "deleted": (None, "is not there"),
-    "emptied": ("", "has no record of it"),
-    "null": ("null\n", "lines that are no records: 1"),
-    "torn": ('{"effect": "lab", "st\n{"effect": "spec", "state": "done"}\n', "lines that are no records: 1"),
-    "without data": ('{"effect": "lab", "state": "begun"}\n', "has no record of it"),
-    "without a mark": ('{"effect": "lab", "state": "begun", "data": {"provider": "nspawn"}}\n', "has no record of it"),
-    "no text": ("\x00\x01\n", "lines that are no records: 1"),
-}
+LOST = Trace("nspawn", "1057", None, gone=True, things=("control group g",))
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_it_is_told_and_nothing_is_made_over_it(world: World, damage: str) -> None:
-    lab, (text, told) = world.lab().up(), DAMAGES[damage]
-    lab.close()
-    journal = world.home.lab("aula").journal
-    journal.unlink() if text is None else journal.write_text(text)
-    world.calls.clear()
-    for ask in (lab.up, lab.status, lab.stop, lab.snapshots):
-        with pytest.raises(ResidueError, match="the lab aula has lost the record") as error:
-            ask()
-        assert told in (error.value.details or "")
-        assert "labbuilder down --lab aula" in (error.value.resolution or "")
-    assert world.calls == []
-    lab.down()
-    assert not world.home.lab("aula").path.exists()
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lost, "_SETTLES_S", 0.01)
 
 
-def test_an_empty_folder_and_a_torn_first_line_are_an_up_that_was_killed_before_it_made_anything(world: World) -> None:
-    folder = world.home.lab("aula").path
-    folder.mkdir(parents=True)
-    (folder / "journal.jsonl").write_text('{"effect": "la')
-    assert world.lab().up().status()
+def shown(monkeypatch: pytest.MonkeyPatch, *looks: tuple[Trace, ...]) -> None:
+    """What the host shows, look by look; the last one stays."""
+    left = list(looks)
+    monkeypatch.setattr(registry, "traces", lambda: left.pop(0) if len(left) > 1 else left[0])
+
+
+def test_a_lab_that_is_just_taken_down_is_not_lost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shown(monkeypatch, (LOST,), ())
+    assert lost_labs() == ()
+    shown(monkeypatch, (LOST,), ())
+    assert remove_lost(Home(tmp_path)) == ()
+
+
+def test_a_lab_without_a_folder_is_lost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shown(monkeypatch, (LOST,))
+    assert lost_labs() == (LOST,)
+    assert not finding(Home(tmp_path)).ok
+
+
+def test_what_somebody_is_at_work_on_holds_nobody_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shown(monkeypatch, ())
+    home = Home(tmp_path)
+    with locked(home.lab("busy")):
+        assert remove_lost(home) == ()
+        assert home.lab("busy").lock.exists()
