@@ -141,8 +141,8 @@ ISC = {
     "pool": Break(
         "server2", "sed -i s/192.168.1.200/192.168.1.199/ /etc/dhcp/dhcpd.conf", {"failover.lint", "failover.pool"}
     ),
-    "MCLT on the secondary": Break(
-        "server2", r"sed -i 's/^\tmax-unacked.*/&\n\tmclt 60;/' /etc/dhcp/dhcpd.conf", {"failover.lint"}
+    "split on the secondary": Break(
+        "server2", r"sed -i 's/^\tmax-unacked.*/&\n\tsplit 128;/' /etc/dhcp/dhcpd.conf", {"failover.lint"}
     ),
     "the key of OMAPI": Break(
         "server1", "rm /etc/dhcp/omapi.conf", {"dhcpd.syntax", "failover.lint", "failover.share"}
@@ -289,12 +289,12 @@ def test_every_check_is_broken_by_some_test(lab: Lab, kea: Lab, manual: Lab) -> 
 
 def test_a_finding_says_where_why_and_how_to_mend_it(lab: Lab) -> None:
     """In the words of the lint, and no key leaves its machine."""
-    assert lab.run("server2", ISC["MCLT on the secondary"].command).ok
+    assert lab.run("server2", ISC["split on the secondary"].command).ok
     (found,) = (outcome for outcome in lab.verify().failures if outcome.check == "failover.lint")
     what, why, mend = found.observed.splitlines()
-    assert re.fullmatch(r"server2:/etc/dhcp/dhcpd.conf:\d+: mclt is said on the secondary", what)
-    assert why.startswith("  why: it may not be specified there")
-    assert mend == "  mend: take mclt out of the secondary"
+    assert re.fullmatch(r"server2:/etc/dhcp/dhcpd.conf:\d+: split is said on the secondary", what)
+    assert why.startswith("  why: dhcpd does not start")
+    assert mend == "  mend: take split and hba out of the secondary"
     read = lab.run("server1", found.command).stdout
     assert "secret redacted;" in read
     assert lab.run("server1", 'grep -o \'"[^"]*="\' /etc/dhcp/omapi.conf').stdout.strip('\n"') not in read
