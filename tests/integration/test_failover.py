@@ -241,11 +241,13 @@ def test_automatic_the_operator_can_insist(automatic: Lab) -> None:
         wait_until("it is missed", lambda: states(automatic)[1].state == "communications-interrupted", within_s=20)
         with pytest.raises(MachineError, match="partner-down refused: server1 still answers"):
             ordered(automatic, failover.partner_down, "server2")
+        says(automatic, "server1", "systemctl kill -s STOP isc-dhcp-server")  # else it serves too
     said = ordered(automatic, failover.partner_down, "server2", force=True)
     assert said.state == ("partner-down" if isc else "partner-in-maintenance")
     assert said.serving
     assert given(automatic, 6)[1] == TWO
-    says(automatic, "server1", cut.format("D") if isc else f"systemctl restart {UNIT['kea']}")
+    mend = f"{cut.format('D')}; systemctl kill -s CONT isc-dhcp-server" if isc else f"systemctl restart {UNIT['kea']}"
+    says(automatic, "server1", mend)
     automatic.up()
 
 
