@@ -108,7 +108,7 @@ class Dhcpd(Engine):
             yield from fits(self, lab, lab.pair) if me.name == lab.pair.first.name else ()
 
     def _failover_checks(self, lab: Plan, pair: Pair, me: MachinePlan) -> Iterator[Check]:
-        failover, asked = lab.dhcp.failover, omapi.failover_state()
+        failover, asked = lab.dhcp.failover, omapi.failover_state(within_s=omapi.PATIENT_S)
 
         def both_normal(result: Result) -> Judgement:
             state = omapi.parse(result.stdout)

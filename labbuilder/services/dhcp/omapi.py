@@ -9,6 +9,7 @@ CONF = "/etc/dhcp/omapi.conf"
 PORT = 7911
 PARTNER_DOWN = 4
 _ASKED_WITHIN_S = 5  # omshell itself waits for ever
+PATIENT_S = 20  # of a proof: beyond the first limit of its probes, so that a slow machine is asked again
 
 # dhcpd(8), "The failover-state object"; 254 is said of the pause that the partner's leases need.
 STATES = {
@@ -36,13 +37,18 @@ MAKE_KEY = (
 )
 
 
-def failover_state(*commands: str) -> str:
-    """Return shell that opens the failover-state object, prints it, and says more to it; its exit status is no sign."""
+def failover_state(*commands: str, within_s: int = _ASKED_WITHIN_S) -> str:
+    """Return shell that opens the failover-state object, prints it, and says more to it; its exit status is no sign.
+
+    Args:
+        commands: What else is said to the object, in omshell's words.
+        within_s: After so many seconds without an end it is ended; then nothing may have been printed.
+    """
     more = "".join(f"{line}\\n" for line in commands)
     return (
         f'k=$(sed -n \'s/.*secret "\\([^"]*\\)".*/\\1/p\' {CONF}); '
         f"printf 'server 127.0.0.1\\nport {PORT}\\nkey-algorithm hmac-sha256\\nkey omapi %s\\nconnect\\n"
-        f'new failover-state\\nset name = "lab"\\nopen\\n{more}\' "$k" | timeout {_ASKED_WITHIN_S} omshell'
+        f'new failover-state\\nset name = "lab"\\nopen\\n{more}\' "$k" | timeout {within_s} omshell'
     )
 
 
