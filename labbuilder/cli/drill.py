@@ -110,9 +110,9 @@ def _typed(context: typer.Context, name: str) -> bool:
 
 
 def _list_drills(*, as_json: bool) -> None:
-    from labbuilder.drill import titles  # noqa: PLC0415
+    from labbuilder.drill.faults import faults  # noqa: PLC0415
 
-    found = dict(titles())
+    found = {name: fault.title for name, fault in faults(described(None).plan()).items()}
     output.print_json(found) if as_json else print(output.table(("drill", "what happens"), list(found.items())))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from labbuilder.errors import SpecError
+from labbuilder.errors import HostError, SpecError
 from labbuilder.model.fault import Fault, Need
 from labbuilder.plan import Plan, build_plan
 from labbuilder.plan.load import spec_from_values
@@ -14,8 +14,22 @@ from labbuilder.services.registry import services_of
 
 
 def faults(plan: Plan) -> Mapping[str, Fault]:
-    """Return every way to break this lab, by its name."""
-    return {fault.name: fault for service in services_of(plan.services) for fault in service.faults(plan)}
+    """Return every way to break this lab, by its name.
+
+    Raises:
+        HostError: Two services call a fault alike.
+    """
+    found: dict[str, Fault] = {}
+    for service in services_of(plan.services):
+        for fault in service.faults(plan):
+            if fault.name in found:
+                raise HostError(
+                    brief=f"two faults are called {fault.name}",
+                    details=f"{found[fault.name].title}; and of the service {service.name}: {fault.title}",
+                    resolution="give the service's fault another name",
+                )
+            found[fault.name] = fault
+    return found
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from labbuilder.errors import HostError
 from labbuilder.model.lab import MachinePlan, Network, Nic, Pair, Peer, Plan, Upstream, Witness, stable_mac
 from labbuilder.plan.addresses import networks, server_address
 from labbuilder.plan.image import image_recipe
@@ -99,6 +100,13 @@ def _pair(spec: LabSpec, known: dict[str, Network]) -> Pair | None:
 def _with_steps(lab: Plan, machine: MachinePlan) -> MachinePlan:
     services = services_of(lab.services)
     steps = tuple(step for service in services for step in service.steps(lab, machine))
+    names = [step.name for step in steps]
+    for name in names:
+        if names.count(name) > 1:
+            raise HostError(
+                brief=f"two steps of {machine.name} are called {name}",
+                resolution="give the step of the service that another package brings another name",
+            )
     data = " ".join(filter(None, (service.data(lab, machine) for service in services)))
     return replace(machine, steps=steps, data=data)
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
+from typing import TypeVar
 
-from labbuilder.errors import HostError
+from labbuilder.errors import HostError, LabError
+from labbuilder.model.check import Check
+from labbuilder.model.fault import Fault
+from labbuilder.model.lab import MachinePlan, Plan
+from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.base import Service
 from labbuilder.services.dhcp import DhcpService
 from labbuilder.services.dns import Dns
@@ -15,10 +21,63 @@ from labbuilder.services.identity import Identity
 from labbuilder.services.nat import Nat
 from labbuilder.services.network import Networking
 from labbuilder.services.resolver import Resolver
+from labbuilder.spec.base import Problem
+from labbuilder.spec.models import LabSpec
 
+T = TypeVar("T")
 GROUP = "labbuilder.services"
 # In the order in which a machine is configured: what a service needs stands before it.
 SERVICES: tuple[Service, ...] = (Identity(), Networking(), DhcpService(), Resolver(), Forwarding(), Nat(), Dns())
+
+
+_MEND = "mend or remove the package that brings it"
+
+
+class _Outside(Service):
+    """A service of another package: what goes wrong in it is told as its mistake, with its file and line."""
+
+    def __init__(self, own: Service) -> None:
+        if isinstance(own.packages, str):
+            raise TypeError(f"packages is a tuple of names, not the text {own.packages!r}")
+        self._own = own
+        self.name, self.settings, self.packages, self.units = own.name, own.settings, own.packages, own.units
+
+    @property
+    def image_files(self) -> tuple[RenderedFile, ...]:
+        return self._asked("image_files", lambda: self._own.image_files)
+
+    def steps(self, lab: Plan, me: MachinePlan) -> Iterable[Step]:
+        return self._asked("steps", lambda: tuple(self._own.steps(lab, me)))
+
+    def data(self, lab: Plan, me: MachinePlan) -> str:
+        return self._asked("data", lambda: self._own.data(lab, me))
+
+    def checks(self, lab: Plan, me: MachinePlan) -> Iterable[Check]:
+        return self._asked("checks", lambda: tuple(self._own.checks(lab, me)))
+
+    def faults(self, lab: Plan) -> Iterable[Fault]:
+        return self._asked("faults", lambda: tuple(self._own.faults(lab)))
+
+    def problems(self, spec: LabSpec) -> Iterable[Problem]:
+        return self._asked("problems", lambda: tuple(self._own.problems(spec)))
+
+    def _asked(self, method: str, ask: Callable[[], T]) -> T:
+        """Return the answer.
+
+        Raises:
+            HostError: The service raised something else than an error of labbuilder's.
+        """
+        try:
+            return ask()
+        except LabError:
+            raise
+        except Exception as error:
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            raise HostError(
+                brief=f"the service {self.name} failed when it was asked for its {method}",
+                details=f"{at.filename}:{at.lineno}: {type(error).__name__}: {error}",
+                resolution=_MEND,
+            ) from error
 
 
 def services_of(names: Iterable[str]) -> tuple[Service, ...]:
@@ -48,12 +107,12 @@ def outside() -> Mapping[str, Service]:
     found: dict[str, Service] = {}
     for entry in entry_points(group=GROUP):
         try:
-            service = entry.load()()
+            service = _Outside(entry.load()())
         except Exception as error:
             raise HostError(
                 brief=f"the service {entry.name} can't be loaded",
                 details=f"{entry.value}: {type(error).__name__}: {error}",
-                resolution="mend or remove the package that brings it",
+                resolution=_MEND,
             ) from error
         if service.name in found or service.name in {own.name for own in SERVICES}:
             raise HostError(
