@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import BinaryIO
 
@@ -21,7 +22,8 @@ class WholeOutput(Remote):  # type: ignore[misc]
     def kill(self) -> None:
         """The limit has passed: end the command by closing its channel."""
         self.timed_out = True
-        super().kill()
+        with suppress(EOFError, OSError):  # the connection went away at that moment, and the command with it
+            super().kill()
 
     def read_proc_output(self, reader: Callable[[int], bytes]) -> Iterator[str]:
         """A character that lies in two pieces is still one."""

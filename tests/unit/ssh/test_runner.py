@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from invoke.context import Context
 
 from labbuilder.ssh.runner import WholeOutput
@@ -20,6 +21,19 @@ def test_a_limit_that_passed_is_known_before_its_timer_has_ended() -> None:
     runner.channel = Channel()
     runner.kill()
     assert seen == [True]
+
+
+@pytest.mark.parametrize("gone", [EOFError(), ConnectionResetError()])
+def test_a_limit_that_passes_as_the_connection_goes_away_raises_in_no_thread(gone: Exception) -> None:
+    runner = WholeOutput(Context())
+
+    class Channel:
+        def close(self) -> None:
+            raise gone
+
+    runner.channel = Channel()
+    runner.kill()
+    assert runner.timed_out
 
 
 def test_fabric_comes_without_what_only_tests_need_and_a_mock_is_still_a_mock() -> None:
