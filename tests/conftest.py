@@ -14,6 +14,7 @@ import pytest
 import userland
 import vagrantland
 from fake.world import world as world  # noqa: PLC0414  a fixture
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from incus_cluster import Cluster
 from virtual_trial import Trial
@@ -94,6 +95,13 @@ def drilled(home: Home) -> Iterator[Lab]:
     lab = Lab("drilled", home=home).add_server().add_server().add_client()
     with lab.up():
         yield lab
+
+
+@pytest.fixture
+def lost_labs_turn() -> FileLock:
+    """For who makes a lost lab and for who says `down --all`, which removes the lost labs of the whole host."""
+    userland.cache().mkdir(parents=True, exist_ok=True)
+    return FileLock(userland.cache() / "lost-labs.lock")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from pages import commands
 
 from labbuilder.host.store import Home
@@ -22,7 +23,7 @@ STATUS = {"labbuilder verify": 1}  # the pages break something and look
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_the_page_work(home: Home, tmp_path: Path, page: str) -> None:
+def test_the_commands_of_the_page_work(home: Home, tmp_path: Path, lost_labs_turn: FileLock, page: str) -> None:
     own = tmp_path / "home"
     own.mkdir()
     (own / "images").symlink_to(home.images.resolve())
@@ -40,4 +41,5 @@ def test_the_commands_of_the_page_work(home: Home, tmp_path: Path, page: str) ->
             told = f"{command}\n{done.stdout}\n{done.stderr}"
             assert done.returncode == STATUS.get(command, 0), told
     finally:
-        subprocess.run([sys.executable, "-m", "labbuilder", "down", "--all"], env=env, check=True)
+        with lost_labs_turn:
+            subprocess.run([sys.executable, "-m", "labbuilder", "down", "--all"], env=env, check=True)

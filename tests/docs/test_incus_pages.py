@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import userland
+from filelock import FileLock
 from incus_cluster import Cluster, member_root
 from pages import ROOT, commands
 
@@ -34,7 +35,9 @@ def reader(home: Home, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("page", "at_least"), [("docs/incus.md", 7), ("docs/scale.md", 3)])
-def test_the_commands_of_the_page_work(reader: Path, incus_cluster: Cluster, page: str, at_least: int) -> None:
+def test_the_commands_of_the_page_work(
+    reader: Path, incus_cluster: Cluster, lost_labs_turn: FileLock, page: str, at_least: int
+) -> None:
     first = incus_cluster.member(1)
     env = os.environ | {"LABBUILDER_HOME": str(reader / "home"), "INCUS_SOCKET": str(first.socket)}
     inside = ["nsenter", "-t", str(incus_cluster.keeper), "-n", "--"]  # where the members' addresses are
@@ -64,7 +67,8 @@ def test_the_commands_of_the_page_work(reader: Path, incus_cluster: Cluster, pag
             ]
             run(words)
     finally:
-        run(["labbuilder", "down", "--all"])
+        with lost_labs_turn:
+            run(["labbuilder", "down", "--all"])
 
 
 def test_the_cluster_that_stays_is_made_by_make_and_removed_by_its_program(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from labbuilder.errors import MachineError
 from labbuilder.host.journal import Journal, Record
@@ -29,6 +30,12 @@ from labbuilder.providers.nspawn.provider import NspawnProvider
 pytestmark = pytest.mark.needs_root
 
 MARK = "10571ab5"
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_removes_it(lost_labs_turn: FileLock) -> Iterator[None]:
+    with lost_labs_turn:
+        yield
 
 
 @pytest.fixture

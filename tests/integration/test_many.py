@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from labbuilder.host.journal import Journal
 from labbuilder.host.store import Home
@@ -23,13 +24,14 @@ pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
 
 
 @pytest.fixture
-def folder(home: Home, tmp_path: Path) -> Iterator[Path]:
+def folder(home: Home, tmp_path: Path, lost_labs_turn: FileLock) -> Iterator[Path]:
     """Where the specs lie; what was made of them is gone at the end."""
     own = tmp_path / "home"
     own.mkdir()
     (own / "images").symlink_to(home.images.resolve())
     yield tmp_path
-    assert command(tmp_path, "down", "--all").returncode == 0
+    with lost_labs_turn:
+        assert command(tmp_path, "down", "--all").returncode == 0
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

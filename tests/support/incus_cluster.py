@@ -181,10 +181,15 @@ class Cluster:
         facts = {"pid": str(_children(keeper.pid)[0]), "unshare": str(keeper.pid), "mark": mark}
         (self.folder / "keeper.json").write_text(json.dumps(facts), encoding="utf-8")
 
+    def _groups(self) -> tuple[Path, ...]:
+        """Its control groups. Not named like a lab's: `down --all` would remove them as a lost one."""
+        hierarchies = [cgroups.ROOT] if cgroups.is_v2() else [cgroups.ROOT / "unified", cgroups.ROOT / "systemd"]
+        return tuple(hierarchy / f"incus-cluster-{self._facts['mark']}" for hierarchy in hierarchies)
+
     def boot(self, member: Member, root: Path | None = None) -> None:
         """Power a member on, in control groups of its own; what it wrote below /var/lib/incus is there again."""
         (member.folder / "incus").mkdir(parents=True, exist_ok=True)
-        groups = [group / member.name for group in cgroups.lab_groups(self._facts["mark"]) if _is_v2(group)]
+        groups = [group / member.name for group in self._groups() if _is_v2(group)]
         for group in groups:
             group.mkdir(parents=True, exist_ok=True)
         join = "".join(f"echo 0 >{group}/cgroup.procs; " for group in groups)
@@ -267,7 +272,8 @@ class Cluster:
         if (self.folder / "keeper.json").exists():
             for pid in (self.keeper, int(self._facts["unshare"])):
                 _end(pid)
-            cgroups.remove_lab(self._facts["mark"])
+            for group in self._groups():
+                cgroups.remove(group)
         wait_until(f"{self.folder} can be removed", self._removed, within_s=20.0, every_s=0.1)
 
     def _removed(self) -> bool:
