@@ -35,7 +35,7 @@ class Web(lb.Service):
         """Look at the daemon, and ask for the page."""
         web = lab.asked(Settings)
         if me.name in web.machines:
-            yield lb.active(me, NGINX, program=NGINX)
+            yield lb.active(lab, me, NGINX, program=NGINX)
             yield lb.Check("web.page", me.name, "the web server gives its page", ASK, lb.says(web.page))
 
     def faults(self, lab: lb.Plan) -> Iterator[lb.Fault]:

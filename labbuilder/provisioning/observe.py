@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 
 from labbuilder.model.lab import MachinePlan
-from labbuilder.model.step import RenderedFile
+from labbuilder.model.step import RenderedFile, Step
 from labbuilder.provisioning.script import STAMPS, stamp
 from labbuilder.provisioning.secrets import LabSecrets
 from labbuilder.ssh.shell import Shell
@@ -42,13 +42,11 @@ def observe(machine: MachinePlan, shell: Shell) -> Observation:
     scripts = [
         f"stat -c '%a %n' {paths} 2>/dev/null || true",
         f"sha256sum {paths} 2>/dev/null || true",
-        f"cd {STAMPS} && grep -H . * || true",
         f"ls -d {seeds} 2>/dev/null || true" if seeds else "true",
-        *(service.holds for service in machine.steps),
+        *(_in_effect(service) for service in machine.steps),
     ]
-    modes, digests, stamps, seeded, *held = shell.run_many(scripts)
+    modes, digests, seeded, *held = shell.run_many(scripts)
     there = {tuple(row.split()) for row in (*modes.stdout.splitlines(), *digests.stdout.splitlines())}
-    stamped = set(stamps.stdout.split())
     differing = frozenset(
         [f.path for f in machine.files if not {(f"{f.mode:o}", f.path), (f.sha256, f.path)} <= there]
         + [f.path for f in machine.seeds if f.path not in seeded.stdout.splitlines()]
@@ -57,12 +55,17 @@ def observe(machine: MachinePlan, shell: Shell) -> Observation:
     for service, result in zip(machine.steps, held, strict=True):
         if any(file.path in differing for file in (*service.files, *service.seeds)):
             services[service.name] = "file differs"
-        elif f"{service.name}:{stamp(service)}" not in stamped or not result.ok:
+        elif not result.ok:
             services[service.name] = "not in effect"
     for step in machine.steps:  # what only waits holds no longer when what it waits for is applied
         if step.awaits and {f"{machine.name}:{name}" for name in services} & {*step.after}:
             services.setdefault(step.name, "to be awaited again")
     return Observation(differing, services)
+
+
+def _in_effect(service: Step) -> str:
+    """Shell that asks the stamp first: in a new machine nothing else is worth asking."""
+    return f'read -r stamp <{STAMPS}/{service.name} && [ "$stamp" = {stamp(service)} ] && {{ {service.holds}\n}}'
 
 
 def difference(machine: MachinePlan, shell: Shell, secrets: LabSecrets) -> tuple[tuple[FileDiff, ...], tuple[str, ...]]:

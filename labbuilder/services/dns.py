@@ -54,8 +54,8 @@ class Dns(Service):
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Ask a server for the zone and the world, and from a client each server for both."""
         if "server" in me.roles:
-            yield active(me, _UNIT, program="named")
-            yield enabled(me, _UNIT)
+            yield active(lab, me, _UNIT, program="named")
+            yield enabled(lab, me, _UNIT)
             yield _zone(lab, me)
             world = lab.upstream
             asked = f"{DIG} @{world.resolvers[0]} {world.name}"

@@ -46,7 +46,7 @@ class Nat(Service):
         """Look at a server's rule, live and kept, and from a client at the source that the world sees."""
         if "server" in me.roles:
             rule = _rule(lab, me)
-            yield enabled(me, _UNIT)
+            yield enabled(lab, me, _UNIT)
             yield Check("nat.live", me.name, "NAT rule is live", _LIVE, says(rule))
             yield Check("nat.kept", me.name, f"NAT rule in {_FILE}", _KEPT, says(f"*nat {rule}"))
         if "client" in me.roles:

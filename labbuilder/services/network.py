@@ -41,7 +41,7 @@ class Networking(Service):
                 gateway = lab.networks[nic.network].gateway
                 if gateway is not None:
                     yield Check("route", me.name, "default route", DEFAULT_ROUTE, says(f"{gateway} {nic.name}"))
-        yield enabled(me, _UNIT)
+        yield enabled(lab, me, _UNIT)
         if me == lab.machines[0] and len(lab.machines) > 1:
             yield _distinct_addresses(lab)
 

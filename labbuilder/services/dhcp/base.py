@@ -210,10 +210,10 @@ def values(lab: Plan, me: MachinePlan) -> dict[str, Any]:
     }
 
 
-def serves(engine: Engine, me: MachinePlan) -> Iterator[Check]:
+def serves(engine: Engine, lab: Plan, me: MachinePlan) -> Iterator[Check]:
     """Return the checks that the daemon runs, now and after a reboot, and hears clients."""
-    yield active(me, engine.unit, program=engine.program)
-    yield enabled(me, engine.unit)
+    yield active(lab, me, engine.unit, program=engine.program)
+    yield enabled(lab, me, engine.unit)
     yield Check("dhcp.listens", me.name, "DHCP is served on port 67", "ss -Hlun 'sport = :67' | wc -l", says("1"))
 
 

@@ -101,7 +101,7 @@ class Dhcpd(Engine):
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Return the checks of the files and the daemon and, in a pair, of the failover."""
         yield from of_files(lab, me)
-        yield from serves(self, me)
+        yield from serves(self, lab, me)
         if lab.pair is not None:
             yield from self._failover_checks(lab, lab.pair, me)
             yield pool_check(lab, me)

@@ -162,7 +162,7 @@ class Kea(Engine):
         named = f'sed -n \'s/^ *"interfaces": \\["\\(.*\\)"\\],/\\1/p\' {CONF}'
         title = f"Kea serves on the {lab.served.name} NIC"
         yield Check("kea.nic", me.name, title, named, says(me.nic(lab.served.name).name))
-        yield from serves(self, me)
+        yield from serves(self, lab, me)
         yield running_check(me.name, CONF)
         if lab.pair is not None:
             yield from self._pair_checks(lab, lab.pair, me)

@@ -83,7 +83,7 @@ class ColdStandby(Dhcpd):
             return
         primary = me.name == lab.pair.first.name
         yield from of_files(lab, me)
-        yield from serves(self, me) if primary else (_waits(me),)
+        yield from serves(self, lab, me) if primary else (_waits(me),)
         yield (
             _copies(me, SENDER, "changed leases are sent to the second server")
             if primary

@@ -18,7 +18,7 @@ from labbuilder.host.store import Home
 from labbuilder.model.lab import MachinePlan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.provisioning import Change, configure
-from labbuilder.provisioning.script import MARK, NEW, STAMPS, stamp
+from labbuilder.provisioning.script import MARK, NEW, stamp
 from labbuilder.provisioning.secrets import LabSecrets
 
 
@@ -40,7 +40,6 @@ class Machine(FakeShell):
         self.answers = {
             "stat -c '%a %n'": lambda _: "".join(f"{mode:o} {path}\n" for path, (mode, _) in self.disk.items()),
             "sha256sum": lambda _: self._sums(),
-            f"cd {STAMPS}": lambda _: "".join(f"{name}:{text}\n" for name, text in self.stamps.items()),
             "tar -xf": lambda _: self._unpack(),
             "set -eu": self._apply,
             **{step.holds: self._holds(step) for step in plan.steps},
@@ -60,7 +59,11 @@ class Machine(FakeShell):
         return ""
 
     def _holds(self, step: Step) -> Any:
-        return lambda _: "" if step.name in self.stamps and step.name not in self.down else Result((), 1, "")
+        def holds(script: str) -> str | Result:
+            stamped = f'[ "$stamp" = {self.stamps.get(step.name)} ]' in script
+            return "" if stamped and step.name not in self.down else Result((), 1, "")
+
+        return holds
 
     def _apply(self, script: str) -> Result | str:
         said = ""
