@@ -6,11 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from labbuilder import drill
-from labbuilder.drill import DrillResult
-from labbuilder.drill.share import Shares, shares
 from labbuilder.failover import operator
 from labbuilder.failover.operator import PeerStatus
 from labbuilder.host.run import Result
@@ -30,7 +27,18 @@ from labbuilder.spec.load import dump_spec
 from labbuilder.spec.models import Dhcp, LabSpec
 from labbuilder.verify import Verification
 
-_RECOVERIES = {**RECOVERIES, "fault": Recovery(lambda session, _: drill.undo_killed(session), running=True)}
+if TYPE_CHECKING:
+    from labbuilder.drill import DrillResult
+    from labbuilder.drill.share import Shares
+
+
+def _undo_killed_drill(session: Session, _: object) -> None:
+    from labbuilder import drill  # noqa: PLC0415  0.05 s that only who breaks a lab needs
+
+    drill.undo_killed(session)
+
+
+_RECOVERIES = {**RECOVERIES, "fault": Recovery(_undo_killed_drill, running=True)}
 
 
 class Lab:
@@ -229,6 +237,8 @@ class Lab:
             MachineError: It could not be carried out, or repaired: then it says what is left.
         """
         with self.locked_session() as session:
+            from labbuilder import drill  # noqa: PLC0415  see above
+
             return drill.drill(session, name, seed=seed)
 
     def stop(self, *machines: str) -> None:
@@ -317,6 +327,8 @@ class Lab:
             seed: Of their MACs.
         """
         with self.locked_session() as session:
+            from labbuilder.drill.share import shares  # noqa: PLC0415  see above
+
             return shares(session, clients=clients, seed=seed)
 
     def save(self, snapshot: str) -> Snapshot:

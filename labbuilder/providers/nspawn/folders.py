@@ -19,9 +19,19 @@ from labbuilder.providers.nspawn.ids import UID_SHIFT
 _HARDWARE = "nics.json"
 Cards = list[dict[str, Any]]
 _PARTS = ("upper", "work", "root", "run")
-_WANTS = "etc/systemd/system/multi-user.target.wants"
-# No start waits for them, at a tenth of a second of CPU time; who asks them, like loginctl, starts them.
+# What costs each start of a machine a quarter of a second of CPU time, and is for a login or for disks and consoles of
+# its own. Who asks logind, like loginctl, starts it.
 _ON_DEMAND = ("dbus.service", "systemd-logind.service")
+# fmt: off
+_GENERATORS = (
+    "cryptsetup", "debug", "getty", "gpt-auto", "hibernate-resume", "integritysetup", "run", "system-update",
+    "veritysetup",
+)
+# fmt: on
+_MASKED = (
+    *(f"etc/systemd/system/multi-user.target.wants/{unit}" for unit in _ON_DEMAND),
+    *(f"etc/systemd/system-generators/systemd-{name}-generator" for name in _GENERATORS),
+)
 
 
 def names(lab: LabDir) -> list[str]:
@@ -48,9 +58,9 @@ def make(lab: LabDir, name: str, cards: Cards, seed: Mapping[str, tuple[str, int
         _parents(upper, path)
         (upper / path).write_text(text, encoding="utf-8")
         (upper / path).chmod(mode)
-    for unit in _ON_DEMAND:
-        _parents(upper, f"{_WANTS}/{unit}")
-        (upper / _WANTS / unit).symlink_to("/dev/null")
+    for path in _MASKED:
+        _parents(upper, path)
+        (upper / path).symlink_to("/dev/null")
     for root, folders, files in os.walk(part):
         for entry in (*folders, *files):
             os.chown(Path(root) / entry, UID_SHIFT, UID_SHIFT, follow_symlinks=False)
