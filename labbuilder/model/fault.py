@@ -59,7 +59,7 @@ class Unplug:
     """The machine's cable to a network is unplugged; it is plugged in again."""
 
     machine: str
-    network: Literal["internal", "bridged"] = "internal"
+    network: str
 
 
 @dataclass(frozen=True)

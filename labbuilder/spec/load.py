@@ -45,9 +45,9 @@ def load_spec(path: Path, problems: Problems = _none) -> LabSpec:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        said = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise SpecError(
-            brief=f"{path} can't be read: {said}", resolution="labbuilder init writes a spec to start from"
+            brief=f"{path} can't be read: {reason}", resolution="labbuilder init writes a spec to start from"
         ) from error
     return parse_spec(text, str(path), problems)
 
@@ -73,8 +73,8 @@ def parse_spec(text: str, source: str, problems: Problems = _none) -> LabSpec:
             brief=f"{source} can't be read: {error}", resolution="quote what is no date or number"
         ) from error
     if not isinstance(values, dict):
-        seen = "is empty" if values is None else f"holds a {type(values).__name__}, not keys and values"
-        raise SpecError(brief=f"{source} {seen}", resolution="labbuilder init writes a spec to start from")
+        content = "is empty" if values is None else f"holds a {type(values).__name__}, not keys and values"
+        raise SpecError(brief=f"{source} {content}", resolution="labbuilder init writes a spec to start from")
     lines: dict[Place, int] = {}
     doubled: list[Problem] = []
     _note_lines(node, lines, doubled)
@@ -103,9 +103,9 @@ def spec_differences(before: LabSpec, after: LabSpec) -> list[str]:
     """What one says and the other says otherwise, each value by its place."""
     old, new = (dict(_values(spec.model_dump(mode="json"))) for spec in (before, after))
     both = {_shown(place): [values.get(place) for values in (old, new)] for place in old | new}
-    told = {place: ["nothing" if value is None else value for value in pair] for place, pair in both.items()}
+    shown = {place: ["nothing" if value is None else value for value in pair] for place, pair in both.items()}
     return [
-        f"{place}: {there} is there, {asked} is asked for" for place, (there, asked) in told.items() if there != asked
+        f"{place}: {there} is there, {asked} is asked for" for place, (there, asked) in shown.items() if there != asked
     ]
 
 
@@ -196,9 +196,9 @@ def _model_in(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, Model):
         return annotation
     for argument in getattr(annotation, "__args__", ()):
-        found = _model_in(argument)
-        if found is not None:
-            return found
+        model = _model_in(argument)
+        if model is not None:
+            return model
     return None
 
 
@@ -240,13 +240,13 @@ def _note_lines(root: yaml.Node | None, lines: dict[Place, int], doubled: list[P
 
 def _syntax_error(error: yaml.YAMLError, text: str, source: str) -> SpecError:
     mark = getattr(error, "problem_mark", None)
-    said = getattr(error, "problem", None) or str(error)
+    problem = getattr(error, "problem", None) or str(error)
     if mark is None:
-        return SpecError(brief=f"{source} is no YAML", details=said)
+        return SpecError(brief=f"{source} is no YAML", details=problem)
     rows = text.splitlines()
     row = rows[mark.line] if mark.line < len(rows) else ""
     return SpecError(
-        brief=f"{source}:{mark.line + 1}: not YAML: {said}",
+        brief=f"{source}:{mark.line + 1}: not YAML: {problem}",
         details=f"{row}\n{' ' * mark.column}^",
         resolution="mend that line: keys end with a colon, and what belongs to a key is indented with spaces",
     )

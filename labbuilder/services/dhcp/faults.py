@@ -35,7 +35,8 @@ _MARGIN_S = 5.0  # of measuring, beyond the moment at which the engine should ha
 def faults_of_the_pair(lab: Plan, engine: Engine) -> tuple[Fault, ...]:
     """Return every way to break the pair, the plainest first; a lab without one does not meet what they need."""
     primary, *others = (server.name for server in lab.servers)
-    return _Pair(primary, (others or [primary])[0], engine, lab.dhcp.failover, pair_and_client(lab)).faults()
+    second = (others or [primary])[0]
+    return _Pair(primary, second, lab.served.name, engine, lab.dhcp.failover, pair_and_client(lab)).faults()
 
 
 def pair_and_client(lab: Plan) -> Need:
@@ -54,6 +55,7 @@ class _Pair:
 
     primary: str
     second: str
+    network: str
     engine: Engine
     failover: Failover
     whole: Need
@@ -107,7 +109,7 @@ class _Pair:
             self._of_the_primary("stop-primary", f"{stopped} in order", stop, self._noticed()),
             self._of_the_primary("power-cut", "the primary's power is cut", PowerCut(self.primary), dark),
             self._of_the_primary("pause-primary", "the primary is frozen", Freeze(self.primary), dark),
-            self._of_the_primary("cut-link", unplugged, Unplug(self.primary), unheard),
+            self._of_the_primary("cut-link", unplugged, Unplug(self.primary, self.network), unheard),
             self._split_brain(),
             self._both_down(),
             self._failback(),

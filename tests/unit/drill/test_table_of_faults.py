@@ -49,7 +49,7 @@ def test_what_each_fault_does() -> None:
     there = table("isc", "hot-standby")
     assert there["power-cut"].steps == (PowerCut("server1"),)
     assert there["pause-primary"].steps == (Freeze("server1"),)
-    assert there["cut-link"].steps == (Unplug("server1"),)
+    assert there["cut-link"].steps == (Unplug("server1", "internal"),)
     assert there["pool-exhausted"].steps == (Crowd(4),)
     assert [step.machine for step in there["both-down"].steps if isinstance(step, Shell)] == ["server1", "server2"]
     assert there["both-down"].counted == "end"
