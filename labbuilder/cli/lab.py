@@ -67,11 +67,10 @@ def up(
         lab.section("incus", **_said({"remote": remote, "project": project, "spread": spread}))
     if count > 1:
         labs = [numbered(lab, number) for lab in labs for number in range(1, count + 1)]
-    from labbuilder.services.dhcp import engine_for  # noqa: PLC0415
+    from labbuilder.plan.problems import notices  # noqa: PLC0415
 
-    for notice in dict.fromkeys(engine_for(lab.spec.dhcp.failover).notice() for lab in labs):
-        if notice:
-            print(notice, file=sys.stderr)
+    for notice in dict.fromkeys(notice for lab in labs for notice in notices(lab.spec)):
+        print(notice, file=sys.stderr)
     ways = {"verify": not no_verify, "reconfigure": reconfigure}
     if len(labs) == 1:
         _up_one(labs[0], ways, as_json=as_json)

@@ -20,13 +20,14 @@ from labbuilder.lifecycle.session import Session
 from labbuilder.lifecycle.up import brought_up
 from labbuilder.plan import build_plan
 from labbuilder.plan.load import spec_from_values
+from labbuilder.services.dhcp import ENGINES as DHCP_ENGINES
 from labbuilder.spec.failover import Engine, Mode
 from labbuilder.spec.models import LabSpec
 
 Way = tuple[Mode, Engine]
 MODES: tuple[Mode, ...] = get_args(Mode)
 ENGINES: tuple[Engine, ...] = get_args(Engine)
-_EVERY_MODE = ("timers", "mclt_s", "load_balance_max_s")
+_KEPT = ("timers", "mclt_s", "load_balance_max_s")
 MATRIX: tuple[Way, ...] = tuple((mode, engine) for engine in ENGINES for mode in MODES)
 
 
@@ -128,12 +129,15 @@ def _in_own_lab(home: Home, spec: LabSpec, name: str, *, seed: int) -> Outcome:
 
 
 def with_failover(spec: LabSpec, settings: Mapping[str, str], *, name: str) -> LabSpec:
-    """The spec in another mode, under that name; of its own settings those stay that every mode and engine has.
+    """The spec in another mode, under that name; those of its settings stay that it heeds too.
 
     Raises:
         SpecError: There is no such mode, engine or set of timers.
     """
     values = spec.model_dump(exclude_unset=True)
     dhcp = values.get("dhcp", {})
-    kept = {key: dhcp.get("failover", {})[key] for key in _EVERY_MODE if key in dhcp.get("failover", {})}
+    said = dhcp.get("failover", {})
+    other = DHCP_ENGINES.get(settings.get("engine", "isc"), {}).get(settings.get("mode", "load-balancing"))
+    heeded = {"timers"} | (other.heeds if other else set())  # who asks for what is not there is told so below
+    kept = {key: said[key] for key in _KEPT if key in said and key in heeded}
     return spec_from_values(**values | {"name": name, "dhcp": {**dhcp, "failover": kept | dict(settings)}})

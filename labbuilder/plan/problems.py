@@ -15,6 +15,20 @@ from labbuilder.spec.load import problems_of
 from labbuilder.spec.models import LabSpec
 from labbuilder.spec.providers import PROVIDERS
 
+_QUICK_LEASE_S = 60  # below it a client renews so often that a drill's wire is full of it
+
+
+def notices(spec: LabSpec) -> Iterator[str]:
+    """What can be, and whoever asks for it must know."""
+    notice, lease_s = engine_for(spec.dhcp.failover).notice(), spec.dhcp.default_lease_s
+    if notice and len(spec.servers) > 1:
+        yield notice
+    if lease_s < _QUICK_LEASE_S:
+        yield (
+            f"dhcp.default_lease_s is {lease_s}: each client renews every {lease_s // 2} s, and one that no server "
+            f"answers loses its address {lease_s} s after its last renewal"
+        )
+
 
 def problems(spec: LabSpec) -> Iterator[Problem]:
     """All of them, in the order of the spec's sections."""
@@ -108,6 +122,8 @@ def _failover_problems(spec: LabSpec) -> Iterator[Problem]:
     failover = spec.dhcp.failover
     if len(spec.servers) == 1 and "mode" in failover.model_fields_set:
         yield ("dhcp", "failover", "mode"), f"{failover.mode} needs two servers; there is one"
+    if len(spec.servers) > 1:
+        yield from engine_for(failover).unheeded(failover)
     for network in networks(spec).values():
         if network.pool is not None:
             yield from engine_for(failover).problems(spec, network.pool)

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import yaml
 
+from labbuilder.lint.words import Words
+
+_LINT = Words("es")  # it reads its catalogue when it is first asked
+
 
 def translated(text: str, language: str) -> str:
     """The text line by line; a line that has no pattern stays, as a machine's own words do."""
@@ -33,10 +37,12 @@ def _line(text: str) -> str:
     for pattern, spanish in _patterns():
         match = pattern.fullmatch(text.strip())
         if match:
-            return indent + spanish.format(**{name: _said(value) for name, value in match.groupdict().items()})
+            return indent + spanish.format(**{name: _said(name, value) for name, value in match.groupdict().items()})
     return text
 
 
-def _said(value: str) -> str:
-    """What varies may be a line of its own: the title of a check that was asked after a reboot."""
+def _said(name: str, value: str) -> str:
+    """What varies may be a line of its own, as the title of a check that was asked after a reboot, or the lint's."""
+    if name == "finding":
+        return _LINT(value)
     return _line(value) if " " in value else value

@@ -112,6 +112,6 @@ def _distinct(names: Sequence[str]) -> Judge:
         wrong = [f"{address}: {', '.join(sorted(who))}" for address, who in holders.items() if len(who) > 1]
         wrong += [f"none: {name}" for name, result in zip(names, answers, strict=True) if not result.stdout.split()]
         expected = "each address once"
-        return Judgement(not wrong, expected, "; ".join(wrong) or expected)
+        return Judgement(not wrong, expected, "\n".join(wrong) or expected)
 
     return judge

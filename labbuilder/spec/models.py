@@ -135,9 +135,9 @@ class Dhcp(Model):
 
     pool: Annotated[AddressRange, BeforeValidator(_split_range)] | None = None
     """Default: the 100th to the 200th address of the internal subnet, or its upper half."""
-    default_lease_s: int = Field(default=600, ge=60, le=31_536_000)
+    default_lease_s: int = Field(default=600, ge=10, le=31_536_000)
     """Lease time in seconds for a client that asks for none."""
-    max_lease_s: int = Field(default=7200, ge=60, le=31_536_000)
+    max_lease_s: int = Field(default=7200, ge=10, le=31_536_000)
     """The longest lease time in seconds that a client can get."""
     failover: Failover = Failover()
     """How two servers share the pool; with one server it is not used."""

@@ -29,13 +29,13 @@ from labbuilder.services.dhcp.faults import faults_of_the_pair
 from labbuilder.services.dhcp.isc import Dhcpd, RoundRobin, dhcpd_unit
 from labbuilder.services.dhcp.kea import HALVED, Kea
 from labbuilder.services.dhcp.standby import ColdStandby
-from labbuilder.spec.failover import Failover, Mode
+from labbuilder.spec.failover import Failover
 
 _NO_ROTATION = (
     "round-robin: no DHCP server rotates by request; Kea halves the hash, and the pool: "
     "an even share, and a client stays with its server"
 )
-ENGINES: Mapping[str, Mapping[Mode, Engine]] = {
+ENGINES: Mapping[str, Mapping[str, Engine]] = {
     "isc": {
         "load-balancing": Dhcpd(),
         "hot-standby": Dhcpd(),

@@ -62,6 +62,7 @@ class Engine(ABC):
         conf: Its configuration.
         leases: Its lease file.
         port: TCP, between the two servers.
+        heeds: Which of the spec's settings of a pair it has, besides mode, engine and timers.
         cold: The second server is off until the operator lets it serve: there is no connection that could be broken.
         well: The states in which both peers are well, the primary's and the secondary's.
         good: States in which a server is seen as well.
@@ -78,6 +79,7 @@ class Engine(ABC):
     program: ClassVar[str]
     conf: ClassVar[str]
     leases: ClassVar[PurePosixPath]
+    heeds: ClassVar[frozenset[str]]
     cold: ClassVar[bool] = False
     good: ClassVar[frozenset[str]]
     alone: ClassVar[frozenset[str]] = frozenset()
@@ -160,6 +162,12 @@ class Engine(ABC):
     @abstractmethod
     def say_partner_down(self, lab: RunningLab, machine: str) -> None:
         """Tell a server that its partner is gone for good."""
+
+    def unheeded(self, failover: Failover) -> Iterator[Problem]:
+        """Refuse what the spec says of a pair and nothing of this engine would read."""
+        for key in sorted(failover.model_fields_set - self.heeds - {"engine", "mode", "timers"}):
+            said = f"{getattr(failover, key)}: {failover.engine} has no such setting in mode {failover.mode}"
+            yield ("dhcp", "failover", key), said
 
     def notice(self) -> str:
         """Return what anyone who chooses this must know; empty for most."""

@@ -33,6 +33,7 @@ class Dhcpd(Engine):
     """dhcpd by itself, and what it has in common with one in a pair."""
 
     name, unit, program, conf, leases = "isc", UNIT, "dhcpd", CONF, LEASES
+    heeds = frozenset({"mclt_s", "split", "max_response_delay_s", "load_balance_max_s"})
     good = frozenset({"normal"})
     alone = taken_over = frozenset({"communications-interrupted", "partner-down"})
     interrupted = frozenset({"communications-interrupted"})

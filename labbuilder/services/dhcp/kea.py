@@ -80,6 +80,7 @@ class Kea(Engine):
     """
 
     name, unit, program, conf, leases = "kea", UNIT, "kea-dhcp4", CONF, LEASES
+    heeds = frozenset({"split", "max_response_delay_s", "heartbeat_s", "max_unacked_clients"})  # split: in own words
     good = frozenset({"hot-standby", "load-balancing"})
     alone = frozenset(
         {"communications-interrupted", "partner-down", "communication-recovery", "partner-in-maintenance"}

@@ -40,6 +40,7 @@ _COPIED_WITHIN_S = 3.0  # measured: 0.1 s after a lease has changed
 class ColdStandby(Dhcpd):
     """One dhcpd serves; the other is ready and off."""
 
+    heeds = frozenset({"split"})  # which is refused in words of its own
     cold = True
     good = frozenset({"serving"})
     alone = taken_over = frozenset()

@@ -35,6 +35,8 @@ def test_another_mode_keeps_what_every_mode_has_and_drops_the_rest() -> None:
     other = with_failover(own, {"mode": "hot-standby", "engine": "isc"}, name="other")
     assert (other.name, len(other.clients), other.dhcp.default_lease_s) == ("other", 3, 120)
     assert other.dhcp.failover == Failover(mode="hot-standby", mclt_s=30, timers="engine")
+    kea = with_failover(own, {"mode": "hot-standby", "engine": "kea"}, name="other")
+    assert kea.dhcp.failover == Failover(engine="kea", mode="hot-standby", timers="engine")
 
 
 @pytest.mark.parametrize("wrong", [{"mode": "fast"}, {"engine": "dnsmasq"}, {"timers": "slow"}])

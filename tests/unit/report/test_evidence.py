@@ -12,6 +12,7 @@ from drills import recorded, wrong
 
 import labbuilder.report
 from labbuilder import report
+from labbuilder.host.run import Result
 from labbuilder.plan import build_plan
 from labbuilder.plan.load import spec_from_values
 from labbuilder.report.evidence import translated
@@ -29,6 +30,25 @@ def test_every_check_has_a_spanish_title(engine: str, mode: str) -> None:
     spec = spec_from_values(name="aula", clients=2, dhcp={"failover": {"engine": engine, "mode": mode}})
     titles = {check.title for check in checks_for(build_plan(spec))}
     assert [t for t in titles if translated(t, "es") == t and not SAME.fullmatch(t)] == [], "say it in evidence.yaml"
+
+
+ENGLISH = re.compile(r"\b(the|or|and|to|of|not|none|by|an|has|have|is|are|with|from|nobody|in|apart)\b")
+
+
+@pytest.mark.parametrize(("engine", "mode"), WAYS)
+@pytest.mark.parametrize("said", ["", "192.168.1.1/24\n"])
+def test_what_a_check_wants_and_sees_is_spanish_too(engine: str, mode: str, said: str) -> None:
+    """Also where machines print nothing, or something else; a daemon's grammar is told in its own words."""
+    spec = spec_from_values(name="aula", clients=2, dhcp={"failover": {"engine": engine, "mode": mode}})
+    left = set()
+    for check in checks_for(build_plan(spec)):
+        try:
+            judged = check.judge(*(Result(("sh",), 0, said) for _ in check.probes))
+        except (ValueError, KeyError, IndexError):  # its answer can't be read: an ERROR, in words of its own
+            continue
+        lines = [judged.expected] if "lint" in check.id or "running" in check.id else [judged.expected, judged.observed]
+        left |= {told for line in lines if ENGLISH.search(told := translated(line, "es"))}
+    assert left == set(), "say it in evidence.yaml"
 
 
 def test_names_are_the_same_in_both_languages() -> None:
@@ -51,6 +71,21 @@ def test_names_are_the_same_in_both_languages() -> None:
             "hot-standby, standby, no sirve a nadie, auto-failover true",
         ),
         ("client1 can't be reached over SSH", "no se llega a client1 por SSH"),
+        ("none: client1\n192.168.1.7: client1, client2", "ninguna: client1\n192.168.1.7: client1, client2"),
+        ("192.168.1.1 enp0s3 or 192.168.1.2 enp0s3", "192.168.1.1 enp0s3 o 192.168.1.2 enp0s3"),
+        ("60 to 600", "de 60 a 600"),
+        (
+            "server1 is too slow: 3 of 40 questions are not answered yet (this host is busy)",
+            "server1 es demasiado lenta: faltan por responder 3 de 40 preguntas (this host is busy)",
+        ),
+        (
+            "server1:/etc/dhcp/dhcpd.conf:1: no failover peer is declared",
+            "server1:/etc/dhcp/dhcpd.conf:1: no se declara ningún failover peer",
+        ),
+        (
+            "  why: without it on both, the two servers know nothing of each other's leases",
+            "  por qué: sin ella en los dos, ningún servidor sabe nada de las concesiones del otro",
+        ),
         ("192.168.1.1/24", "192.168.1.1/24"),
         ("-A POSTROUTING -o enp0s8 -j MASQUERADE", "-A POSTROUTING -o enp0s8 -j MASQUERADE"),
         ("", ""),

@@ -14,6 +14,7 @@ from labbuilder.lab import Lab
 from labbuilder.plan import build_plan
 from labbuilder.plan.image import image_recipe
 from labbuilder.plan.load import json_schema, parse_spec
+from labbuilder.plan.problems import notices
 from labbuilder.providers.disks.seed import MANAGEMENT_NIC
 from labbuilder.services.dhcp import engine_of
 from labbuilder.services.dhcp.isc import primary_buckets
@@ -82,6 +83,20 @@ WRONG = {
         "dhcp: {failover: {engine: kea, split: 50%}}\n",
         "lab.yaml:1: dhcp.failover.split: 128: Kea has no split, its pools are shared out evenly",
     ),
+    **{
+        f"{key} with {mode} on {engine}": (
+            f"dhcp:\n  failover: {{engine: {engine}, mode: {mode}, {key}: 9}}\n",
+            f"lab.yaml:2: dhcp.failover.{key}: 9: {engine} has no such setting in mode {mode}",
+        )
+        for engine, mode, key in [
+            ("kea", "hot-standby", "mclt_s"),
+            ("kea", "load-balancing", "load_balance_max_s"),
+            ("isc", "manual", "mclt_s"),
+            ("isc", "round-robin", "heartbeat_s"),
+            ("isc", "load-balancing", "max_unacked_clients"),
+        ]
+    },
+    "lease of nothing": ("dhcp: {default_lease_s: 9}\n", "lab.yaml:1: dhcp.default_lease_s: 9: input"),
     "split of too much": ("dhcp: {failover: {split: 257}}\n", "split: 257: input should be less than or equal to 256"),
     "share of too much": ("dhcp: {failover: {split: 101%}}\n", "split: '101%': allowed: 0% to 100%"),
     "share of nothing": ("dhcp: {failover: {split: '%'}}\n", "split: '%': allowed: 0% to 100%"),
@@ -155,12 +170,12 @@ def test_a_wrong_value_is_named_with_its_place(text: str, told: str) -> None:
     "text",
     [
         "dhcp: {default_lease_s: 60, failover: {mclt_s: 60}}",
-        "dhcp: {default_lease_s: 60, failover: {mclt_s: 61, engine: kea}}",  # Kea knows no MCLT
-        "dhcp: {default_lease_s: 60, failover: {mclt_s: 61, mode: manual}}",  # nor does a cold standby
+        "dhcp: {default_lease_s: 20, max_lease_s: 20, failover: {mclt_s: 20}}",
+        "dhcp: {default_lease_s: 20, failover: {engine: kea}}",  # Kea knows no MCLT
+        "dhcp: {default_lease_s: 20, failover: {mode: manual}}",  # nor does a cold standby
         "dhcp: {default_lease_s: 60, failover: {mclt_s: 61}}\nservers: 1",
         "dhcp: {pool: 192.168.1.100-192.168.1.100}\nservers: 1",
         "dhcp: {failover: {engine: kea}}\nservers: 1",
-        "dhcp: {failover: {heartbeat_s: 60}}",
         "dhcp: {pool: 192.168.1.100-192.168.1.101, failover: {engine: kea}}",
         "clients: 6\ndhcp: {pool: 192.168.1.100-192.168.1.111, failover: {engine: kea}}",
         "clients: 6\ndhcp: {pool: 192.168.1.100-192.168.1.105, failover: {engine: kea, mode: hot-standby}}",
@@ -198,6 +213,13 @@ def test_who_chooses_round_robin_is_told_that_nothing_rotates(engine: str, said:
     notice = engine_of(lab.failover(mode="round-robin").plan()).notice()
     assert "no DHCP server rotates by request" in notice
     assert said in notice
+
+
+def test_who_asks_for_leases_of_seconds_is_told_what_they_do() -> None:
+    lab = Lab().add_server()
+    assert [*notices(lab.set(dhcp={"default_lease_s": 60}).spec)] == []
+    (notice,) = notices(lab.set(dhcp={"default_lease_s": 20}).spec)
+    assert "each client renews every 10 s" in notice
 
 
 @pytest.mark.parametrize(
