@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -152,32 +152,45 @@ def cp(
     os.execvp("scp", scp_argv(session.provider.endpoint(node), *places))
 
 
-@app.command(epilog=example("labbuilder logs server1", "labbuilder logs server1 isc-dhcp-server -f"))
+@app.command(epilog=example("labbuilder logs server1", "labbuilder logs server1 kea", "labbuilder logs server1 dns -f"))
 def logs(
     node: NodeArgument,
-    service: Annotated[str | None, typer.Argument()] = None,
+    service: Annotated[
+        str | None, typer.Argument(help="dhcp, dns, nat, network, kea, isc, another of the lab, or any unit.")
+    ] = None,
     lines: Annotated[int, typer.Option("-n", help="So many lines.")] = 50,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines come.")] = False,
     lab: LabOption = None,
 ) -> None:
-    """Show a machine's journal."""
+    """Show a machine's journal, or what one service of it said."""
+    from labbuilder.services.registry import journals  # noqa: PLC0415
+
     found = existing(lab)
-    command = f"journalctl --no-pager -q -n {lines}" + (f" -u {shlex.quote(service)}" if service else "")
+    session = found.session()
+    known = journals(session.plan, session.machine(node))
+    words = known.get(service, (f"--unit={service}",)) if service else ()
+    command = shlex.join(["journalctl", "--no-pager", "-q", "-n", str(lines), *words])
     if follow:
-        _require_unit(found, node, service)
+        _require_unit(found, node, service, known)
         ssh(node, [f"{command} -f"], lab)
     said = found.run(node, command).stdout
     if not said and service:  # what was removed since may have said something
-        _require_unit(found, node, service)
+        _require_unit(found, node, service, known)
         raise SpecError(brief=f"{service} has said nothing in {node} yet")
     print(said, end="")
 
 
-def _require_unit(found: Lab, node: str, service: str | None) -> None:
-    state = found.run(node, f"systemctl show -P LoadState -- {shlex.quote(service)}").stdout if service else "all"
+def _require_unit(found: Lab, node: str, service: str | None, known: Collection[str]) -> None:
+    if service is None or service in known:
+        return
+    state = found.run(node, f"systemctl show -P LoadState -- {shlex.quote(service)}").stdout
     if state.strip() in ("", "not-found"):
         units = f"labbuilder exec {node} -- systemctl list-units --type service lists them"
-        raise SpecError(brief=f"{node} has no unit {service}", resolution=units)
+        raise SpecError(
+            brief=f"{node} has no unit {service}",
+            details=f"Services of the lab that are known by name: {', '.join(known)}",
+            resolution=units,
+        )
 
 
 @app.command(epilog=example("labbuilder console server1"))

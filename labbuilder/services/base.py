@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from labbuilder.model.check import Check
@@ -58,6 +58,11 @@ class Service:
         """
         del lab, me
         return ()
+
+    def journal(self, me: MachinePlan) -> Sequence[str]:
+        """Return journalctl's words for what it says in a machine: that of its units, where nothing else is known."""
+        del me
+        return tuple(f"--unit={unit.name}" for unit in self.units)
 
     def data(self, lab: Plan, me: MachinePlan) -> str:
         """Return what writes the data that a machine keeps on its disk, where another could not read it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TypeVar
@@ -14,7 +14,7 @@ from labbuilder.model.fault import Fault
 from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.base import Service
-from labbuilder.services.dhcp import DhcpService
+from labbuilder.services.dhcp import ENGINES, DhcpService
 from labbuilder.services.dns import Dns
 from labbuilder.services.forwarding import Forwarding
 from labbuilder.services.identity import Identity
@@ -48,6 +48,9 @@ class _Outside(Service):
 
     def steps(self, lab: Plan, me: MachinePlan) -> Iterable[Step]:
         return self._asked("steps", lambda: tuple(self._own.steps(lab, me)))
+
+    def journal(self, me: MachinePlan) -> Sequence[str]:
+        return self._asked("journal", lambda: tuple(self._own.journal(me)))
 
     def data(self, lab: Plan, me: MachinePlan) -> str:
         return self._asked("data", lambda: self._own.data(lab, me))
@@ -95,6 +98,15 @@ def services_of(names: Iterable[str]) -> tuple[Service, ...]:
                 resolution="install it beside labbuilder, in the same environment: docs/services.md",
             )
     return (*SERVICES, *(there[name] for name in wanted))
+
+
+def journals(lab: Plan, me: MachinePlan) -> dict[str, tuple[str, ...]]:
+    """Return journalctl's words for each service that says something in a machine, and for each engine, by its name."""
+    found = {service.name: tuple(service.journal(me)) for service in services_of(lab.services)}
+    if "server" in me.roles:
+        units = {name: {engine.unit for engine in modes.values()} for name, modes in ENGINES.items()}
+        found |= {name: tuple(f"--unit={unit}" for unit in sorted(own)) for name, own in units.items()}
+    return {name: words for name, words in found.items() if words}
 
 
 @cache

@@ -16,3 +16,5 @@ def test_kea_in_hot_standby_is_proven_on_debian_13_and_drilled(home: Home) -> No
         assert lab.run("server1", ". /etc/os-release; echo $VERSION_CODENAME").stdout == "trixie\n"
         drilled = lab.drill("crash-primary")
         assert drilled.passed, (drilled.duplicates, drilled.lost, drilled.verification.failures)
+        beats = lab.run("server1", "journalctl -q -u kea-dhcp4-server | grep -c ha-heartbeat").stdout
+        assert beats == "0\n", "the pair's own talk drowns what Kea says"

@@ -214,6 +214,27 @@ def test_logs_of_a_unit_that_is_not_there_or_has_said_nothing_say_so(lab: Lab) -
     assert "DHCP" in typed("logs", "server1", "isc-dhcp-server")[1]
 
 
+@pytest.mark.parametrize(
+    ("machine", "service", "says"),
+    [
+        ("server1", "dhcp", "dhcpd"),
+        ("server1", "isc", "dhcpd"),
+        ("server1", "dns", "named"),
+        ("client1", "dhcp", "bound to"),
+    ],
+)
+def test_logs_know_a_service_by_its_name(lab: Lab, machine: str, service: str, says: str) -> None:
+    code, said, _ = typed("logs", machine, service)
+    assert code == 0
+    assert says in said
+    assert "sshd" not in said
+
+
+def test_logs_name_the_services_that_they_know(lab: Lab) -> None:
+    for machine, known in (("server1", "network, dhcp, nat, dns, isc, kea"), ("client1", "network, dhcp, nat, dns")):
+        assert f"known by name: {known}\n" in typed("logs", machine, "dhpc")[2]
+
+
 def test_files_and_folders_are_copied_to_a_machine_and_back(lab: Lab, tmp_path: Path) -> None:
     folder = tmp_path / "my notes"
     folder.mkdir()

@@ -16,7 +16,7 @@ Which engine a lab has is asked here and nowhere else; a further one is a file a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from labbuilder.model.check import Check
 from labbuilder.model.fault import Fault
@@ -90,6 +90,10 @@ class DhcpService(Service):
     def steps(self, lab: Plan, me: MachinePlan) -> Iterable[Step]:
         """Return what the engine does in a server."""
         return engine_of(lab).steps(lab, me) if "server" in me.roles else ()
+
+    def journal(self, me: MachinePlan) -> Sequence[str]:
+        """A server's is that of its engines, of which one has spoken; a client's that of dhclient, who asks."""
+        return super().journal(me) if "server" in me.roles else ("--identifier=dhclient",)
 
     def data(self, lab: Plan, me: MachinePlan) -> str:
         """One engine can't read the other's leases, nor one mode another's shares of the pool."""
