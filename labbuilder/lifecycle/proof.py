@@ -5,6 +5,7 @@ from __future__ import annotations
 from labbuilder.host import progress
 from labbuilder.lifecycle import power
 from labbuilder.lifecycle.session import Session
+from labbuilder.provisioning import LabSecrets
 from labbuilder.verify import Verification, checks_for, run_checks
 
 SETTLE_AFTER_REBOOT_S = 90.0  # a failover pair that missed each other retries after 5 s, under load more than once
@@ -12,7 +13,7 @@ SETTLE_AFTER_REBOOT_S = 90.0  # a failover pair that missed each other retries a
 
 def verify(session: Session, *, reboot: bool = False, within_s: float = 0.0) -> Verification:
     """Ask every check; with ``reboot``, reboot the servers one after the other and ask again after each."""
-    checks = checks_for(session.plan)
+    checks = checks_for(session.plan, LabSecrets(session.lab.keys))
     with progress.step("verify") as step:
         found = run_checks(checks, session.shell, lab=session.plan.lab, within_s=within_s)
         step.detail = f"{len(found.outcomes) - len(found.failures)} of {len(found.outcomes)} checks passed"

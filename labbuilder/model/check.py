@@ -44,6 +44,7 @@ class Check:
         judge: Reads what the probe printed, then what the others printed.
         others: Probes of other machines, as pairs of machine and command: what is true of a pair.
         settle_s: Asked again for so many seconds: what follows a change elsewhere a moment later.
+        look: What a person types to see the same; empty: the probe.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Check:
     judge: Judge
     others: tuple[tuple[str, str], ...] = ()
     settle_s: float = 0.0
+    look: str = ""
 
     @property
     def probes(self) -> tuple[tuple[str, str], ...]:

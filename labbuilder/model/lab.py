@@ -85,6 +85,11 @@ class MachinePlan:
         return tuple(file for step in self.steps for file in step.secrets)
 
     @property
+    def secret_paths(self) -> dict[str, str]:
+        """The names of the secrets, by the path of the file that has one."""
+        return {file.path: file.secret for file in self.secret_files}
+
+    @property
     def own_files(self) -> tuple[RenderedFile, ...]:
         """What the machine makes by itself: only who configures by hand writes it."""
         return tuple(file for step in self.steps for file in step.own)

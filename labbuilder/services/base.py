@@ -69,6 +69,11 @@ class Service:
         del lab, me
         return ""
 
+    def starts_from(self, lab: Plan, me: MachinePlan) -> Iterable[str]:
+        """Return the Debian packages whose own files its next start in a machine goes by: `verify` looks at them."""
+        del lab, me
+        return ()
+
     def checks(self, lab: Plan, me: MachinePlan) -> Iterable[Check]:
         """Return what must be true of a machine when the lab is up; each can fail."""
         del lab, me

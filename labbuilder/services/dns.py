@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from labbuilder.host.render import render
 from labbuilder.host.run import Result
@@ -12,9 +12,9 @@ from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.base import Service, Unit, head
 from labbuilder.services.judges import is_address, says, shown
 from labbuilder.services.probes import DIG
-from labbuilder.services.systemd import ENABLE, RESTART, active, enabled
+from labbuilder.services.systemd import ENABLE, RESTART, active, comes_back, enabled
 
-_UNIT = "named"
+_UNIT, _PROGRAM, _USER = "named", "/usr/sbin/named", "bind"
 _ZONE, _OPTIONS, _LOCAL = "/etc/bind/db.lab", "/etc/bind/named.conf.options", "/etc/bind/named.conf.local"
 
 
@@ -51,17 +51,33 @@ class Dns(Service):
             after=(f"{me.name}:dhcp",),  # clients wait for DHCP, and BIND is slow to start
         )
 
+    def starts_from(self, lab: Plan, me: MachinePlan) -> Iterable[str]:
+        """Return BIND."""
+        del lab
+        return ("bind9",) if "server" in me.roles else ()
+
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Ask a server for the zone and the world, and from a client each server for both."""
         if "server" in me.roles:
             yield active(lab, me, _UNIT, program="named")
             yield enabled(lab, me, _UNIT)
+            yield comes_back(lab, me, _UNIT)
+            yield _starts(me)
             yield _zone(lab, me)
             world = lab.upstream
             asked = f"{DIG} @{world.resolvers[0]} {world.name}"
             yield Check("names.upstream", me.name, "names resolve by the forwarder", asked, _resolved(world))
         if "client" in me.roles:
             yield from _answers(lab, me)
+
+
+def _starts(me: MachinePlan) -> Check:
+    """Return the check of what BIND starts from: its files by its own test, its program, its user."""
+    files = 'said=$(named-checkconf -z 2>&1) || echo "$said"'
+    program = f"[ -x {_PROGRAM} ] || echo {_PROGRAM} is no program"
+    user = f"getent passwd {_USER} >/dev/null || echo there is no user {_USER}"
+    test = f"{files}; {program}; {user}"
+    return Check("named.syntax", me.name, "named-checkconf -z", test, says(""), look="named-checkconf -z")
 
 
 def _zone(lab: Plan, me: MachinePlan) -> Check:

@@ -10,6 +10,7 @@ from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.base import Service, head
 from labbuilder.services.judges import says
+from labbuilder.services.systemd import enabled
 
 _FILE = "/etc/sysctl.d/90-labbuilder.conf"
 _KERNEL = "cat /proc/sys/net/ipv4/ip_forward"
@@ -18,6 +19,7 @@ _KEPT = (
     "systemd-analyze cat-config sysctl.d | sed -nE 's,^[[:space:]]*-?net[./]ipv4[./]"
     "(ip_forward|conf[./](all|[*])[./]forwarding)[[:space:]]*=[[:space:]]*,,p' | tail -n 1"
 )
+_LOOK = "systemd-analyze cat-config sysctl.d | grep forward"
 
 
 class Forwarding(Service):
@@ -38,8 +40,8 @@ class Forwarding(Service):
             )
 
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
-        """Look at the kernel, and at what it will be told at boot."""
-        del lab
+        """Look at the kernel, and at what it will be told at boot, and by whom."""
         if "server" in me.roles:
             yield Check("forwarding.kernel", me.name, "net.ipv4.ip_forward is 1", _KERNEL, says("1"))
-            yield Check("forwarding.kept", me.name, "forwarding is kept in sysctl.d", _KEPT, says("1"))
+            yield Check("forwarding.kept", me.name, "forwarding is kept in sysctl.d", _KEPT, says("1"), look=_LOOK)
+            yield enabled(lab, me, "systemd-sysctl")

@@ -1,13 +1,19 @@
-"""The names that a machine knows without asking anyone: /etc/hosts."""
+"""The names of a machine: its own, and those that it knows without asking anyone (/etc/hosts)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from labbuilder.host.render import render
+from labbuilder.host.run import Result
+from labbuilder.model.check import Check, Judge, Judgement
 from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.base import Service, head
+from labbuilder.services.judges import is_address, says
+
+_LIVE = "cat /proc/sys/kernel/hostname"
+_OWN = "127.0.1.1"  # as Debian's installer writes it
 
 
 class Identity(Service):
@@ -16,12 +22,32 @@ class Identity(Service):
     name = "identity"
 
     def steps(self, lab: Plan, me: MachinePlan) -> Iterator[Step]:
-        """Return the one file."""
+        """Return the two files; the kernel is told its name by the one, at boot."""
         text = render("hosts", domain=lab.dns.domain, servers=lab.server_addresses.items(), **head(lab, me))
         yield Step(
             name="identity",
-            title="names (/etc/hosts)",
-            files=(RenderedFile("/etc/hosts", text),),
-            holds="true",
-            apply="true",
+            title="names (/etc/hostname, /etc/hosts)",
+            files=(RenderedFile("/etc/hosts", text), RenderedFile("/etc/hostname", f"{me.name}\n")),
+            holds=f'[ "$({_LIVE})" = {me.name} ]',
+            apply=f"hostname {me.name}",
         )
+
+    def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
+        """Look at the kernel's name, and at how programs find names: nsswitch.conf says where, and in which order."""
+        yield Check("hostname", me.name, "its host name", _LIVE, says(me.name), look="hostname")
+        asked = f"getent ahostsv4 {me.name} {lab.upstream.name}"
+        yield Check("names", me.name, "programs find its own name and those of the world", asked, _found(lab))
+
+
+def _found(lab: Plan) -> Judge:
+    """The first words of getent's lines are the addresses."""
+    known = str(lab.upstream.witness.address) if lab.upstream.witness else None
+    within = {_OWN, *map(str, lab.server_addresses.values())}
+
+    def judge(result: Result) -> Judgement:
+        seen = list(dict.fromkeys(line.split()[0] for line in result.stdout.splitlines() if line.strip()))
+        others = [address for address in seen if address not in within]
+        right = seen[:1] == [_OWN] and (others == [known] if known else any(map(is_address, others)))
+        return Judgement(right, f"{_OWN} {known or 'and an address'}", " ".join(seen))
+
+    return judge

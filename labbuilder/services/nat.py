@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from labbuilder.host.render import render
 from labbuilder.host.run import Result
@@ -41,6 +41,11 @@ class Nat(Service):
             holds=f'[ "$({_LIVE})" = "{rule}" ] && systemctl -q is-enabled {_UNIT}',
             apply=f"{ENABLE} {_UNIT}; iptables-restore {_FILE}",
         )
+
+    def starts_from(self, lab: Plan, me: MachinePlan) -> Iterable[str]:
+        """Return what restores the rules."""
+        del lab
+        return ("iptables-persistent", "netfilter-persistent") if "server" in me.roles else ()
 
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Look at a server's rule, live and kept, and from a client at the source that the world sees."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from labbuilder.host.render import render
@@ -31,6 +31,11 @@ class Networking(Service):
     def steps(self, lab: Plan, me: MachinePlan) -> Iterator[Step]:
         """Return the interfaces; who asks for an address waits for those who answer."""
         yield _by_dhcp(lab, me) if any(nic.address is None for nic in me.nics) else _static(lab, me)
+
+    def starts_from(self, lab: Plan, me: MachinePlan) -> Iterable[str]:
+        """Return ifupdown and the client of DHCP, with their hooks."""
+        del lab, me
+        return "ifupdown", "isc-dhcp-client"
 
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Look at a server's addresses and default route; in all machines together, at addresses that two have."""

@@ -55,6 +55,9 @@ class _Outside(Service):
     def data(self, lab: Plan, me: MachinePlan) -> str:
         return self._asked("data", lambda: self._own.data(lab, me))
 
+    def starts_from(self, lab: Plan, me: MachinePlan) -> Iterable[str]:
+        return self._asked("starts_from", lambda: tuple(self._own.starts_from(lab, me)))
+
     def checks(self, lab: Plan, me: MachinePlan) -> Iterable[Check]:
         return self._asked("checks", lambda: tuple(self._own.checks(lab, me)))
 

@@ -1,19 +1,35 @@
-"""The checks of a lab, collected from its services.
+"""The checks of a lab: those of its services, and of each machine its files and where it boots to.
 
-What is true now is asked of the kernel, systemd or the daemon; of a client's lease, dhclient's own record too.
-What the next start goes by is read from its file: dhcpd.nic, kea.nic, failover.mirror, failover.pool, failover.lint,
-nat.kept, forwarding.kept. kea.running proves that Kea runs its file. dhcpd tells no more than failover.share asks; what
-else it runs shows in the clients' leases, when they are renewed.
+What is true now is asked of the kernel, systemd or the daemon; of a client's lease, dhclient's own record too. What the
+next start goes by is compared with the plan, file by file; dhcpd.nic, kea.nic, failover.mirror, failover.pool, nat.kept
+and forwarding.kept say in the guide's words what one of them is for. kea.running proves that Kea runs its file. dhcpd
+tells no more than failover.share asks; what else it runs shows in the clients' leases, when they are renewed.
 """
 
 from __future__ import annotations
 
 from labbuilder.model.check import Check
-from labbuilder.model.lab import Plan
+from labbuilder.model.lab import MachinePlan, Plan
+from labbuilder.provisioning.secrets import LabSecrets
 from labbuilder.services.registry import services_of
+from labbuilder.services.systemd import boots
+from labbuilder.verify.files import files_check
+from labbuilder.verify.packages import packages_check
 
 
-def checks_for(plan: Plan) -> tuple[Check, ...]:
-    """Return everything that must be true of the lab, machine by machine."""
+def checks_for(plan: Plan, secrets: LabSecrets | None = None) -> tuple[Check, ...]:
+    """Return everything that must be true of the lab, machine by machine.
+
+    Args:
+        plan: The lab.
+        secrets: Its secrets; without them the files that have one are not looked at.
+    """
     services = services_of(plan.services)
-    return tuple(check for machine in plan.machines for service in services for check in service.checks(plan, machine))
+
+    def of(machine: MachinePlan) -> tuple[Check, ...]:
+        own = (check for service in services for check in service.checks(plan, machine))
+        packages = [package for service in services for package in service.starts_from(plan, machine)]
+        disk = files_check(plan.lab, machine, secrets), packages_check(machine, packages)
+        return *disk, boots(plan, machine), *own
+
+    return tuple(check for machine in plan.machines for check in of(machine))

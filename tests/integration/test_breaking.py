@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
+from breaks import Break, broken_and_mended, not_broken
+from breaks_of_the_start import KEA_START, START
 
 from labbuilder.host.store import Home
 from labbuilder.lab import Lab
@@ -14,7 +15,6 @@ from labbuilder.services.dhcp import omapi
 from labbuilder.services.dhcp.isc import CONF as DHCPD_CONF
 from labbuilder.services.dhcp.kea import CONF as KEA_CONF
 from labbuilder.services.dhcp.kea_control import tell
-from labbuilder.services.dhcp.pair import PROBE_PORTS
 
 pytestmark = pytest.mark.needs_root
 
@@ -30,16 +30,6 @@ LATER = "/etc/sysctl.d/99-own.conf"
 CONF = "sed -i '{}' /etc/kea/kea-dhcp4.conf"
 
 
-class Break(NamedTuple):
-    """What is broken: machine, command, and the checks that must fail; others may follow from it."""
-
-    machine: str
-    command: str
-    checks: set[str]
-    mend: str = ""
-    """For what labbuilder neither wrote nor touches."""
-
-
 def closed(port: int) -> Break:
     rule = CLOSED.format(port=port)
     return Break("server1", rule.format("I"), {"failover.open"}, rule.format("D"))
@@ -47,8 +37,8 @@ def closed(port: int) -> Break:
 
 def probed(peer: str, port: int) -> str:
     """A connection as failover.open makes it, held for a while: failover.port must not take it for the partner's."""
-    probe = f"(sleep 5 | nc -p {PROBE_PORTS.start} {peer} {port} >/dev/null 2>&1 &)"
-    seen = f"ss -Htn state established 'sport = :{PROBE_PORTS.start}' | grep -q ."
+    probe = f"(sleep 5 | nc {peer} {port} >/dev/null 2>&1 &)"
+    seen = f"ss -Htnp state established 'dport = :{port}' | grep -q '\"nc\"'"
     return f'{probe}; timeout 5 sh -c "until {seen}; do sleep 0.01; done"'
 
 
@@ -193,23 +183,6 @@ MANUAL = {
 }
 
 
-def broken_and_mended(lab: Lab, broken: Break) -> None:
-    """The lab is proven before: by the `up` of its fixture, or by that of the break before."""
-    try:
-        assert lab.run(broken.machine, broken.command).ok
-        assert broken.checks <= {outcome.check for outcome in lab.verify().failures}
-    finally:  # one test that fails leaves the next ones a whole lab
-        if broken.mend:
-            lab.run(broken.machine, broken.mend)
-        lab.up()
-
-
-def not_broken(lab: Lab, *breaks: dict[str, Break]) -> set[str]:
-    """The checks that none of them breaks; what is asked twice for two servers is one."""
-    broken = {check for table in breaks for one in table.values() for check in one.checks}
-    return {o.check for o in lab.verify().outcomes if not o.check.endswith(".server2")} - broken
-
-
 @pytest.fixture(scope="module")
 def kea(home: Home) -> Iterator[Lab]:
     lab = Lab("kea", home=home).add_server().add_server().add_clients(2).failover(engine="kea")
@@ -282,9 +255,9 @@ def test_leases_that_no_longer_reach_the_standby_are_seen(manual: Lab, refused: 
 
 
 def test_every_check_is_broken_by_some_test(lab: Lab, kea: Lab, manual: Lab) -> None:
-    assert not_broken(lab, COMMON, ISC) == set()
-    assert not_broken(kea, COMMON, KEA) == set()
-    assert not_broken(manual, COMMON, ISC, MANUAL) == set()
+    assert not_broken(lab, COMMON, ISC, START) == set()
+    assert not_broken(kea, COMMON, KEA, START, KEA_START) == set()
+    assert not_broken(manual, COMMON, ISC, MANUAL, START) == set()
 
 
 def test_a_finding_says_where_why_and_how_to_mend_it(lab: Lab) -> None:

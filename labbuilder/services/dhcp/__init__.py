@@ -100,6 +100,10 @@ class DhcpService(Service):
         failover = lab.dhcp.failover
         return f"{failover.engine} {failover.mode}" if "server" in me.roles else ""
 
+    def starts_from(self, lab: Plan, me: MachinePlan) -> Iterable[str]:
+        """Return the engine's package."""
+        return (engine_of(lab).unit,) if "server" in me.roles else ()
+
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Look at the engine on a server, and at a client's lease."""
         engine = engine_of(lab)

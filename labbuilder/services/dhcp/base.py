@@ -17,7 +17,7 @@ from labbuilder.model.running import RunningLab
 from labbuilder.model.step import Step
 from labbuilder.services.base import Unit, head
 from labbuilder.services.judges import says
-from labbuilder.services.systemd import active, enabled
+from labbuilder.services.systemd import active, comes_back, enabled
 from labbuilder.spec.base import Problem
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.models import AddressRange, LabSpec
@@ -61,6 +61,7 @@ class Engine(ABC):
         program: Its main process.
         conf: Its configuration.
         leases: Its lease file.
+        user: As whom it runs.
         port: TCP, between the two servers.
         heeds: Which of the spec's settings of a pair it has, besides mode, engine and timers.
         cold: The second server is off until the operator lets it serve: there is no connection that could be broken.
@@ -80,6 +81,7 @@ class Engine(ABC):
     conf: ClassVar[str]
     leases: ClassVar[PurePosixPath]
     heeds: ClassVar[frozenset[str]]
+    user: ClassVar[str] = "root"
     cold: ClassVar[bool] = False
     good: ClassVar[frozenset[str]]
     alone: ClassVar[frozenset[str]] = frozenset()
@@ -219,9 +221,26 @@ def values(lab: Plan, me: MachinePlan) -> dict[str, Any]:
 
 
 def serves(engine: Engine, lab: Plan, me: MachinePlan) -> Iterator[Check]:
-    """Return the checks that the daemon runs, now and after a reboot, and hears clients."""
+    """Return the checks that the daemon runs, now and after a reboot, keeps its leases, and hears clients."""
     yield active(lab, me, engine.unit, program=engine.program)
     yield enabled(lab, me, engine.unit)
+    yield comes_back(lab, me, engine.unit)
+    places = (str(engine.leases.parent), str(engine.leases))
+    can = f'for p in {" ".join(places)}; do [ -w "$p" ] || echo "$p"; done'
+    alone = (
+        can
+        if engine.user == "root"
+        else f"setpriv --reuid={engine.user} --regid={engine.user} --init-groups sh -c '{can}'"
+    )
+    title = f"{engine.program} can write its leases (as {engine.user})"
+    yield Check(
+        "dhcp.leases",
+        me.name,
+        title,
+        f"{alone} 2>&1",
+        says(""),
+        look=f"ls -ld {' '.join(places)}; findmnt -T {places[0]}",
+    )
     yield Check("dhcp.listens", me.name, "DHCP is served on port 67", "ss -Hlun 'sport = :67' | wc -l", says("1"))
 
 

@@ -38,7 +38,24 @@ def lease_checks(lab: Plan, me: MachinePlan, shortest_s: int) -> Iterator[Check]
     orders = (" ".join(servers), " ".join(reversed(servers)))
     yield check("lease.dns", "DNS servers come with the lease", NAMESERVERS, says_one_of(orders))
     longest_s = lab.dhcp.default_lease_s  # dhclient.conf asks for no other
+    yield check("lease.kept", "one dhclient keeps the lease", _dhclient(leases), _keeps(nic.name))
     yield check("lease.time", "lease time in seconds", option("dhcp-lease-time"), between(shortest_s, longest_s))
+
+
+def _dhclient(leases: str) -> str:
+    """Shell that shows what renews the lease, and whether it can note that."""
+    return f"ps -C dhclient -o stat=,args=; [ -w {leases} ] || echo {leases} can\\'t be written"
+
+
+def _keeps(nic: str) -> Judge:
+    """One process, of that NIC, that is not stopped."""
+
+    def judge(result: Result) -> Judgement:
+        lines = result.stdout.splitlines()
+        right = len(lines) == 1 and lines[0][0] not in "TtZX" and lines[0].split()[-1] == nic
+        return Judgement(right, f"one dhclient of {nic}, running", "\n".join(lines))
+
+    return judge
 
 
 def _in_pool(network: Network) -> Judge:

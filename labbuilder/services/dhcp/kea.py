@@ -79,7 +79,7 @@ class Kea(Engine):
         notice: What anyone who chooses this must know.
     """
 
-    name, unit, program, conf, leases = "kea", UNIT, "kea-dhcp4", CONF, LEASES
+    name, unit, program, conf, leases, user = "kea", UNIT, "kea-dhcp4", CONF, LEASES, "_kea"
     heeds = frozenset({"split", "max_response_delay_s", "heartbeat_s", "max_unacked_clients"})  # split: in own words
     good = frozenset({"hot-standby", "load-balancing"})
     alone = frozenset(

@@ -33,7 +33,7 @@ HAS_KEY = f"grep -qs '^[^#]*omapi-port {PORT};' {CONF}"
 MAKE_KEY = (
     f"{HAS_KEY} || ( umask 077; k=$(head -c 32 /dev/urandom | base64 -w0); "
     'echo "key omapi { algorithm hmac-sha256; secret \\"$k\\"; }; omapi-key omapi; '
-    f'omapi-port {PORT};" >{CONF} )'
+    f'omapi-port {PORT};" >{CONF} ); chown root:root {CONF}; chmod 600 {CONF}'
 )
 
 

@@ -10,9 +10,8 @@ from labbuilder.model.check import Check, Judge, Judgement
 from labbuilder.model.lab import MachinePlan, Pair, Plan
 from labbuilder.services.dhcp.base import Engine
 from labbuilder.services.dhcp.config_files import config_of, files_beside
-from labbuilder.services.judges import says
+from labbuilder.services.judges import says, shown
 
-PROBE_PORTS = range(61001, 65536)  # over what Linux gives out by itself (ip_local_port_range ends at 60999)
 _SKEW_S = 5.0  # dhcpd refuses a partner that is 60 s off, Kea warns at 30 s and stops at 60: seen long before
 _DAY_S = 86400
 
@@ -30,27 +29,41 @@ def fits(engine: Engine, lab: Plan, pair: Pair) -> Iterator[Check]:
 
 
 def connected(engine: Engine, lab: Plan, pair: Pair, me: MachinePlan) -> Check:
-    """Return the check that the failover connection is there, or is made again as it is by who finds back."""
-    partner, port, probes = pair.partner(me.name).address, pair.port, PROBE_PORTS.start
-    theirs = f"( sport = :{port} or dport = :{port} ) and sport < :{probes} and dport < :{probes}"
-    ends = f"ss -Htn state established '( {theirs} )' dst {partner} | grep -q . && echo connected"
+    """Return the check that the failover connection is there, or is made again as it is by who finds back.
+
+    Its two ends are the daemons': whoever else is connected to one of them for a moment is no partner.
+    """
+    port, partner = pair.port, pair.partner(me.name).name
+    ends = f"ss -Htnp state established '( sport = :{port} or dport = :{port} )'"
     title, settle_s = f"connected to the partner on TCP {port}", engine.longest_settle_s(lab.dhcp.failover)
-    return Check("failover.port", me.name, title, ends, says("connected"), settle_s=settle_s)
+    others = ((partner, ends),)
+    return Check("failover.port", me.name, title, ends, _connected(engine.program), others, settle_s=settle_s)
 
 
 def opened(pair: Pair, me: MachinePlan) -> Check:
     """Return the check that a new connection could be made: the old one outlives a new firewall rule for minutes.
 
-    It is closed at once. From a port of its own range, by which `connected` tells it from the partner's; one in
-    TIME-WAIT can't be bound.
+    From a port as the daemon's own would have. It is closed at once.
     """
     partner, port = pair.partner(me.name).address, pair.port
-    probe = (
-        f"nc -vz -w 1 -p $source {partner} {port} 2>&1 | grep -oE 'succeeded|refused|timed out|unreachable' && break"
-    )
-    tries = f"for source in $(shuf -n 5 -i {PROBE_PORTS.start}-{PROBE_PORTS.stop - 1}); do {probe}; done"
+    probe = f"nc -vz -w 1 {partner} {port} 2>&1 | grep -oE 'succeeded|refused|timed out|unreachable'"
     title = f"no firewall closes TCP {port} to the partner"
-    return Check("failover.open", me.name, title, tries, says("succeeded"))
+    return Check("failover.open", me.name, title, probe, says("succeeded"), look=f"nc -vz {partner} {port}")
+
+
+def _connected(program: str) -> Judge:
+    """A connection that both see, from the one's daemon to the other's."""
+
+    def ends(result: Result) -> set[tuple[str, str]]:
+        rows = [row.split() for row in result.stdout.splitlines() if f'("{program}",' in row]
+        return {(row[2], row[3]) for row in rows}
+
+    def judge(mine: Result, partners: Result) -> Judgement:
+        there = {(local, remote) for remote, local in ends(partners)}
+        seen = "connected" if ends(mine) & there else shown(mine)
+        return Judgement(seen == "connected", "connected", seen)
+
+    return judge
 
 
 def _no_error(engine: Engine, lab: Plan, pair: Pair) -> Judge:

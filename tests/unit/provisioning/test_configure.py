@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import stat
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,17 +39,19 @@ class Machine(FakeShell):
         self.down: set[str] = set()
         self.fails: dict[str, tuple[str, str]] = {}
         self.answers = {
-            "stat -c '%a %n'": lambda _: "".join(f"{mode:o} {path}\n" for path, (mode, _) in self.disk.items()),
-            "sha256sum": lambda _: self._sums(),
+            "sha256sum": lambda _: self._files(),
             "tar -xf": lambda _: self._unpack(),
             "set -eu": self._apply,
             **{step.holds: self._holds(step) for step in plan.steps},
             "true": 0,
         }
 
-    def _sums(self) -> str:
-        files = [RenderedFile(path, text.decode()) for path, (_, text) in self.disk.items()]
-        return "".join(f"{file.sha256}  {file.path}\n" for file in files)
+    def _files(self) -> str:
+        seen = [f"{stat.S_IFREG | mode:x} 0:0 {path}" for path, (mode, _) in self.disk.items()]
+        for file in self.plan.files:
+            text = self.disk.get(file.path, (0, b""))[1].decode()
+            seen += [f"differs {file.path}", *(f" {line}" for line in text.splitlines())] if text != file.text else []
+        return "\n".join(seen)
 
     def _unpack(self) -> str:
         with tarfile.open(fileobj=io.BytesIO(self.files.popitem()[1])) as bundle:
