@@ -33,6 +33,8 @@ from labbuilder.errors import LabError, SpecError
 
 if TYPE_CHECKING:
     from labbuilder.lab import Lab
+    from labbuilder.lifecycle.now import Now
+    from labbuilder.plan import MachinePlan
 
 
 @app.command(
@@ -106,29 +108,56 @@ def _up_one(lab: Lab, ways: dict[str, bool], *, as_json: bool) -> None:
 
 @app.command(epilog=example("labbuilder status", "labbuilder status --lab aula --json"))
 def status(lab: LabOption = None, as_json: JsonOption = False) -> None:
-    """Show the machines of a lab."""
+    """Show the machines of a lab: what runs, who serves, and what each client was given, by whom."""
+    from labbuilder.lifecycle.now import Now, now  # noqa: PLC0415
+
     found = existing(lab)
     machines = found.status()
+    doing = now(found.session(), machines)
     if as_json:
-        failover = found.spec.dhcp.failover
-        facts = {"lab": found.name, "provider": found.spec.provider, "mode": failover.mode, "engine": failover.engine}
-        output.print_json({**facts, "machines": [asdict(machine) for machine in machines]})
+        rows = [asdict(m) | {"dhcp": asdict(doing.get(m.name, Now(asked=False)))} for m in machines]
+        output.print_json({**_facts(found), "machines": rows})
         return
-    plan = found.plan()
     print(_headline(found))
     members = any(machine.member for machine in machines)
-    rows = [
+    table = [
         (
             m.name,
             m.state.value + "".join(f", {network} unplugged" for network in m.cut_links),
             *([m.member] if members else []),
             str(m.boots or ""),
-            " ".join(f"{n.name}={n.address or 'dhcp'}" for n in plan.machine(m.name).nics),
+            _addresses(found.plan().machine(m.name), doing.get(m.name)),
+            _dhcp(doing.get(m.name)),
         )
         for m in machines
     ]
-    head = ("machine", "state", *(["member"] if members else []), "boots", "addresses")
-    print(output.table(head, rows))
+    head = ("machine", "state", *(["member"] if members else []), "boots", "addresses", "DHCP")
+    print(output.table(head, table))
+
+
+def _facts(lab: Lab) -> dict[str, str]:
+    failover = lab.spec.dhcp.failover
+    return {"lab": lab.name, "provider": lab.spec.provider, "mode": failover.mode, "engine": failover.engine}
+
+
+def _addresses(machine: MachinePlan, doing: Now | None) -> str:
+    """A server's as they were asked for, a client's as it was given them."""
+    leased = " ".join(given.address for given in doing.given) if doing else ""
+    return " ".join(f"{nic.name}={nic.address or leased or '-'}" for nic in machine.nics)
+
+
+def _dhcp(doing: Now | None) -> str:
+    if doing is None:
+        return ""
+    if not doing.asked:
+        return "no answer"
+    if doing.serves is not None:
+        return f"{'serves' if doing.serves else 'serves nobody'}: {doing.state}"
+    told = [
+        "no lease" if given.left_s is None else f"from {given.server or 'nobody noted'}, {given.left_s} s left"
+        for given in doing.given
+    ]
+    return "; ".join(told) or "no address"
 
 
 def _headline(lab: Lab) -> str:
@@ -215,26 +244,41 @@ def _which_go(lab: str | None, *, every: bool) -> Sequence[str]:
     return (meant(None),) if names and not every else names
 
 
-@app.command("list", epilog=example("labbuilder list"))
+@app.command("list", epilog=example("labbuilder list", "labbuilder list --json"))
 def list_(as_json: JsonOption = False) -> None:
-    """List the labs that were brought up."""
+    """List the labs that were brought up, and what runs of each."""
+    from labbuilder.host.parallel import for_each  # noqa: PLC0415
     from labbuilder.lifecycle.lost import lost_labs, told  # noqa: PLC0415
 
-    names = lab_names()
+    labs = for_each(lab_names(), _listed)
     for lost in lost_labs():
         print(f"{told(lost)}; labbuilder down --all removes it", file=sys.stderr)
     if as_json:
-        output.print_json(names)
+        output.print_json([{"lab": name, **facts, "state": state} for name, facts, _, state in labs])
         return
-    print("\n".join(_told(name) for name in names) or "There are no labs. labbuilder up makes one.")
+    lines = [f"{headline}: {state}" for _, _, headline, state in labs]
+    print("\n".join(lines) or "There are no labs. labbuilder up makes one.")
 
 
-def _told(name: str) -> str:
-    """A lab in a line, also one of which there is no more than its name."""
+def _listed(name: str) -> tuple[str, dict[str, str], str, str]:
+    """A lab's name, facts, headline and state, also of one of which there is no more than its name."""
+    from labbuilder.lifecycle.now import amiss  # noqa: PLC0415
+
     try:
-        return _headline(existing(name))
+        lab = existing(name)
     except LabError:
-        return f"{name}: begun and not made; labbuilder down --lab {name} removes it"
+        return name, {}, name, f"begun and not made; labbuilder down --lab {name} removes it"
+    try:
+        other = amiss(lab.plan(), lab.status())
+    except LabError as error:
+        return name, _facts(lab), _headline(lab), error.brief
+    finally:
+        lab.close()
+    count = len(lab.plan().machines)
+    running = f"{count} {'machine runs' if count == 1 else 'machines run'}"
+    if other:
+        running = f"{count - len(other)} of {running}: " + ", ".join(f"{node} {state}" for node, state in other.items())
+    return name, _facts(lab), _headline(lab), running
 
 
 @app.command(epilog=example("labbuilder doctor", "labbuilder doctor --provider virtualbox"))

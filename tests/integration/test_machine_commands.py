@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -212,6 +213,22 @@ def test_logs_of_a_unit_that_is_not_there_or_has_said_nothing_say_so(lab: Lab) -
     assert (code, said) == (2, "")
     assert "systemd-rfkill has said nothing in server1 yet" in told
     assert "DHCP" in typed("logs", "server1", "isc-dhcp-server")[1]
+
+
+def test_status_tells_who_serves_and_what_each_client_was_given(lab: Lab) -> None:
+    address = lab.run("client1", "hostname -I").stdout.strip()
+    shown = {line.split()[0]: line for line in typed("status")[1].splitlines()[2:]}
+    assert f"enp0s3={address}/24" in shown["client1"]
+    assert re.search(r" from server[12], [0-9]+ s left$", shown["client1"])
+    assert shown["server1"].endswith("serves: normal")
+    told = {machine["name"]: machine for machine in json.loads(typed("status", "--json")[1])["machines"]}
+    assert (told["server2"]["state"], told["server2"]["dhcp"]["serves"]) == ("running", True)
+    (given,) = told["client1"]["dhcp"]["given"]
+    assert given["address"] == f"{address}/24"
+    assert 0 < given["left_s"] <= 600
+    assert "guide: nspawn, load-balancing on isc: 3 machines run\n" in typed("list")[1]
+    (listed,) = [row for row in json.loads(typed("list", "--json")[1]) if row["lab"] == "guide"]
+    assert (listed["engine"], listed["state"]) == ("isc", "3 machines run")
 
 
 @pytest.mark.parametrize(

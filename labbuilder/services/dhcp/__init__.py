@@ -8,6 +8,7 @@
     kea_control.py  what Kea says of itself; kea_running.py compares it with its file
     pair.py         what must be true of any pair
     clients.py      what must be true of a client's lease
+    given.py        what a client was given, and by whom
     faults.py       how a pair is broken
     config_files.py a daemon's configuration as it stands in a machine
 
@@ -26,6 +27,7 @@ from labbuilder.services.base import Service
 from labbuilder.services.dhcp.base import UNITS, Engine, PeerStatus
 from labbuilder.services.dhcp.clients import lease_checks
 from labbuilder.services.dhcp.faults import faults_of_the_pair
+from labbuilder.services.dhcp.given import Given
 from labbuilder.services.dhcp.isc import Dhcpd, RoundRobin, dhcpd_unit
 from labbuilder.services.dhcp.kea import HALVED, Kea
 from labbuilder.services.dhcp.standby import ColdStandby
@@ -115,4 +117,4 @@ class DhcpService(Service):
         return faults_of_the_pair(lab, engine_of(lab))
 
 
-__all__ = ["ENGINES", "DhcpService", "Engine", "PeerStatus", "answering", "engine_for", "engine_of", "leased"]
+__all__ = ["ENGINES", "DhcpService", "Engine", "Given", "PeerStatus", "answering", "engine_for", "engine_of", "leased"]

@@ -27,6 +27,7 @@ UNWATCHED = "unwatched"  # of a machine that can't be asked
 _NOT_ACTIVE = 3  # what is-active itself says of a unit that does not run
 _SETTLE_S = 20.0  # after the operator's word
 SETTLE_S = 60.0  # of provisioning: a pair that missed each other retries each 5 s; seen to take 10 s under load
+HEARS_CLIENTS = "[ -n \"$(ss -Hlun 'sport = :67')\" ]"
 UNITS = (Unit("isc-dhcp-server", init_script=True), Unit("kea-dhcp4-server"))  # one serves, the others are off
 # What is said of a server whatever its engine is: its daemon is down, or its machine is not there or not looked at.
 _BACK_S = 20.0  # dhcpd tries again every 5 s
@@ -38,7 +39,7 @@ class PeerStatus:
     """One server of the pair, as it sees itself.
 
     Attributes:
-        role: primary or secondary.
+        role: primary or secondary; alone, where there is no pair.
         state: The failover state in the engine's own word; of a cold standby, "serving" or "standby"; "down" when its
             daemon does not run, "silent" when it runs and does not answer, "unreachable" when the machine does not run.
         partner: The partner's last state that it knows of; empty where there is none.
@@ -120,6 +121,20 @@ class Engine(ABC):
     @abstractmethod
     def finds_out_within_s(self, failover: Failover, *, silent: bool) -> float:
         """Return how long a server takes to notice that its partner is gone, by a RST or by its silence."""
+
+    def seen(self, lab: RunningLab, machine: str) -> PeerStatus:
+        """Ask a server, also one without a partner: there it serves when its daemon runs and hears clients."""
+        pair = lab.plan.pair
+        if pair is not None:
+            return self.status(lab, pair.peer(machine))
+        if not lab.is_awake(machine):
+            return PeerStatus(machine, "alone", "unreachable", "", serving=False)
+        try:
+            serving = lab.shell(machine).run(f"systemctl -q is-active {self.unit} && {HEARS_CLIENTS}").ok
+        except TransportError:
+            lab.drop(machine)
+            return PeerStatus(machine, "alone", "unreachable", "", serving=False)
+        return PeerStatus(machine, "alone", "serving" if serving else "down", "", serving=serving)
 
     def status(self, lab: RunningLab, peer: Peer) -> PeerStatus:
         """Ask a server how it sees the pair; a machine that does not run or answer is told as a state too."""
