@@ -24,6 +24,12 @@ def bring(lab: Lab, step: Step, server: str = "server1") -> tuple[Change, ...]:
     return configure((planned(step, server),), lab.session().shell, LabSecrets(lab.session().lab.keys))
 
 
+def test_a_client_tells_its_name_as_debians_own_do(lab: Lab) -> None:
+    """Whichever server gave the lease has it."""
+    noted = "grep -o 'client-hostname \"client1\"' /var/lib/dhcp/dhcpd.leases"
+    assert any(lab.run(server, noted).ok for server in ("server1", "server2"))
+
+
 def test_what_never_holds_is_given_up_by_the_clock_however_long_a_look_takes(lab: Lab) -> None:
     """Fifty looks were taken for a second; these would take eleven."""
     start = time.monotonic()
