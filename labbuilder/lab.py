@@ -114,6 +114,10 @@ class Lab:
         dhcp = dhcp.model_dump(exclude_unset=True) if isinstance(dhcp, Dhcp) else dict(dhcp)
         return self._change(dhcp={**dhcp, "failover": {**(dhcp.get("failover") or {}), **settings}})
 
+    def gateway(self, **settings: Any) -> Self:
+        """Say who is the clients' gateway, by the spec's names: ``gateway(redundancy="vrrp", advert_ms=200)``."""
+        return self.section("gateway", **settings)
+
     def section(self, key: str, **settings: Any) -> Self:
         """Set some keys of a section of the spec, by their YAML names; the others stay as they are.
 

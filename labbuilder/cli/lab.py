@@ -49,6 +49,7 @@ def up(
     mode: Annotated[str | None, typer.Option(help="load-balancing, hot-standby, round-robin or manual.")] = None,
     engine: Annotated[str | None, typer.Option(help="isc (isc-dhcp-server) or kea.")] = None,
     timers: Annotated[str | None, typer.Option(help="Of failover: quick, or engine for the engine's own.")] = None,
+    gateway: Annotated[str | None, typer.Option(help="none, or vrrp: one address for both servers.")] = None,
     clients: Annotated[int | None, typer.Option(help="So many clients.")] = None,
     servers: Annotated[int | None, typer.Option(help="One server, or two.")] = None,
     remote: RemoteOption = None,
@@ -66,6 +67,7 @@ def up(
     for lab in labs:
         lab.set(**_said(flags))
         lab.failover(**_said({"mode": mode, "engine": engine, "timers": timers}))
+        lab.gateway(**_said({"redundancy": gateway}))
         lab.section("incus", **_said({"remote": remote, "project": project, "spread": spread}))
     if count > 1:
         labs = [numbered(lab, number) for lab in labs for number in range(1, count + 1)]

@@ -160,6 +160,23 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class VirtualRouter:
+    """The address that one of two servers holds as the clients' gateway (RFC 9568).
+
+    Attributes:
+        address: On the network that is served.
+        router_id: The VRID.
+        advert_ms: Milliseconds between two advertisements.
+        preempt: The first server takes it back when it is well again.
+    """
+
+    address: IPv4Address
+    router_id: int
+    advert_ms: int
+    preempt: bool
+
+
+@dataclass(frozen=True)
 class ImageRecipe:
     """What the machines' root tree is made of; its hash names the cached image."""
 
@@ -215,6 +232,7 @@ class Plan:
         dns: Names.
         services: The settings of services from outside that the lab has, by their names.
         settings: The sections of the spec that the provider's machines have.
+        virtual_router: Between the servers and their clients; None: each server is a gateway by its own address.
     """
 
     lab: str
@@ -228,6 +246,7 @@ class Plan:
     dns: Dns
     services: Mapping[str, Model]
     settings: tuple[Model, ...]
+    virtual_router: VirtualRouter | None = None
 
     def section(self, kind: type[Section]) -> Section:
         """The provider's settings of that kind; as they are when the spec says nothing of them, where it has none."""
@@ -278,6 +297,16 @@ class Plan:
     def server_addresses(self) -> dict[str, IPv4Address]:
         """Each server's address on the network that it serves, by its name, primary first."""
         return {server.name: server.address(self.served.name).ip for server in self.servers}
+
+    def router(self, server: MachinePlan) -> IPv4Address:
+        """Return the gateway that a lease of this server names."""
+        return self.virtual_router.address if self.virtual_router else server.address(self.served.name).ip
+
+    def resolvers(self, server: MachinePlan) -> tuple[IPv4Address, ...]:
+        """Return the DNS servers that a lease of this server names: where the gateway is, itself, the other one."""
+        own = server.address(self.served.name).ip
+        others = (address for address in self.server_addresses.values() if address != own)
+        return (*([self.virtual_router.address] if self.virtual_router else []), own, *others)
 
     @property
     def digest(self) -> str:

@@ -31,6 +31,11 @@ def server_address(spec: LabSpec, index: int, network: Network) -> IPv4Interface
     return asked
 
 
+def virtual_address(spec: LabSpec, network: Network) -> IPv4Address:
+    """Return the address of the virtual router on the network that is served."""
+    return spec.gateway.address or network.subnet.broadcast_address - 1
+
+
 def on_the_uplink(spec: LabSpec) -> tuple[str | None, frozenset[IPv4Address]]:
     """Return whose the LAN outside is, and the servers' addresses there; None where it is the lab's own."""
     (uplink,) = (network for network in networks(spec).values() if network.uplink)

@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from labbuilder.errors import HostError
-from labbuilder.model.lab import MachinePlan, Network, Nic, Pair, Peer, Plan, Upstream, Witness, stable_mac
-from labbuilder.plan.addresses import networks, server_address
+from labbuilder.model.lab import (
+    MachinePlan,
+    Network,
+    Nic,
+    Pair,
+    Peer,
+    Plan,
+    Upstream,
+    VirtualRouter,
+    Witness,
+    stable_mac,
+)
+from labbuilder.plan.addresses import networks, server_address, virtual_address
 from labbuilder.plan.image import image_recipe
 from labbuilder.services.dhcp import engine_for
 from labbuilder.services.registry import outside, services_of
@@ -15,6 +26,7 @@ from labbuilder.spec.providers import sections
 
 WITNESS_PORT = 80
 WITNESS_NAME = "www.internet.test"
+_VRIDS = 255
 
 
 def build_plan(spec: LabSpec) -> Plan:
@@ -48,6 +60,7 @@ def _topology(spec: LabSpec) -> Plan:
         dns=spec.dns,
         services={name: outside()[name].settings.model_validate(values) for name, values in spec.services.items()},
         settings=sections(spec.provider, spec),
+        virtual_router=_virtual_router(spec, known),
     )
 
 
@@ -95,6 +108,15 @@ def _pair(spec: LabSpec, known: dict[str, Network]) -> Pair | None:
         Peer(second[0], "secondary", second[1]),
         engine_for(spec.dhcp.failover).port,
     )
+
+
+def _virtual_router(spec: LabSpec, known: dict[str, Network]) -> VirtualRouter | None:
+    if spec.gateway.redundancy == "none":
+        return None
+    (served,) = (network for network in known.values() if network.pool is not None)
+    asked = spec.gateway
+    number = asked.router_id or 1 + int(stable_mac(spec.name).replace(":", ""), 16) % _VRIDS
+    return VirtualRouter(virtual_address(spec, served), number, asked.advert_ms, asked.preempt)
 
 
 def _with_steps(lab: Plan, machine: MachinePlan) -> MachinePlan:

@@ -39,7 +39,7 @@ _FILES = {
 
 def image_recipe(spec: LabSpec) -> ImageRecipe:
     """Return one image for every role: what a machine does is switched on when it is provisioned."""
-    services = services_of(spec.services)
+    services = tuple(service for service in services_of(spec.services) if service.wanted(spec))
     files = tuple(RenderedFile(path, (IMAGE_FILES / name).read_text(encoding="utf-8")) for name, path in _FILES.items())
     files += tuple(file for service in services for file in service.image_files)
     needed = sorted({*PACKAGES, *(package for service in services for package in service.packages)})

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from pydantic import ValidationError
 
-from labbuilder.plan.addresses import networks, server_address
+from labbuilder.plan.addresses import networks, server_address, virtual_address
 from labbuilder.services.dhcp import engine_for
 from labbuilder.services.registry import SERVICES, outside
 from labbuilder.spec.base import Model, Place, Problem
@@ -35,6 +35,7 @@ def problems(spec: LabSpec) -> Iterator[Problem]:
     yield from _network_problems(spec)
     yield from _address_problems(spec)
     yield from _pool_problems(spec)
+    yield from _gateway_problems(spec)
     yield from _failover_problems(spec)
     yield from _provider_problems(spec)
     for service in SERVICES:
@@ -108,6 +109,27 @@ def _pool_problems(spec: LabSpec) -> Iterator[Problem]:
             addresses = "1 address" if len(pool) == 1 else f"{len(pool)} addresses"
             why = "one a client" if needed == len(spec.clients) else "one a server"
             yield where, f"{pool} has {addresses}; needed: {needed}, {why}"
+
+
+def _gateway_problems(spec: LabSpec) -> Iterator[Problem]:
+    if spec.gateway.redundancy == "none":
+        for key in sorted(spec.gateway.model_fields_set - {"redundancy"}):
+            yield ("gateway", key), "says nothing without `redundancy: vrrp`"
+        return
+    if len(spec.servers) == 1:
+        yield ("gateway", "redundancy"), f"{spec.gateway.redundancy} needs two servers; there is one"
+    where: Place = ("gateway", "address")
+    for network in networks(spec).values():
+        if network.pool is None:
+            continue
+        address = virtual_address(spec, network)
+        if not _usable(address, network.subnet):
+            yield where, f"{address} is no host address of {network.subnet}"
+        if address in network.pool:
+            yield where, f"{address} is in the pool {network.pool}; say another here, or give dhcp.pool"
+        for index, server in enumerate(spec.servers):
+            if server_address(spec, index, network).ip == address:
+                yield where, f"{address} is taken: it is the {network.name} address of {server.name}"
 
 
 def _provider_problems(spec: LabSpec) -> Iterator[Problem]:

@@ -44,6 +44,11 @@ class Service:
     packages: tuple[str, ...] = ()
     units: tuple[Unit, ...] = ()
 
+    def wanted(self, spec: LabSpec) -> bool:
+        """Say whether a lab's image needs what the service needs; most do nothing without it."""
+        del spec
+        return True
+
     @property
     def image_files(self) -> tuple[RenderedFile, ...]:
         """Files that the image has already, so that the first start needs no reload of systemd."""

@@ -31,7 +31,8 @@ class Dns(Service):
             return
         domain, address = lab.dns.domain, me.address(lab.served.name).ip
         values = {"domain": domain, "me": address, "subnet": lab.served.subnet, "forwarders": lab.dns.forwarders}
-        values |= {"servers": lab.server_addresses.items(), **head(lab, me)}
+        virtual = lab.virtual_router.address if lab.virtual_router else None
+        values |= {"servers": lab.server_addresses.items(), "virtual": virtual, **head(lab, me)}
         yield Step(
             name="dns",
             title="DNS server (BIND)",

@@ -32,7 +32,7 @@ class Nat(Service):
         """Return the rules, restored at boot by iptables-persistent."""
         if "server" not in me.roles:
             return
-        rule = _rule(lab, me)
+        rule = nat_rule(lab, me)
         yield Step(
             name="nat",
             title="NAT (iptables-persistent)",
@@ -50,7 +50,7 @@ class Nat(Service):
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Look at a server's rule, live and kept, and from a client at the source that the world sees."""
         if "server" in me.roles:
-            rule = _rule(lab, me)
+            rule = nat_rule(lab, me)
             yield enabled(lab, me, _UNIT)
             yield Check("nat.live", me.name, "NAT rule is live", _LIVE, says(rule))
             yield Check("nat.kept", me.name, f"NAT rule in {_FILE}", _KEPT, says(f"*nat {rule}"))
@@ -58,7 +58,7 @@ class Nat(Service):
             yield _reaches_the_world(lab, me)
 
 
-def _rule(lab: Plan, me: MachinePlan) -> str:
+def nat_rule(lab: Plan, me: MachinePlan) -> str:
     """Return the one rule, as iptables writes it."""
     return f"-A POSTROUTING -o {me.nic(lab.uplink.name).name} -j MASQUERADE"
 
@@ -67,24 +67,30 @@ def _reaches_the_world(lab: Plan, me: MachinePlan) -> Check:
     world = lab.upstream
     if world.witness is not None:
         through = f"timeout 5 nc -w 3 {world.witness.address} {world.witness.port} </dev/null"
-        judge = _translated(
-            {str(s.address(lab.served.name).ip): str(s.address(lab.uplink.name).ip) for s in lab.servers}
-        )
+        judge = _translated(_sources(lab))
     else:  # a resolver of the world knows no way back to a private address
         through = f"{DIG} @{world.resolvers[0]} {world.name}"
-        judge = _answered(tuple(map(str, lab.server_addresses.values())))
+        judge = _answered(tuple(_sources(lab)))
     title = "the world is reached through the gateway's NAT"
     return Check("nat", me.name, title, f"ip route show default | awk '{{print $3}}'; {through}", judge)
 
 
-def _translated(outside: Mapping[str, str]) -> Judge:
+def _sources(lab: Plan) -> Mapping[str, tuple[str, ...]]:
+    """Return the source addresses that the world may see, by the gateway; the virtual router is either server."""
+    outside = [str(server.address(lab.uplink.name).ip) for server in lab.servers]
+    if lab.virtual_router is not None:
+        return {str(lab.virtual_router.address): tuple(outside)}
+    return {str(lab.router(server)): (address,) for server, address in zip(lab.servers, outside, strict=True)}
+
+
+def _translated(outside: Mapping[str, tuple[str, ...]]) -> Judge:
     """The first word is the client's gateway, the second the source address that the world saw."""
 
     def judge(result: Result) -> Judgement:
         gateway, _, source = shown(result).partition(" ")
-        wanted = outside.get(gateway, "")
-        expected = f"{wanted or 'the bridged address of a server'}, by {gateway or 'a gateway'}"
-        return Judgement(bool(wanted) and source == wanted, expected, source)
+        wanted = outside.get(gateway, ())
+        expected = f"{' or '.join(wanted) or 'the bridged address of a server'}, by {gateway or 'a gateway'}"
+        return Judgement(source in wanted, expected, source)
 
     return judge
 

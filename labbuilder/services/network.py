@@ -9,11 +9,11 @@ from typing import Any
 from labbuilder.host.render import render
 from labbuilder.host.run import Result
 from labbuilder.model.check import Check, Judge, Judgement
-from labbuilder.model.lab import MachinePlan, Plan
+from labbuilder.model.lab import MachinePlan, Nic, Plan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services import dhcp
 from labbuilder.services.base import Service, Unit, head
-from labbuilder.services.judges import says
+from labbuilder.services.judges import says, says_one_of
 from labbuilder.services.probes import DEFAULT_ROUTE, addresses
 from labbuilder.services.systemd import ENABLE, enabled
 
@@ -42,7 +42,8 @@ class Networking(Service):
         for nic in me.nics:
             if nic.address is not None:
                 title = f"{nic.name} has its address"
-                yield Check(f"address.{nic.network}", me.name, title, addresses(nic), says(str(nic.address)))
+                own = _own_addresses(lab, nic)
+                yield Check(f"address.{nic.network}", me.name, title, addresses(nic), says_one_of(own))
                 gateway = lab.networks[nic.network].gateway
                 if gateway is not None:
                     yield Check("route", me.name, "default route", DEFAULT_ROUTE, says(f"{gateway} {nic.name}"))
@@ -52,7 +53,7 @@ class Networking(Service):
 
 
 def _static(lab: Plan, me: MachinePlan) -> Step:
-    cards = [f'[ "$(ip -4 -o addr show dev {n.name} | awk \'{{print $4}}\')" = "{n.address}" ]' for n in me.nics]
+    cards = [_has_its_address(lab, nic) for nic in me.nics]
     gateway = lab.uplink.gateway
     return Step(
         name="network",
@@ -62,6 +63,21 @@ def _static(lab: Plan, me: MachinePlan) -> Step:
         f"systemctl -q is-enabled {_UNIT}",
         apply=f"{ENABLE} {_UNIT}; {_bring_up(*(nic.name for nic in me.nics))}",
     )
+
+
+def _own_addresses(lab: Plan, nic: Nic) -> tuple[str, ...]:
+    """What a server's card may show: its address, and where there is one the virtual router's behind it."""
+    if lab.virtual_router is None or nic.network != lab.served.name:
+        return (str(nic.address),)
+    return str(nic.address), f"{nic.address} {lab.virtual_router.address}/32"
+
+
+def _has_its_address(lab: Plan, nic: Nic) -> str:
+    shown = f"$(echo $(ip -4 -o addr show dev {nic.name} | awk '{{print $4}}'))"
+    own, *with_router = _own_addresses(lab, nic)
+    if not with_router:
+        return f'[ "$(ip -4 -o addr show dev {nic.name} | awk \'{{print $4}}\')" = "{own}" ]'
+    return f'{{ shown="{shown}"; [ "$shown" = "{own}" ] || [ "$shown" = "{with_router[0]}" ]; }}'
 
 
 def _by_dhcp(lab: Plan, me: MachinePlan) -> Step:

@@ -17,6 +17,7 @@ from labbuilder.services.base import Service
 from labbuilder.services.dhcp import ENGINES, DhcpService
 from labbuilder.services.dns import Dns
 from labbuilder.services.forwarding import Forwarding
+from labbuilder.services.gateway import VrrpGateway
 from labbuilder.services.identity import Identity
 from labbuilder.services.nat import Nat
 from labbuilder.services.network import Networking
@@ -27,7 +28,16 @@ from labbuilder.spec.models import LabSpec
 T = TypeVar("T")
 GROUP = "labbuilder.services"
 # In the order in which a machine is configured: what a service needs stands before it.
-SERVICES: tuple[Service, ...] = (Identity(), Networking(), DhcpService(), Resolver(), Forwarding(), Nat(), Dns())
+SERVICES: tuple[Service, ...] = (
+    Identity(),
+    Networking(),
+    DhcpService(),
+    Resolver(),
+    Forwarding(),
+    Nat(),
+    VrrpGateway(),
+    Dns(),
+)
 
 
 _MEND = "mend or remove the package that brings it"
@@ -41,6 +51,9 @@ class _Outside(Service):
             raise TypeError(f"packages is a tuple of names, not the text {own.packages!r}")
         self._own = own
         self.name, self.settings, self.packages, self.units = own.name, own.settings, own.packages, own.units
+
+    def wanted(self, spec: LabSpec) -> bool:
+        return self._asked("wanted", lambda: self._own.wanted(spec))
 
     @property
     def image_files(self) -> tuple[RenderedFile, ...]:

@@ -16,8 +16,9 @@ from pydantic import (
 )
 
 from labbuilder.host.store import LAB_NAME
-from labbuilder.spec.base import HostName, Model
+from labbuilder.spec.base import Address, HostName, Model, written
 from labbuilder.spec.failover import Failover
+from labbuilder.spec.gateway import Gateway
 from labbuilder.spec.providers import Incus, Vagrant, VirtualBox, World, world
 
 MAX_CLIENTS = 200
@@ -44,12 +45,6 @@ def _unreserved(name: str) -> str:
     return name
 
 
-def _written(value: object) -> object:
-    if isinstance(value, int):
-        raise ValueError("a number is no address; allowed: four numbers with dots between them")  # noqa: TRY004  pydantic
-    return value
-
-
 def _for_a_lab(subnet: IPv4Network) -> IPv4Network:
     if subnet.prefixlen > 29:  # noqa: PLR2004  two servers, a pool of two, a router
         raise ValueError("is too small; allowed: a prefix up to /29")
@@ -68,9 +63,8 @@ DomainName = Annotated[
 ]
 ServiceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]  # deb-control(5)
-Address = Annotated[IPv4Address, BeforeValidator(_written)]
-Interface = Annotated[IPv4Interface, BeforeValidator(_written)]
-Subnet = Annotated[IPv4Network, BeforeValidator(_written), AfterValidator(_for_a_lab)]
+Interface = Annotated[IPv4Interface, BeforeValidator(written)]
+Subnet = Annotated[IPv4Network, BeforeValidator(written), AfterValidator(_for_a_lab)]
 
 
 class InternalNetwork(Model):
@@ -209,6 +203,8 @@ class LabSpec(Model):
     """What the DHCP servers hand out."""
     dns: Dns = Dns()
     """Names."""
+    gateway: Gateway = Gateway()
+    """The router that clients are told."""
     services: dict[ServiceName, dict[str, Any]] = {}  # noqa: RUF012  pydantic copies it
     """Services from outside labbuilder, by their names, with their settings: docs/services.md."""
     virtualbox: VirtualBox = VirtualBox()

@@ -73,7 +73,8 @@ def leased(lab: Plan) -> str:
     dhcp, subnet = lab.dhcp, lab.served.subnet
     times = (dhcp.default_lease_s, dhcp.max_lease_s, dhcp.failover.mclt_s)
     servers = [server.address(lab.served.name) for server in lab.servers]
-    parts = (dhcp.failover.engine, dhcp.failover.mode, subnet, lab.pool, *times, lab.dns.domain, *servers)
+    routers = [lab.virtual_router.address] if lab.virtual_router else []
+    parts = (dhcp.failover.engine, dhcp.failover.mode, subnet, lab.pool, *times, lab.dns.domain, *servers, *routers)
     return " ".join(map(str, parts))
 
 

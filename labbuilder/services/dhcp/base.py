@@ -230,6 +230,8 @@ def values(lab: Plan, me: MachinePlan) -> dict[str, Any]:
         "failover": lab.dhcp.failover,
         "servers": lab.server_addresses.items(),
         "me": me.address(lab.served.name).ip,
+        "router": lab.router(me),
+        "resolvers": ", ".join(map(str, lab.resolvers(me))),
         "peer": lab.pair.partner(me.name).address if lab.pair else None,
         **head(lab, me),
     }

@@ -33,9 +33,10 @@ def lease_checks(lab: Plan, me: MachinePlan, shortest_s: int) -> Iterator[Check]
     yield check("lease.live", "the kernel's address is the leased one", same, says("same"))
     title = "a server of the lab gave the lease"
     yield check("lease.server", title, option("dhcp-server-identifier"), says_one_of(servers))
-    gateways = tuple(f"{server} {nic.name}" for server in servers)
-    yield check("lease.gateway", "gateway is a server's internal address", DEFAULT_ROUTE, says_one_of(gateways))
-    orders = (" ".join(servers), " ".join(reversed(servers)))
+    gateways = tuple(dict.fromkeys(f"{lab.router(server)} {nic.name}" for server in lab.servers))
+    title = "gateway is " + ("the virtual router" if lab.virtual_router else "a server's internal address")
+    yield check("lease.gateway", title, DEFAULT_ROUTE, says_one_of(gateways))
+    orders = tuple(" ".join(map(str, lab.resolvers(server))) for server in lab.servers)
     yield check("lease.dns", "DNS servers come with the lease", NAMESERVERS, says_one_of(orders))
     longest_s = lab.dhcp.default_lease_s  # dhclient.conf asks for no other
     yield check("lease.kept", "one dhclient keeps the lease", _dhclient(leases), _keeps(nic.name))
