@@ -102,8 +102,8 @@ def _holds(lab: Plan, router: VirtualRouter, server: MachinePlan) -> str:
 
 
 def _read(result: Result, router: VirtualRouter) -> str:
-    state, *address = result.stdout.split()
-    return f"{state} with {router.address}" if address else state
+    state = next((word for word in result.stdout.split() if word.isalpha()), "no state")
+    return f"{state} with {router.address}" if str(router.address) in result.stdout else state
 
 
 def _one_master(lab: Plan, router: VirtualRouter) -> Check:

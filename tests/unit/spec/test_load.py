@@ -32,6 +32,26 @@ WRONG = {
         "dhcp: {pool: 10.0.0.1-10.0.0.9}\n",
         "lab.yaml:1: dhcp.pool: 10.0.0.1-10.0.0.9 is not inside 192.168.1.0/24",
     ),
+    "virtual address in the pool": (
+        "gateway: {redundancy: vrrp, address: 192.168.1.150}\n",
+        "lab.yaml:1: gateway.address: 192.168.1.150 is in the pool 192.168.1.100-192.168.1.200",
+    ),
+    "virtual address outside": (
+        "gateway: {redundancy: vrrp, address: 10.0.0.1}\n",
+        "gateway.address: 10.0.0.1 is no host address of 192.168.1.0/24",
+    ),
+    "virtual address of a server": (
+        "gateway: {redundancy: vrrp, address: 192.168.1.2}\n",
+        "gateway.address: 192.168.1.2 is taken: it is the internal address of server2",
+    ),
+    "one virtual server": ("servers: 1\ngateway: {redundancy: vrrp}\n", "vrrp needs two servers; there is one"),
+    "advertisements too short": ("gateway: {redundancy: vrrp, advert_ms: 50}\n", "greater than or equal to 100"),
+    "advertisements between": ("gateway: {redundancy: vrrp, advert_ms: 255}\n", "a multiple of 10"),
+    "virtual router 256": ("gateway: {redundancy: vrrp, router_id: 256}\n", "gateway.router_id"),
+    "virtual address without redundancy": (
+        "gateway: {address: 192.168.1.254}\n",
+        "gateway.address: says nothing without `redundancy: vrrp`",
+    ),
     "pool reversed": ("dhcp: {pool: 192.168.1.20-192.168.1.10}\n", "ends before it starts"),
     "pool too small": ("clients: 5\ndhcp: {pool: 192.168.1.20-192.168.1.21}\n", "has 2 addresses; needed: 5"),
     "address outside": (
