@@ -16,7 +16,7 @@ from labbuilder.host.store import Home
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.measures]
 
-PAGES = ("README.md", "docs/first-steps.md", "docs/failover.md", "docs/drills.md")
+PAGES = ("README.md", "docs/first-steps.md", "docs/failover.md", "docs/gateway.md", "docs/drills.md")
 # Too long to be run again: tests/drill runs each drill, and another set of timers.
 ELSEWHERE = {"labbuilder drill --all --report reports", "labbuilder drill power-cut --timers engine"}
 STATUS = {"labbuilder verify": 1}  # the pages break something and look
