@@ -1,4 +1,4 @@
-# `make up` and `make test` need a Debian 12 with root, git and make: they install all the rest.
+# `make up` and `make test` need a Debian 12 or 13 with root, git and make: they install all the rest.
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin

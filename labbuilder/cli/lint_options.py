@@ -107,7 +107,10 @@ def read(words: Sequence[str]) -> Options:
         SystemExit: Help was asked for, and is printed.
     """
     output.settings["json"] = "--json" in words  # how an error in the words themselves is told
-    said = _parser().parse_intermixed_args(list(words))
+    parser = _parser()
+    said = parser.parse_intermixed_args(list(words))
+    if any(word.startswith("--") for pair in said.pair for word in pair):  # Python 3.13 takes an option for a file
+        parser.error("argument --pair: expected 2 arguments")
     output.settings["json"] = said.format == "json"
     if (said.fix or said.write) and (said.format != "text" or said.daemon):
         raise LintError(

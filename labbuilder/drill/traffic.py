@@ -101,8 +101,8 @@ class Traffic:
         """Let more clients come, that take an address and keep it."""
         lines = "\n".join(
             f"( ip netns add x{n} && ip link add x{n} link $nic netns x{n} address {mac} type macvlan mode bridge && "
-            f"ip -n x{n} link set x{n} up && "
-            f"exec ip netns exec x{n} udhcpc -i x{n} -f -R -t 60 -T 1 -s {_FOLDER}/hook ) >/dev/null 2>&1 &"
+            f"nsenter --net=/run/netns/x{n} ip link set x{n} up && "
+            f"exec nsenter --net=/run/netns/x{n} udhcpc -i x{n} -f -R -t 60 -T 1 -s {_FOLDER}/hook ) >/dev/null 2>&1 &"
             for n, mac in enumerate(macs)
         )
         self.shell.put(f"nic=$1\n{lines}\nwait\n".encode(), f"{_FOLDER}/crowd.sh")

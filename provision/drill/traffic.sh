@@ -32,9 +32,10 @@ HOOK
 chmod +x "$d/hook"
 echo 'timeout 60; retry 1; initial-interval 1; backoff-cutoff 1; request subnet-mask;' > "$d/dhclient.conf"
 
+# `ip -n` and `ip netns exec` mount a /sys, which not every machine may.
 machine() { # NAME MAC: a network namespace with one NIC on the lab's wire
     ip netns add "$1" && ip link add "$1" link "$nic" netns "$1" address "$2" type macvlan mode bridge &&
-        ip -n "$1" link set "$1" up
+        inside "$1" ip link set "$1" up
 }
 
 machines() { # PREFIX FILE: one for each MAC

@@ -133,6 +133,12 @@ def test_a_machine_sees_nothing_of_the_host(lab: Lab, tmp_path: Path) -> None:
         assert not lab.run("server1", refused).ok, refused
 
 
+def test_what_lets_a_machine_have_its_own_proc_is_gone_when_it_runs(lab: Lab) -> None:
+    """The lab's own /proc and /sys stand in a machine while systemd-nspawn makes it."""
+    places = lab.run("server1", "awk '$3 ~ /^(proc|sysfs)$/ {print $2}' /proc/1/mounts").stdout.split()
+    assert {place for place in places if not place.startswith(("/proc", "/sys"))} == set()
+
+
 def test_a_link_in_the_place_of_the_management_socket_leads_nowhere(lab: Lab, tmp_path: Path) -> None:
     ours = tmp_path / "hosts.sock"
     with socket.socket(socket.AF_UNIX) as listener:

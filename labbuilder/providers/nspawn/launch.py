@@ -29,6 +29,11 @@ _SIZES = "; ".join(
     for place, mode, mib in (("/run", 755, 256), ("/tmp", 1777, 256), ("/dev/shm", 1777, 64))  # noqa: S108
 )
 
+# Only who sees a whole /proc and /sys may mount its own. systemd-nspawn 257 leaves none of the host's behind, so the
+# lab's stand here until the machine has its own.
+_SEEN = {"/proc": "/mnt", "/sys": "/media"}
+_UNSEEN = f"umount -l {' '.join(_SEEN.values())}"
+
 
 def rights_owner(mark: str, machine: str) -> int:
     """The user id that owns the machine's user namespace: nobody's, and no other machine's."""
@@ -199,6 +204,8 @@ def _become(boot: Boot, image: Path, groups: tuple[Path, ...], mark: str, say: i
     folder = boot.folder
     layers = f"userxattr,lowerdir={image},upperdir={folder}/upper,workdir={folder}/work"
     linux.mount("overlay", f"{folder}/root", "overlay", 0, layers)
+    for source, place in _SEEN.items():
+        linux.mount(source, f"{folder}/root{place}", "none", linux.MS_BIND | linux.MS_REC)
     console = os.open(folder / "console.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     null = os.open("/dev/null", os.O_RDONLY)
     for fd, number in ((null, 0), (console, 1), (console, 2)):
@@ -210,7 +217,7 @@ def _become(boot: Boot, image: Path, groups: tuple[Path, ...], mark: str, say: i
         "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=read-only",
         "--rlimit=NPROC=65536", "--rlimit=SIGPENDING=65536",  # else it asks the host's PID 1, which it may not
         f"--bind={folder}/run:/run/lab",
-        "/bin/sh", "-c", f"{_SIZES}; read -r go </run/lab/go && exec /sbin/init",
+        "/bin/sh", "-c", f"{_SIZES}; {_UNSEEN} && read -r go </run/lab/go && exec /sbin/init",
     ], {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LC_ALL": "C.UTF-8",
