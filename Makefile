@@ -10,7 +10,7 @@ E2E := tests/virtualbox/e2e/test_vms.py tests/virtualbox/e2e/test_vagrant.py tes
 PARALLEL := --dist loadfile --no-loadscope-reorder --verbose
 HOST_PACKAGES := python3-venv systemd-container mmdebstrap iproute2 openssh-client nftables util-linux
 
-.PHONY: up test vbox-userland vbox-e2e incus-cluster lint types imports unit soak bench matrix docs clean help
+.PHONY: up test vbox-userland vbox-e2e incus-cluster lint types imports unit soak mutants bench matrix docs clean help
 
 up: $(VENV)/.runtime ## Bring up the guide's lab and prove it
 	$(BIN)/labbuilder up
@@ -46,6 +46,9 @@ unit: $(VENV)/.dev ## The tests that make no machine
 
 soak: $(VENV)/.dev ## Three labs brought up, drilled, killed, damaged at random: MINUTES=30; nightly
 	$(BIN)/python tests/soak/soak.py --minutes $(or $(MINUTES),30)
+
+mutants: $(VENV)/.dev ## A proven lab broken at random, one small thing at a time, and what verify sees of it: COUNT=200; nightly
+	$(BIN)/python tests/mutants/mutants.py --count $(or $(COUNT),200)
 
 bench: $(VENV)/.dev ## Times of up, again and down, against the hand-made floor
 	$(BIN)/python benchmarks/bench.py

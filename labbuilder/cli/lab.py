@@ -174,6 +174,7 @@ def verify(
     lab: LabOption = None,
     reboot: Annotated[bool, typer.Option("--reboot", help="And again after a reboot of each server.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Show the checks that passed too.")] = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Show what follows in full, and the probes.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Prove the lab: one check for each line of the guide."""
@@ -182,7 +183,7 @@ def verify(
     if as_json:
         output.print_json({**asdict(found), "passed": found.passed})
     else:
-        print(output.verification_text(found, every=every))
+        print(output.verification_text(found, every=every, evidence=evidence))
     raise typer.Exit(0 if found.passed else 1)
 
 

@@ -15,7 +15,7 @@ from labbuilder.errors import LabError
 
 if TYPE_CHECKING:
     from labbuilder.host import progress
-    from labbuilder.verify.model import Verification
+    from labbuilder.verify.model import Outcome, Verification
 
 settings = {"json": False, "verbose": False}
 """What was said before or beside the command, for who reports its end."""
@@ -67,25 +67,49 @@ def print_rich(renderable: Any) -> None:
     console.print(renderable, crop=False)
 
 
-def verification_text(found: Verification, *, every: bool) -> str:
-    """One line a check that failed, or for each when asked; then the sum."""
+def verification_text(found: Verification, *, every: bool, evidence: bool = False) -> str:
+    """What is told of a proof: first causes with what follows from them, then the sum.
+
+    Args:
+        found: The proof.
+        every: A line for each check too, whatever came of it.
+        evidence: What follows is told as fully as what it follows from, and the probes are shown.
+    """
     error = colour("ERROR", _RED, sys.stdout)
-    unreachable = found.unreachable
-    lines = [f"{error}  {machine:10} no check could be asked: {why}" for machine, why in unreachable.items()]
+    lines = []
+    for machine, why in found.unreachable.items():
+        lines.append(f"{error}  {machine:10} no check could be asked: {why}")
+        lines += _following(found.following(machine))
+    for cause, followers in found.causes:
+        if cause.machine not in found.unreachable:
+            lines += [*_told(cause, evidence=evidence), *_following(followers)]
     for outcome in found.outcomes:
-        passed = outcome.verdict == "pass"
-        if outcome.machine not in unreachable and (every or not passed):
-            word = colour(outcome.verdict.value.upper(), _GREEN if passed else _RED, sys.stdout)
-            lines.append(f"{word}  {outcome.machine:10} {outcome.title}")
-            if not passed:
-                lines += [
-                    f"      expected  {outcome.expected}",
-                    f"      seen      {(outcome.observed or 'nothing').replace(chr(10), chr(10) + ' ' * 16)}",
-                ]
-                lines.append(f"      asked     {outcome.command}")
+        passed, followed = outcome.verdict == "pass", outcome.follows_from and outcome.machine not in found.unreachable
+        if (every and passed) or ((every or evidence) and followed):
+            lines += _told(outcome, evidence=evidence)
     good = len(found.outcomes) - len(found.failures)
     lines.append(f"{good} of {len(found.outcomes)} checks passed in {found.seconds:.2f} s")
     return "\n".join(lines)
+
+
+def _told(outcome: Outcome, *, evidence: bool) -> list[str]:
+    passed = outcome.verdict == "pass"
+    word = colour(outcome.verdict.value.upper(), _GREEN if passed else _RED, sys.stdout)
+    lines = [f"{word}  {outcome.machine:10} {outcome.title}"]
+    if evidence or not passed:
+        lines += [
+            f"      expected  {outcome.expected}",
+            f"      seen      {(outcome.observed or 'nothing').replace(chr(10), chr(10) + ' ' * 16)}",
+            f"      look      {outcome.typed}",
+        ]
+    return [*lines, f"      asked     {outcome.command}"] if evidence else lines
+
+
+def _following(followers: Sequence[Outcome]) -> list[str]:
+    if not followers:
+        return []
+    count = f"{len(followers)} more follow{'s' if len(followers) == 1 else ''} from it"
+    return [f"      {count}: {'; '.join(f'{outcome.machine}: {outcome.title}' for outcome in followers)}"]
 
 
 @contextmanager

@@ -147,7 +147,7 @@ def _refuse_unless_proven(session: Session, name: str) -> None:
 def refusal(name: str, found: Verification) -> VerificationError:
     """Why a lab that fails checks is not broken further: the first of them, a line each."""
     told = [f"{machine}: no check could be asked: {why}" for machine, why in found.unreachable.items()]
-    told += [f"{o.machine}: {o.title}" for o in found.told_singly]
+    told += [f"{o.machine}: {o.title}" for o, _ in found.causes if o.machine not in found.unreachable]
     more = [f"and {len(told) - _TOLD} more"] if len(told) > _TOLD else []
     return VerificationError(
         brief=f"the drill {name} is refused: {len(found.failures)} of {len(found.outcomes)} checks fail already",

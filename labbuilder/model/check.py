@@ -44,7 +44,10 @@ class Check:
         judge: Reads what the probe printed, then what the others printed.
         others: Probes of other machines, as pairs of machine and command: what is true of a pair.
         settle_s: Asked again for so many seconds: what follows a change elsewhere a moment later.
-        look: What a person types to see the same; empty: the probe.
+        look: What a person types to see the same: in the machine, or on the host where it begins with "labbuilder";
+            empty: the probe.
+        rests_on: Checks without which it can't pass, by their ids; those of other machines as "machine:id". When one of
+            them fails too, this one follows from it.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Check:
     others: tuple[tuple[str, str], ...] = ()
     settle_s: float = 0.0
     look: str = ""
+    rests_on: tuple[str, ...] = ()
 
     @property
     def probes(self) -> tuple[tuple[str, str], ...]:

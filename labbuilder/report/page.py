@@ -16,6 +16,7 @@ from labbuilder.report.figures import Answers, Claim
 from labbuilder.report.ladder import Ladder, ladders
 from labbuilder.report.timeline import Timeline, timeline
 from labbuilder.report.words import Words
+from labbuilder.verify import Outcome
 
 _MOST_MESSAGES = 400  # a row each; a matrix of eighty drills still opens at once
 
@@ -33,6 +34,7 @@ class Drill:
     answers: tuple[tuple[Reading, tuple[Answers, ...]], ...]
     servers: tuple[str, ...]
     messages: tuple[Message, ...]
+    checks: tuple[tuple[Outcome, tuple[Outcome, ...]], ...]
     versions: str
     command: str
 
@@ -109,6 +111,7 @@ def _drill(name: str, result: DrillResult, words: Words, limit_s: float | None) 
         answers=tuple((reading, figures.answers(result, reading)) for reading in result.stopwatches),
         servers=figures.servers(result),
         messages=_nearest(result.messages),
+        checks=tuple((outcome, ()) for outcome in result.verification.outcomes),
         versions=figures.versions(result),
         command=figures.command(result, language=words.language),
     )

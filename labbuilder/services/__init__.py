@@ -12,7 +12,7 @@ from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.model.step import SECRET, RenderedFile, SecretFile, Step
 from labbuilder.services.base import Service, Unit
 from labbuilder.services.judges import says, says_one_of
-from labbuilder.services.systemd import ENABLE, RESTART, active, enabled
+from labbuilder.services.systemd import ENABLE, RESTART, active, comes_back, enabled
 from labbuilder.spec.base import Model, Problem
 from labbuilder.spec.models import LabSpec
 
@@ -35,6 +35,7 @@ __all__ = [
     "Step",
     "Unit",
     "active",
+    "comes_back",
     "enabled",
     "says",
     "says_one_of",

@@ -60,14 +60,21 @@ class Dns(Service):
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Ask a server for the zone and the world, and from a client each server for both."""
         if "server" in me.roles:
-            yield active(lab, me, _UNIT, program="named")
+            yield active(lab, me, _UNIT, program="named", rests_on=("named.syntax",))
             yield enabled(lab, me, _UNIT)
             yield comes_back(lab, me, _UNIT)
             yield _starts(me)
             yield _zone(lab, me)
             world = lab.upstream
             asked = f"{DIG} @{world.resolvers[0]} {world.name}"
-            yield Check("names.upstream", me.name, "names resolve by the forwarder", asked, _resolved(world))
+            yield Check(
+                "names.upstream",
+                me.name,
+                "names resolve by the forwarder",
+                asked,
+                _resolved(world),
+                rests_on=("route", "routes", "firewall"),
+            )
         if "client" in me.roles:
             yield from _answers(lab, me)
 
@@ -78,7 +85,15 @@ def _starts(me: MachinePlan) -> Check:
     program = f"[ -x {_PROGRAM} ] || echo {_PROGRAM} is no program"
     user = f"getent passwd {_USER} >/dev/null || echo there is no user {_USER}"
     test = f"{files}; {program}; {user}"
-    return Check("named.syntax", me.name, "named-checkconf -z", test, says(""), look="named-checkconf -z")
+    return Check(
+        "named.syntax",
+        me.name,
+        "named-checkconf -z",
+        test,
+        says(""),
+        look="named-checkconf -z",
+        rests_on=("files", "packages"),
+    )
 
 
 def _zone(lab: Plan, me: MachinePlan) -> Check:
@@ -91,7 +106,16 @@ def _zone(lab: Plan, me: MachinePlan) -> Check:
     ask = f"dig +noall +answer +time=3 +tries=2 @{me.address(lab.served.name).ip} {asked}"
     command = f"{ask} | awk '{{print $1, $4, $5}}' | LC_ALL=C sort"
     title = "its zone names every server of the lab"
-    return Check("names.zone", me.name, title, command, says(" ".join(sorted(records))))
+    rests_on = ("named.active", "files", "firewall")
+    return Check(
+        "names.zone",
+        me.name,
+        title,
+        command,
+        says(" ".join(sorted(records))),
+        look=f"dig @{me.address(lab.served.name).ip} {domain} NS",
+        rests_on=rests_on,
+    )
 
 
 def _answers(lab: Plan, me: MachinePlan) -> Iterator[Check]:
@@ -101,7 +125,9 @@ def _answers(lab: Plan, me: MachinePlan) -> Iterator[Check]:
     for server, address in addresses.items():
         asked = f"{DIG} @{address} {own}.{lab.dns.domain} {world.name}"
         title = f"{server} resolves names of the lab and of the world"
-        yield Check(f"names.{server}", me.name, title, asked, _resolved(world, str(own_address)))
+        theirs = (f"{server}:{check}" for check in ("named.active", "names.upstream", "names.zone", "firewall"))
+        rests_on = (*theirs, "lease.address", "firewall", "routes")
+        yield Check(f"names.{server}", me.name, title, asked, _resolved(world, str(own_address)), rests_on=rests_on)
 
 
 def _resolved(world: Upstream, *own: str) -> Judge:

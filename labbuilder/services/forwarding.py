@@ -42,6 +42,14 @@ class Forwarding(Service):
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Look at the kernel, and at what it will be told at boot, and by whom."""
         if "server" in me.roles:
-            yield Check("forwarding.kernel", me.name, "net.ipv4.ip_forward is 1", _KERNEL, says("1"))
-            yield Check("forwarding.kept", me.name, "forwarding is kept in sysctl.d", _KEPT, says("1"), look=_LOOK)
+            yield Check(
+                "forwarding.kernel",
+                me.name,
+                "net.ipv4.ip_forward is 1",
+                _KERNEL,
+                says("1"),
+                look="sysctl net.ipv4.ip_forward",
+            )
+            title, rests_on = "forwarding is kept in sysctl.d", ("files",)
+            yield Check("forwarding.kept", me.name, title, _KEPT, says("1"), look=_LOOK, rests_on=rests_on)
             yield enabled(lab, me, "systemd-sysctl")

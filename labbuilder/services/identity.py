@@ -36,7 +36,9 @@ class Identity(Service):
         """Look at the kernel's name, and at how programs find names: nsswitch.conf says where, and in which order."""
         yield Check("hostname", me.name, "its host name", _LIVE, says(me.name), look="hostname")
         asked = f"getent ahostsv4 {me.name} {lab.upstream.name}"
-        yield Check("names", me.name, "programs find its own name and those of the world", asked, _found(lab))
+        title = "programs find its own name and those of the world"
+        rests_on = ("files", "lease.dns", *(f"names.{name}" for name in ("upstream", *lab.server_addresses)))
+        yield Check("names", me.name, title, asked, _found(lab), rests_on=rests_on)
 
 
 def _found(lab: Plan) -> Judge:

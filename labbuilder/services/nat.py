@@ -10,6 +10,7 @@ from labbuilder.model.check import Check, Judge, Judgement
 from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.base import Service, Unit, head
+from labbuilder.services.foreign import rules_check
 from labbuilder.services.judges import is_address, says, shown
 from labbuilder.services.probes import DIG
 from labbuilder.services.systemd import ENABLE, enabled
@@ -52,9 +53,27 @@ class Nat(Service):
         if "server" in me.roles:
             rule = nat_rule(lab, me)
             yield enabled(lab, me, _UNIT)
-            yield Check("nat.live", me.name, "NAT rule is live", _LIVE, says(rule))
-            yield Check("nat.kept", me.name, f"NAT rule in {_FILE}", _KEPT, says(f"*nat {rule}"))
+            yield Check(
+                "nat.live",
+                me.name,
+                "NAT rule is live",
+                _LIVE,
+                says(rule),
+                look=_LIVE.partition(" |")[0],
+                rests_on=("firewall",),
+            )
+            yield from rules_check(lab, me, f"nat {rule}")
+            yield Check(
+                "nat.kept",
+                me.name,
+                f"NAT rule in {_FILE}",
+                _KEPT,
+                says(f"*nat {rule}"),
+                look=f"cat {_FILE}",
+                rests_on=("files",),
+            )
         if "client" in me.roles:
+            yield from rules_check(lab, me)
             yield _reaches_the_world(lab, me)
 
 
@@ -72,7 +91,15 @@ def _reaches_the_world(lab: Plan, me: MachinePlan) -> Check:
         through = f"{DIG} @{world.resolvers[0]} {world.name}"
         judge = _answered(tuple(_sources(lab)))
     title = "the world is reached through the gateway's NAT"
-    return Check("nat", me.name, title, f"ip route show default | awk '{{print $3}}'; {through}", judge)
+    ways = ("forwarding.kernel", "firewall", "nat.live", "route", "routes")
+    rests_on = (
+        "lease.gateway",
+        "firewall",
+        "routes",
+        *(f"{server.name}:{way}" for server in lab.servers for way in ways),
+    )
+    command = f"ip route show default | awk '{{print $3}}'; {through}"
+    return Check("nat", me.name, title, command, judge, look=through, rests_on=rests_on)
 
 
 def _sources(lab: Plan) -> Mapping[str, tuple[str, ...]]:

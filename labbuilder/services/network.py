@@ -13,6 +13,7 @@ from labbuilder.model.lab import MachinePlan, Nic, Plan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services import dhcp
 from labbuilder.services.base import Service, Unit, head
+from labbuilder.services.foreign import routes_check
 from labbuilder.services.judges import says, says_one_of
 from labbuilder.services.probes import DEFAULT_ROUTE, addresses
 from labbuilder.services.systemd import ENABLE, enabled
@@ -42,12 +43,14 @@ class Networking(Service):
         for nic in me.nics:
             if nic.address is not None:
                 title = f"{nic.name} has its address"
-                own = _own_addresses(lab, nic)
-                yield Check(f"address.{nic.network}", me.name, title, addresses(nic), says_one_of(own))
+                own, look = says_one_of(_own_addresses(lab, nic)), f"ip address show {nic.name}"
+                yield Check(f"address.{nic.network}", me.name, title, addresses(nic), own, look=look)
                 gateway = lab.networks[nic.network].gateway
                 if gateway is not None:
-                    yield Check("route", me.name, "default route", DEFAULT_ROUTE, says(f"{gateway} {nic.name}"))
+                    way, rests_on = says(f"{gateway} {nic.name}"), (f"address.{nic.network}",)
+                    yield Check("route", me.name, "default route", DEFAULT_ROUTE, way, look="ip route", rests_on=rests_on)
         yield enabled(lab, me, _UNIT)
+        yield from routes_check(lab, me)
         if me == lab.machines[0] and len(lab.machines) > 1:
             yield _distinct_addresses(lab)
 
@@ -119,7 +122,11 @@ def _distinct_addresses(lab: Plan) -> Check:
     asked = [(machine.name, addresses(machine.nic(lab.served.name))) for machine in lab.machines]
     (first, command), *others = asked
     title = f"no two machines have one address on the {lab.served.name} network"
-    return Check("addresses", first, title, command, _distinct([name for name, _ in asked]), tuple(others))
+    judge, rests_on = (
+        _distinct([name for name, _ in asked]),
+        tuple(f"{client.name}:lease.address" for client in lab.clients),
+    )
+    return Check("addresses", first, title, command, judge, tuple(others), look="ip address", rests_on=rests_on)
 
 
 def _distinct(names: Sequence[str]) -> Judge:

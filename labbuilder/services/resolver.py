@@ -34,4 +34,12 @@ class Resolver(Service):
         """Look at the file."""
         if "server" in me.roles:
             expected = " ".join(str(address) for address in lab.dns.forwarders)
-            yield Check("resolv.conf", me.name, "/etc/resolv.conf", NAMESERVERS, says(expected))
+            yield Check(
+                "resolv.conf",
+                me.name,
+                "/etc/resolv.conf",
+                NAMESERVERS,
+                says(expected),
+                look="cat /etc/resolv.conf",
+                rests_on=("files",),
+            )

@@ -70,10 +70,23 @@ def boots(lab: Plan, me: MachinePlan) -> Check:
     return Check("boot", me.name, "it boots to multi-user.target", _ask(lab), judge, look="systemctl get-default")
 
 
-def active(lab: Plan, me: MachinePlan, unit: str, *, program: str) -> Check:
+def runs_on(lab: Plan, me: MachinePlan) -> Check:
+    """Return the check that no process is stopped by a signal; what a user stopped at a terminal is the user's."""
+
+    def judge(result: Result) -> Judgement:
+        stopped = re.findall(r"^(\d+) \((.*)\) [Tt] \d+ \d+ \d+ 0 ", result.stdout, re.MULTILINE)
+        return Judgement(not stopped, "none", "\n".join(f"{name} ({pid})" for pid, name in stopped) or "none")
+
+    return Check(
+        "processes", me.name, "no process is stopped by a signal", _ask(lab), judge, look="ps -eo stat,pid,comm"
+    )
+
+
+def active(lab: Plan, me: MachinePlan, unit: str, *, program: str, rests_on: tuple[str, ...] = ()) -> Check:
     """Return the check that a unit is active and its main process is that program, which is not stopped."""
-    look = f"systemctl status {unit}"
-    return Check(f"{unit}.active", me.name, f"{unit} is active", _ask(lab), _lives(unit, program), look=look)
+    title, judge, look = f"{unit} is active", _lives(unit, program), f"systemctl status {unit}"
+    rests_on = ("processes", *rests_on)
+    return Check(f"{unit}.active", me.name, title, _ask(lab), judge, look=look, rests_on=rests_on)
 
 
 def comes_back(lab: Plan, me: MachinePlan, unit: str) -> Check:
@@ -84,7 +97,8 @@ def comes_back(lab: Plan, me: MachinePlan, unit: str) -> Check:
         return Judgement(seen in _RESTARTS, " or ".join(_RESTARTS), seen)
 
     title, look = f"systemd starts {unit} again when it dies", f"systemctl show -p Restart {unit}"
-    return Check(f"{unit}.restart", me.name, title, _ask(lab), judge, look=look)
+    rests_on = (f"{unit}.enabled",)
+    return Check(f"{unit}.restart", me.name, title, _ask(lab), judge, look=look, rests_on=rests_on)
 
 
 def full_name(unit: str) -> str:

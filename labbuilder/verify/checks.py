@@ -12,7 +12,7 @@ from labbuilder.model.check import Check
 from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.provisioning.secrets import LabSecrets
 from labbuilder.services.registry import services_of
-from labbuilder.services.systemd import boots
+from labbuilder.services.systemd import boots, runs_on
 from labbuilder.verify.files import files_check
 from labbuilder.verify.packages import packages_check
 
@@ -30,6 +30,6 @@ def checks_for(plan: Plan, secrets: LabSecrets | None = None) -> tuple[Check, ..
         own = (check for service in services for check in service.checks(plan, machine))
         packages = [package for service in services for package in service.starts_from(plan, machine)]
         disk = files_check(plan.lab, machine, secrets), packages_check(machine, packages)
-        return *disk, boots(plan, machine), *own
+        return *disk, boots(plan, machine), runs_on(plan, machine), *own
 
     return tuple(check for machine in plan.machines for check in of(machine))

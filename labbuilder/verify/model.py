@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from labbuilder.errors import VerificationError
@@ -10,7 +11,13 @@ from labbuilder.model.check import Verdict
 
 @dataclass(frozen=True)
 class Outcome:
-    """A check with its evidence."""
+    """A check with its evidence.
+
+    Attributes:
+        command: The probe.
+        look: What a person types to see the same, in the machine or, where it begins with "labbuilder", on the host.
+        follows_from: The first causes of its failure among the others, as "machine:check"; none of one that is a cause.
+    """
 
     check: str
     machine: str
@@ -19,6 +26,19 @@ class Outcome:
     command: str
     expected: str
     observed: str
+    look: str = ""
+    follows_from: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What others that follow from it call it."""
+        return f"{self.machine}:{self.check}"
+
+    @property
+    def typed(self) -> str:
+        """The line that a person types, with the prompt of where."""
+        look = self.look or self.command
+        return f"$ {look}" if look.startswith("labbuilder ") else f"{self.machine}# {look}"
 
 
 @dataclass(frozen=True)
@@ -48,6 +68,27 @@ class Verification:
         return tuple(outcome for outcome in self.failures if outcome.machine not in unreachable)
 
     @property
+    def causes(self) -> tuple[tuple[Outcome, tuple[Outcome, ...]], ...]:
+        """All failures that follow from nothing else, each with those that follow from it."""
+        return tuple(
+            (cause, tuple(outcome for outcome in each if cause.key in outcome.follows_from))
+            for each in self._rounds
+            for cause in each
+            if cause.verdict is not Verdict.PASS and not cause.follows_from
+        )
+
+    def following(self, machine: str) -> tuple[Outcome, ...]:
+        """Return the failures on other machines that follow from those of an unreachable one."""
+        singly = self.told_singly
+        return tuple(o for o in singly if any(key.startswith(f"{machine}:") for key in o.follows_from))
+
+    @property
+    def _rounds(self) -> Iterator[tuple[Outcome, ...]]:
+        """The first, and one after each reboot: of all checks each."""
+        size = len(self.outcomes) // (len(self.rebooted) + 1)
+        return (self.outcomes[start : start + size] for start in range(0, len(self.outcomes), size or 1))
+
+    @property
     def passed(self) -> bool:
         """Every check passed, and there was at least one."""
         return bool(self.outcomes) and not self.failures
@@ -60,11 +101,11 @@ class Verification:
         """
         if self.passed:
             return
-        told = [f"{machine}: no check could be asked: {why}" for machine, why in self.unreachable.items()]
-        told += [
-            f"{o.machine}: {o.title}: expected {o.expected}, seen {o.observed or 'nothing'}  [{o.command}]"
-            for o in self.told_singly
+        told = [
+            f"{machine}: no check could be asked: {why}{_more(self.following(machine))}"
+            for machine, why in self.unreachable.items()
         ]
+        told += [f"{_line(o)}{_more(followers)}" for o, followers in self.causes if o.machine not in self.unreachable]
         raise VerificationError(
             brief=f"{len(self.failures)} of {len(self.outcomes)} checks failed in the lab {self.lab}",
             details="\n".join(told),
@@ -80,3 +121,11 @@ class Verification:
             seconds=self.seconds + later.seconds,
             rebooted=(*self.rebooted, rebooted),
         )
+
+
+def _line(o: Outcome) -> str:
+    return f"{o.machine}: {o.title}: expected {o.expected}, seen {o.observed or 'nothing'}  [{o.typed}]"
+
+
+def _more(followers: tuple[Outcome, ...]) -> str:
+    return f"; {len(followers)} more follow{'s' if len(followers) == 1 else ''} from it" if followers else ""

@@ -14,9 +14,11 @@ _READ_BY_PEOPLE = re.compile(r"missing +/usr/share/(doc|man|locale|info|lintian)
 
 def packages_check(machine: MachinePlan, packages: Iterable[str]) -> Check:
     """Return the check of these packages, by dpkg's own records."""
-    command = f"dpkg -V {' '.join(sorted(set(packages)))} 2>&1"
+    look = f"dpkg -V {' '.join(sorted(set(packages)))}"
     title = "what it starts from is as Debian brought it"
-    return Check("packages", machine.name, title, command, _unchanged({file.path for file in machine.files}))
+    return Check(
+        "packages", machine.name, title, f"{look} 2>&1", _unchanged({file.path for file in machine.files}), look=look
+    )
 
 
 def _unchanged(planned: set[str]) -> Judge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from labbuilder.errors import LabError, WaitError
 from labbuilder.host.parallel import for_each
@@ -54,7 +55,32 @@ def run_checks(
 
     with contextlib.suppress(WaitError):  # the outcomes say which did not
         wait_until("all checks pass", settled, within_s=deadline.remaining_s, every_s=0.25)
-    return Verification(lab, tuple(seen[n][0] for n in every), time.monotonic() - start)
+    outcomes = tuple(seen[n][0] for n in every)
+    return Verification(lab, _with_causes(checks, outcomes), time.monotonic() - start)
+
+
+def _with_causes(checks: Sequence[Check], outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Say of each failure from which others it follows: what it rests on failed too, and so on to the first."""
+    rests_on = {
+        outcome.key: tuple(name if ":" in name else f"{check.machine}:{name}" for name in check.rests_on)
+        for check, outcome in zip(checks, outcomes, strict=True)
+        if outcome.verdict is not Verdict.PASS
+    }
+
+    def follows_from(key: str) -> tuple[str, ...]:
+        """Those that rest on each other follow from none of them: what failed is told in any case."""
+        found, left = set[str](), [key]
+        while left:
+            name = left.pop()
+            if name not in found:
+                found.add(name)
+                left += [below for below in rests_on[name] if below in rests_on]
+        return tuple(sorted(one for one in found - {key} if not any(below in rests_on for below in rests_on[one])))
+
+    return tuple(
+        replace(outcome, follows_from=follows_from(outcome.key)) if outcome.key in rests_on else outcome
+        for outcome in outcomes
+    )
 
 
 def _worth_waiting_s(failed: Sequence[tuple[str, float]]) -> float:
@@ -94,7 +120,9 @@ def _judged(check: Check, answers: Mapping[str, Mapping[str, Result | LabError]]
         shown = "\n".join((result.stdout + result.stderr)[:300] for result in said)
         return _error(check, check.machine, f"its answer can't be read ({type(error).__name__}: {error}): {shown}")
     verdict, seen = Verdict.PASS if judgement.passed else Verdict.FAIL, (judgement.expected, judgement.observed)
-    outcome = Outcome(check.id, check.machine, check.title, verdict, check.command, *seen)
+    outcome = Outcome(
+        check.id, check.machine, check.title, verdict, check.command, *seen, look=check.look or check.command
+    )
     return outcome, max(check.settle_s, judgement.settle_s)
 
 
@@ -104,5 +132,7 @@ def _told(error: LabError) -> str:
 
 
 def _error(check: Check, machine: str, why: str) -> tuple[Outcome, float]:
-    outcome = Outcome(check.id, machine, check.title, Verdict.ERROR, check.command, "an answer", why)
+    outcome = Outcome(
+        check.id, machine, check.title, Verdict.ERROR, check.command, "an answer", why, check.look or check.command
+    )
     return outcome, check.settle_s

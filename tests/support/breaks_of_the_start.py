@@ -158,6 +158,27 @@ DEBIANS = {
     ),
 }
 
+FOREIGN = {
+    "a rule that lets through": Break(
+        "client1", "iptables -A OUTPUT -p udp --dport 53 -j ACCEPT", {"firewall"}, "iptables -F"
+    ),
+    "a policy": Break("server2", "iptables -P FORWARD DROP", {"firewall"}, "iptables -P FORWARD ACCEPT"),
+    "a way around NAT": Break(
+        "server1", "iptables -t mangle -A FORWARD -p udp -j DROP", {"firewall"}, "iptables -t mangle -F"
+    ),
+    "a route that swallows": Break(
+        "server1", "ip route add blackhole 10.77.0.0/16", {"routes"}, "ip route del blackhole 10.77.0.0/16"
+    ),
+    "a route beside": Break("client1", "ip route add 10.77.0.0/16 dev enp0s3", {"routes"}, "ip route del 10.77.0.0/16"),
+    "a rule of routing": Break(
+        "server2", "ip rule add from 192.168.1.0/24 blackhole", {"routes"}, "ip rule del from 192.168.1.0/24 blackhole"
+    ),
+    "another table": Break("server1", "ip route add default dev enp0s3 table 7", {"routes"}, "ip route flush table 7"),
+    "journald stopped by a signal": Break(
+        "client1", "kill -STOP $(pidof systemd-journald)", {"processes"}, "kill -CONT $(pidof systemd-journald)"
+    ),
+}
+
 ALIVE = {
     "leases can't be written": Break("server1", READ_ONLY, {"dhcp.leases"}, "umount -l /var/lib/dhcp"),
     "the lease can't be noted": Break("client1", READ_ONLY, {"lease.kept"}, "umount -l /var/lib/dhcp"),
@@ -182,7 +203,7 @@ ALIVE = {
     ),
 }
 
-OF_ONE_MACHINE = FILES | NAMES | UNITS | DEBIANS
+OF_ONE_MACHINE = FILES | NAMES | UNITS | DEBIANS | FOREIGN
 START = OF_ONE_MACHINE | ALIVE
 
 KEA_START = {

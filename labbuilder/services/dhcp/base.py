@@ -237,9 +237,9 @@ def values(lab: Plan, me: MachinePlan) -> dict[str, Any]:
     }
 
 
-def serves(engine: Engine, lab: Plan, me: MachinePlan) -> Iterator[Check]:
+def serves(engine: Engine, lab: Plan, me: MachinePlan, *, syntax: str) -> Iterator[Check]:
     """Return the checks that the daemon runs, now and after a reboot, keeps its leases, and hears clients."""
-    yield active(lab, me, engine.unit, program=engine.program)
+    yield active(lab, me, engine.unit, program=engine.program, rests_on=(syntax,))
     yield enabled(lab, me, engine.unit)
     yield comes_back(lab, me, engine.unit)
     places = (str(engine.leases.parent), str(engine.leases))
@@ -258,7 +258,9 @@ def serves(engine: Engine, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         says(""),
         look=f"ls -ld {' '.join(places)}; findmnt -T {places[0]}",
     )
-    yield Check("dhcp.listens", me.name, "DHCP is served on port 67", "ss -Hlun 'sport = :67' | wc -l", says("1"))
+    title, rests_on = "DHCP is served on port 67", (f"{engine.unit}.active",)
+    ask, look = "ss -Hlun 'sport = :67' | wc -l", "ss -lunp 'sport = :67'"
+    yield Check("dhcp.listens", me.name, title, ask, says("1"), look=look, rests_on=rests_on)
 
 
 def listens(port: int) -> str:

@@ -18,29 +18,34 @@ def lease_checks(lab: Plan, me: MachinePlan, shortest_s: int) -> Iterator[Check]
     servers = tuple(map(str, lab.server_addresses.values()))
     leases = f"/var/lib/dhcp/dhclient.{nic.name}.leases"
 
-    def check(name: str, title: str, command: str, judge: Judge) -> Check:
-        return Check(name, me.name, title, command, judge)
+    def check(name: str, title: str, command: str, judge: Judge, look: str, *rests_on: str) -> Check:
+        return Check(name, me.name, title, command, judge, look=look, rests_on=rests_on)
 
     def option(name: str) -> str:
         return f"sed -n 's/^ *option {name} \\(.*\\);/\\1/p' {leases} | tail -n 1"
 
-    leased = addresses(nic, "dynamic")
-    yield check("lease.address", f"{nic.name} has a leased address in the pool", leased, _in_pool(lab.served))
+    leased, address, lease = addresses(nic, "dynamic"), f"ip address show {nic.name}", f"cat {leases}"
+    alive = "lease.kept", *(f"{server.name}:dhcp.listens" for server in lab.servers)
+    yield check(
+        "lease.address", f"{nic.name} has a leased address in the pool", leased, _in_pool(lab.served), address, *alive
+    )
     same = (
         f"a=$(sed -n 's/^ *fixed-address \\(.*\\);/\\1/p' {leases} | tail -n 1); "
         f'ip -4 -o address show dev {nic.name} | grep -qF " $a/" && echo same || echo "not $a"'
     )
-    yield check("lease.live", "the kernel's address is the leased one", same, says("same"))
+    yield check("lease.live", "the kernel's address is the leased one", same, says("same"), address, "lease.address")
     title = "a server of the lab gave the lease"
-    yield check("lease.server", title, option("dhcp-server-identifier"), says_one_of(servers))
+    yield check("lease.server", title, option("dhcp-server-identifier"), says_one_of(servers), lease)
     gateways = tuple(dict.fromkeys(f"{lab.router(server)} {nic.name}" for server in lab.servers))
     title = "gateway is " + ("the virtual router" if lab.virtual_router else "a server's internal address")
-    yield check("lease.gateway", title, DEFAULT_ROUTE, says_one_of(gateways))
-    orders = tuple(" ".join(map(str, lab.resolvers(server))) for server in lab.servers)
-    yield check("lease.dns", "DNS servers come with the lease", NAMESERVERS, says_one_of(orders))
+    yield check("lease.gateway", title, DEFAULT_ROUTE, says_one_of(gateways), "ip route", "lease.address")
+    orders = says_one_of(tuple(" ".join(map(str, lab.resolvers(server))) for server in lab.servers))
+    title = "DNS servers come with the lease"
+    yield check("lease.dns", title, NAMESERVERS, orders, "cat /etc/resolv.conf", "lease.address")
     longest_s = lab.dhcp.default_lease_s  # dhclient.conf asks for no other
-    yield check("lease.kept", "one dhclient keeps the lease", _dhclient(leases), _keeps(nic.name))
-    yield check("lease.time", "lease time in seconds", option("dhcp-lease-time"), between(shortest_s, longest_s))
+    title, look = "one dhclient keeps the lease", "ps -C dhclient -o stat,args"
+    yield check("lease.kept", title, _dhclient(leases), _keeps(nic.name), look, "processes")
+    yield check("lease.time", "lease time in seconds", option("dhcp-lease-time"), between(shortest_s, longest_s), lease)
 
 
 def _dhclient(leases: str) -> str:

@@ -14,7 +14,7 @@ from labbuilder.model.running import RunningLab
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.dhcp import omapi
 from labbuilder.services.dhcp.base import SETTLE_S, Engine, PeerStatus, listens, serves, values
-from labbuilder.services.dhcp.pair import connected, fits, opened
+from labbuilder.services.dhcp.pair import STATUS, connected, fits, meets, opened
 from labbuilder.services.judges import says
 from labbuilder.services.systemd import ENABLE, RELOAD, RESTART, off
 from labbuilder.spec.base import Problem
@@ -26,6 +26,7 @@ CONF = "/etc/dhcp/dhcpd.conf"
 LEASES = PurePosixPath("/var/lib/dhcp/dhcpd.leases")
 FAILOVER_PORT = 647  # IANA's
 _DEFAULTS = "/etc/default/isc-dhcp-server"
+_LOOK = f"cat {CONF}"
 _SILENCE_S = {"quick": 5, "engine": 60}  # the second from the example of dhcpd.conf(5), which has no default
 
 
@@ -102,7 +103,7 @@ class Dhcpd(Engine):
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Return the checks of the files and the daemon and, in a pair, of the failover."""
         yield from of_files(lab, me)
-        yield from serves(self, lab, me)
+        yield from serves(self, lab, me, syntax="dhcpd.syntax")
         if lab.pair is not None:
             yield from self._failover_checks(lab, lab.pair, me)
             yield pool_check(lab, me)
@@ -116,14 +117,38 @@ class Dhcpd(Engine):
             seen, settle_s = f"{state.local}/{state.partner}", self.settle_s(failover, state.local, state.partner)
             return Judgement(seen == "normal/normal", "normal/normal", seen, settle_s)
 
-        yield Check("failover", me.name, "failover: both peers normal", asked, both_normal)
+        yield Check(
+            "failover",
+            me.name,
+            "failover: both peers normal",
+            asked,
+            both_normal,
+            look=STATUS.format(lab.lab),
+            rests_on=meets(self, pair, me),
+        )
         mirrored = f"awk '/^\\t(peer )?address/ {{print $NF}}' {CONF} | tr -d ';'"
         addresses = f"{pair.peer(me.name).address} {pair.partner(me.name).address}"
-        yield Check("failover.mirror", me.name, "failover addresses are mirrored", mirrored, says(addresses))
+        yield Check(
+            "failover.mirror",
+            me.name,
+            "failover addresses are mirrored",
+            mirrored,
+            says(addresses),
+            look=_LOOK,
+            rests_on=("files",),
+        )
         yield connected(self, lab, pair, me)
-        yield opened(pair, me)
+        yield opened(self, pair, me)
         title = "dhcpd shares the clients out (load-balance-hba) and waits as the spec says"
-        yield Check("failover.share", me.name, title, asked, _says_of_itself(_shares(failover)))
+        yield Check(
+            "failover.share",
+            me.name,
+            title,
+            asked,
+            _says_of_itself(_shares(failover)),
+            look=_LOOK,
+            rests_on=(f"{UNIT}.active",),
+        )
 
     def problems(self, spec: LabSpec, pool: AddressRange) -> Iterable[Problem]:
         """Refuse a split where there is nothing to split, and a lease that is shorter than the first."""
@@ -227,17 +252,33 @@ def of_files(lab: Plan, me: MachinePlan) -> Iterator[Check]:
     """Return the checks of what the next start goes by."""
     test = f"dhcpd -4 -t -cf {CONF}"
     syntax = f"said=$({test} 2>&1); c=$?; echo \"$said\" | grep -iE 'line|error|warn'; exit $c"
-    yield Check("dhcpd.syntax", me.name, f"dhcpd -t -cf {CONF}", syntax, says(""))
+    yield Check("dhcpd.syntax", me.name, f"dhcpd -t -cf {CONF}", syntax, says(""), look=test, rests_on=("files",))
     named = f". {_DEFAULTS} && echo $INTERFACESv4"
     title = f"{_DEFAULTS} names the NIC"
-    yield Check("dhcpd.nic", me.name, title, named, says(me.nic(lab.served.name).name))
+    yield Check(
+        "dhcpd.nic",
+        me.name,
+        title,
+        named,
+        says(me.nic(lab.served.name).name),
+        look=f"cat {_DEFAULTS}",
+        rests_on=("files",),
+    )
 
 
 def pool_check(lab: Plan, me: MachinePlan) -> Check:
     """Return the check that both servers have the same pool."""
     command = f"awk '$1 == \"range\" {{print $2, $3}}' {CONF} | tr -d ';'"
     title = "the pool is the same on both"
-    return Check("failover.pool", me.name, title, command, says(f"{lab.pool.start} {lab.pool.end}"))
+    return Check(
+        "failover.pool",
+        me.name,
+        title,
+        command,
+        says(f"{lab.pool.start} {lab.pool.end}"),
+        look=_LOOK,
+        rests_on=("files",),
+    )
 
 
 def split_problems(failover: Failover) -> Iterator[Problem]:

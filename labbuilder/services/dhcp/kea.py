@@ -18,7 +18,7 @@ from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.dhcp.base import SETTLE_S, Engine, PeerStatus, listens, serves, values
 from labbuilder.services.dhcp.kea_control import answers, both_are, state_matches, status, tell
 from labbuilder.services.dhcp.kea_running import running_check
-from labbuilder.services.dhcp.pair import connected, fits, opened
+from labbuilder.services.dhcp.pair import STATUS, connected, fits, meets, opened
 from labbuilder.services.judges import says
 from labbuilder.services.systemd import ENABLE, RELOAD, RESTART, off
 from labbuilder.spec.base import Problem
@@ -29,6 +29,7 @@ UNIT = "kea-dhcp4-server"
 CONF = "/etc/kea/kea-dhcp4.conf"
 LEASES = PurePosixPath("/var/lib/kea/kea-leases4.csv")
 HA_PORT = 8000
+_LOOK = f"cat {CONF}"
 HALVED = "load-balancing"
 _DROPIN = "/etc/systemd/system/kea-dhcp4-server.service.d/labbuilder.conf"
 _HTTP_S = 10.0  # after this Kea gives up an exchange with a silent partner (docs/failover.md)
@@ -159,11 +160,21 @@ class Kea(Engine):
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
         """Return the checks of the file and the daemon and, in a pair, of the failover."""
         syntax = f"kea-dhcp4 -t {CONF} 2>&1 | grep -iE 'error|fail|invalid'; true"
-        yield Check("kea.syntax", me.name, f"kea-dhcp4 -t {CONF}", syntax, says(""))
+        yield Check(
+            "kea.syntax",
+            me.name,
+            f"kea-dhcp4 -t {CONF}",
+            syntax,
+            says(""),
+            look=f"kea-dhcp4 -t {CONF}",
+            rests_on=("files",),
+        )
         named = f'sed -n \'s/^ *"interfaces": \\["\\(.*\\)"\\],/\\1/p\' {CONF}'
         title = f"Kea serves on the {lab.served.name} NIC"
-        yield Check("kea.nic", me.name, title, named, says(me.nic(lab.served.name).name))
-        yield from serves(self, lab, me)
+        yield Check(
+            "kea.nic", me.name, title, named, says(me.nic(lab.served.name).name), look=_LOOK, rests_on=("files",)
+        )
+        yield from serves(self, lab, me, syntax="kea.syntax")
         yield running_check(me.name, CONF)
         if lab.pair is not None:
             yield from self._pair_checks(lab, lab.pair, me)
@@ -171,18 +182,50 @@ class Kea(Engine):
 
     def _pair_checks(self, lab: Plan, pair: Pair, me: MachinePlan) -> Iterator[Check]:
         title = f"failover: both peers {self.mode}"
-        yield Check("failover", me.name, title, tell("status-get"), self._both_well(lab))
+        yield Check(
+            "failover",
+            me.name,
+            title,
+            tell("status-get"),
+            self._both_well(lab),
+            look=STATUS.format(lab.lab),
+            rests_on=meets(self, pair, me),
+        )
         urls = f'sed -n \'s,.*"url": "http://\\([0-9.]*\\):.*,\\1,p\' {CONF}'
         both = " ".join(str(peer.address) for peer in pair.peers)
-        yield Check("failover.mirror", me.name, "both peers name the same two addresses", urls, says(both))
+        yield Check(
+            "failover.mirror",
+            me.name,
+            "both peers name the same two addresses",
+            urls,
+            says(both),
+            look=_LOOK,
+            rests_on=("files",),
+        )
         yield connected(self, lab, pair, me)
-        yield opened(pair, me)
+        yield opened(self, pair, me)
         asked = f"{tell('status-get')}; {tell('config-get')}"
         title = "Kea runs in the mode of the spec, and serves its share"
-        yield Check("failover.share", me.name, title, asked, self._runs_as(pair, me))
+        yield Check(
+            "failover.share",
+            me.name,
+            title,
+            asked,
+            self._runs_as(pair, me),
+            look=STATUS.format(lab.lab),
+            rests_on=(f"{UNIT}.active",),
+        )
         command = f'sed -n \'s/.*"pool": "\\([0-9. -]*\\)".*/\\1/p\' {CONF}'
         expected = " ".join(f"{pool.start} - {pool.end}" for pool, _ in self.pools(lab))
-        yield Check("failover.pool", me.name, "the pool is the same on both", command, says(expected))
+        yield Check(
+            "failover.pool",
+            me.name,
+            "the pool is the same on both",
+            command,
+            says(expected),
+            look=_LOOK,
+            rests_on=("files",),
+        )
 
     def _both_well(self, lab: Plan) -> Judge:
         wanted, failover = f"{self.mode}/{self.mode}", lab.dhcp.failover

@@ -28,7 +28,16 @@ def running_check(machine: str, conf: str) -> Check:
     """Kea runs all that its file says, and has no list of anything that the file has not."""
     title = "Kea runs the configuration of its file"
     others = ((machine, tell("config-get")),)
-    return Check("kea.running", machine, title, files_beside(conf), _same(machine, conf), others)
+    return Check(
+        "kea.running",
+        machine,
+        title,
+        files_beside(conf),
+        _same(machine, conf),
+        others,
+        look=f"cat {conf}",
+        rests_on=("kea-dhcp4-server.active", "kea.syntax"),
+    )
 
 
 def _same(machine: str, conf: str) -> Judge:

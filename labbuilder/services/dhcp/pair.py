@@ -12,6 +12,7 @@ from labbuilder.services.dhcp.base import Engine
 from labbuilder.services.dhcp.config_files import config_of, files_beside
 from labbuilder.services.judges import says, shown
 
+STATUS = "labbuilder failover status --lab {}"
 _SKEW_S = 5.0  # dhcpd refuses a partner that is 60 s off, Kea warns at 30 s and stops at 60: seen long before
 _DAY_S = 86400
 
@@ -21,11 +22,13 @@ def fits(engine: Engine, lab: Plan, pair: Pair) -> Iterator[Check]:
     files = files_beside(engine.conf)
     title = "the lint finds no error between the two configurations"
     others = ((pair.second.name, files),)
-    yield Check("failover.lint", pair.first.name, title, files, _no_error(engine, lab, pair), others)
+    look, rests_on = f"cat {engine.conf}", ("files", f"{pair.second.name}:files")
+    judge = _no_error(engine, lab, pair)
+    yield Check("failover.lint", pair.first.name, title, files, judge, others, look=look, rests_on=rests_on)
     now = "date +%s"
     stamps = f"{now}; ping -c 1 -W 1 -T tsonly {pair.second.address} | awk '/^TS:/ {{getline; print $1}}'"
     title = "the two servers' clocks agree"
-    yield Check("clocks", pair.first.name, title, stamps, _agree(_SKEW_S), ((pair.second.name, now),))
+    yield Check("clocks", pair.first.name, title, stamps, _agree(_SKEW_S), ((pair.second.name, now),), look="date")
 
 
 def connected(engine: Engine, lab: Plan, pair: Pair, me: MachinePlan) -> Check:
@@ -37,10 +40,18 @@ def connected(engine: Engine, lab: Plan, pair: Pair, me: MachinePlan) -> Check:
     ends = f"ss -Htnp state established '( sport = :{port} or dport = :{port} )'"
     title, settle_s = f"connected to the partner on TCP {port}", engine.longest_settle_s(lab.dhcp.failover)
     others = ((partner, ends),)
-    return Check("failover.port", me.name, title, ends, _connected(engine.program), others, settle_s=settle_s)
+    judge, look = _connected(engine.program), f"ss -tnp 'sport = :{port} or dport = :{port}'"
+    rests_on = meets(engine, pair, me)
+    return Check("failover.port", me.name, title, ends, judge, others, settle_s=settle_s, look=look, rests_on=rests_on)
 
 
-def opened(pair: Pair, me: MachinePlan) -> Check:
+def meets(engine: Engine, pair: Pair, me: MachinePlan) -> tuple[str, ...]:
+    """Return what must be so on both sides before two daemons can meet."""
+    needed = (f"{engine.unit}.active", "firewall", "address.internal")
+    return *needed, *(f"{pair.partner(me.name).name}:{check}" for check in needed)
+
+
+def opened(engine: Engine, pair: Pair, me: MachinePlan) -> Check:
     """Return the check that a new connection could be made: the old one outlives a new firewall rule for minutes.
 
     From a port as the daemon's own would have. It is closed at once.
@@ -48,7 +59,15 @@ def opened(pair: Pair, me: MachinePlan) -> Check:
     partner, port = pair.partner(me.name).address, pair.port
     probe = f"nc -vz -w 1 {partner} {port} 2>&1 | grep -oE 'succeeded|refused|timed out|unreachable'"
     title = f"no firewall closes TCP {port} to the partner"
-    return Check("failover.open", me.name, title, probe, says("succeeded"), look=f"nc -vz {partner} {port}")
+    return Check(
+        "failover.open",
+        me.name,
+        title,
+        probe,
+        says("succeeded"),
+        look=f"nc -vz {partner} {port}",
+        rests_on=meets(engine, pair, me),
+    )
 
 
 def _connected(program: str) -> Judge:

@@ -84,7 +84,7 @@ class ColdStandby(Dhcpd):
             return
         primary = me.name == lab.pair.first.name
         yield from of_files(lab, me)
-        yield from serves(self, lab, me) if primary else (_waits(me),)
+        yield from serves(self, lab, me, syntax="dhcpd.syntax") if primary else (_waits(me),)
         yield (
             _copies(me, SENDER, "changed leases are sent to the second server")
             if primary
@@ -170,17 +170,19 @@ def _copy(lab: Plan, me: MachinePlan, *units: str, marker: str, after: tuple[str
 def _waits(me: MachinePlan) -> Check:
     state = f"systemctl is-active {UNIT}; systemctl is-enabled {UNIT}; true"
     title = "the second server's DHCP is off (after a takeover: labbuilder failover giveback)"
-    return Check("standby.off", me.name, title, state, says("inactive disabled"))
+    return Check("standby.off", me.name, title, state, says("inactive disabled"), look=f"systemctl status {UNIT}")
 
 
 def _copies(me: MachinePlan, unit: str, title: str) -> Check:
     state = f"systemctl is-active {unit}; systemctl is-enabled {unit}"
-    return Check("standby.copy", me.name, title, state, says("active enabled"))
+    return Check("standby.copy", me.name, title, state, says("active enabled"), look=f"systemctl status {unit}")
 
 
 def _has_the_leases(pair: Pair) -> Check:
     first, second = pair.first.name, pair.second.name
     title = "the second server has the leases of the first"
     others = ((second, _ACTIVE_LEASES),)
-    judge = same_lines(second)
-    return Check("standby.leases", first, title, _ACTIVE_LEASES, judge, others, settle_s=_COPIED_WITHIN_S)
+    judge, look, rests_on = same_lines(second), f"cat {LEASES}", ("standby.copy", f"{second}:standby.copy")
+    return Check(
+        "standby.leases", first, title, _ACTIVE_LEASES, judge, others, _COPIED_WITHIN_S, look=look, rests_on=rests_on
+    )

@@ -110,3 +110,22 @@ def test_the_page_tells_evidence_in_its_language() -> None:
     for said in ("NAT rule is live", "no error", "was refused by"):
         assert said in english
         assert said not in spanish
+
+
+def test_the_page_shows_a_cause_and_what_follows_from_it() -> None:
+    result = recorded()
+    cause, port, nat = (replace(o, verdict=Verdict.FAIL) for o in result.verification.outcomes[:3])
+    cause = replace(
+        cause, machine="server2", check="named.active", title="named is active", look="systemctl status named"
+    )
+    port = replace(port, title="DHCP is served on port 67", command="awk 1", follows_from=("server2:named.active",))
+    nat = replace(nat, title="NAT rule is live", command="awk 2", follows_from=("server2:named.active",))
+    bad = replace(result, verification=replace(result.verification, outcomes=(cause, port, nat)))
+    spanish, english = (report.html([bad], language=language) for language in ("es", "en"))
+    assert "server2# systemctl status named" in english
+    assert (
+        f"2 more follow from it: {port.machine}: DHCP is served on port 67; {nat.machine}: NAT rule is live" in english
+    )
+    assert f"de ello se siguen 2 más: {port.machine}: hay servicio DHCP en el puerto 67; " in spanish
+    assert english.count("named is active") == 2, "once as a cause, once among all"
+    assert english.count("awk 1") == 1, "what follows is shown among all alone"

@@ -11,6 +11,7 @@ from labbuilder.lab import Lab
 from labbuilder.model.check import Judgement
 from labbuilder.verify.checks import checks_for
 
+WAYS = [(e, m) for e in ("isc", "kea") for m in ("load-balancing", "hot-standby", "round-robin", "manual")]
 LAB = Lab("real").add_server().add_server().add_client().set(provider="virtualbox")
 
 
@@ -162,3 +163,21 @@ def test_the_lint_fails_on_what_it_cant_read_and_says_so(text: str) -> None:
     seen = judgement("failover.lint", "server1", printed(dhcpd_conf("server1"), omapi=""), printed(text))
     assert not seen.passed
     assert "server2:/etc/dhcp/dhcpd.conf" in seen.observed
+
+
+@pytest.mark.parametrize(("engine", "mode"), WAYS)
+def test_what_a_person_is_shown_can_be_typed(engine: str, mode: str) -> None:
+    lab = Lab("t").add_server().add_server().add_client().failover(engine=engine, mode=mode)
+    shown = {check.look or check.command for check in checks_for(lab.plan())}
+    assert [line for line in shown if len(line) > 110 or any(word in line for word in ("awk", "sed ", "$("))] == []
+
+
+@pytest.mark.parametrize(("engine", "mode"), WAYS)
+def test_a_check_rests_on_checks_that_there_are_but_for_those_of_other_roles_and_engines(
+    engine: str, mode: str
+) -> None:
+    lab = Lab("t").add_server().add_server().add_client().failover(engine=engine, mode=mode)
+    checks = checks_for(lab.plan())
+    everywhere = {check.id for check in checks}
+    named = {name.partition(":")[2] or name for check in checks for name in check.rests_on}
+    assert named - everywhere <= {"lease.dns"}

@@ -32,7 +32,7 @@ def test_an_unreachable_machine_is_told_once_and_still_fails() -> None:
         found.raise_for_failures()
     assert (caught.value.details or "").splitlines() == [
         "server2: no check could be asked: server2 can't be reached over SSH",
-        "server1: title of route: expected something, seen none  [true]",
+        "server1: title of route: expected something, seen none  [server1# true]",
     ]
 
 
@@ -56,6 +56,78 @@ def test_a_judge_that_stumbles_is_an_error_of_its_check_alone() -> None:
     assert odd.observed == (
         "its answer can't be read (ValueError: invalid literal for int() with base 10: 'garbage'): garbage"
     )
+
+
+def resting(machine: str, check: str, *rests_on: str) -> Check:
+    return Check(check, machine, f"title of {check}", check, says("yes"), rests_on=rests_on)
+
+
+CHECKS = (
+    resting("a", "daemon"),
+    resting("a", "port", "daemon"),
+    resting("a", "state", "port", "b:daemon"),
+    resting("b", "daemon"),
+    resting("b", "state", "daemon", "a:daemon"),
+    resting("b", "ring", "gnir"),
+    resting("b", "gnir", "ring", "unknown"),
+)
+
+
+def told(*failing: str) -> dict[str, tuple[str, ...]]:
+    """What is told, by its key, of a lab of two machines in which these fail."""
+    shells = {
+        name: FakeShell({c.id: "no" if f"{name}:{c.id}" in failing else "yes" for c in CHECKS}) for name in ("a", "b")
+    }
+    found = run_checks(CHECKS, lambda name: shells[name], lab="aula")
+    return {cause.key: tuple(outcome.key for outcome in followers) for cause, followers in found.causes}
+
+
+@pytest.mark.parametrize(
+    ("failing", "causes"),
+    [
+        ([], {}),
+        (["a:port"], {"a:port": ()}),
+        (["a:daemon", "a:port", "a:state", "b:state"], {"a:daemon": ("a:port", "a:state", "b:state")}),
+        (["a:daemon", "a:state"], {"a:daemon": (), "a:state": ()}),  # what is between the two holds
+        (["a:port", "a:state", "b:daemon"], {"a:port": ("a:state",), "b:daemon": ("a:state",)}),
+        (["b:ring", "b:gnir"], {"b:ring": (), "b:gnir": ()}),
+    ],
+)
+def test_the_first_cause_is_told_with_what_follows_from_it(
+    failing: list[str], causes: dict[str, tuple[str, ...]]
+) -> None:
+    assert told(*failing) == causes
+
+
+def test_one_cause_is_shown_and_the_rest_when_it_is_asked_for() -> None:
+    shells = {
+        "a": FakeShell(dict.fromkeys(["daemon", "port", "state"], "no")),
+        "b": FakeShell({"state": "no", "": "yes"}),
+    }
+    found = run_checks(CHECKS, lambda name: shells[name], lab="aula")
+    text = verification_text(found, every=False)
+    assert [line for line in text.splitlines() if "FAIL" in line] == ["FAIL  a          title of daemon"]
+    assert "      3 more follow from it: a: title of port; a: title of state; b: title of state" in text
+    assert "look      a# daemon" in text
+    assert "asked" not in text
+    whole = verification_text(found, every=False, evidence=True)
+    assert whole.count("FAIL") == whole.count("asked") == 4
+    with pytest.raises(VerificationError, match="3 more follow from it") as caught:
+        found.raise_for_failures()
+    assert len((caught.value.details or "").splitlines()) == 1
+
+
+def test_after_a_reboot_each_round_has_its_own_causes() -> None:
+    shells = {
+        "a": FakeShell(dict.fromkeys(["daemon", "port", "state"], "no")),
+        "b": FakeShell({"state": "no", "": "yes"}),
+    }
+    found = run_checks(CHECKS, lambda name: shells[name], lab="aula")
+    both = found.followed_by(found, rebooted="a")
+    assert [(cause.title, len(followers)) for cause, followers in both.causes] == [
+        ("title of daemon", 3),
+        ("title of daemon (after the reboot of a)", 3),
+    ]
 
 
 def test_no_outcome_at_all_is_no_success() -> None:
