@@ -48,7 +48,9 @@ class Networking(Service):
                 gateway = lab.networks[nic.network].gateway
                 if gateway is not None:
                     way, rests_on = says(f"{gateway} {nic.name}"), (f"address.{nic.network}",)
-                    yield Check("route", me.name, "default route", DEFAULT_ROUTE, way, look="ip route", rests_on=rests_on)
+                    yield Check(
+                        "route", me.name, "default route", DEFAULT_ROUTE, way, look="ip route", rests_on=rests_on
+                    )
         yield enabled(lab, me, _UNIT)
         yield from routes_check(lab, me)
         if me == lab.machines[0] and len(lab.machines) > 1:

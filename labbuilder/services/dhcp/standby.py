@@ -182,7 +182,11 @@ def _has_the_leases(pair: Pair) -> Check:
     first, second = pair.first.name, pair.second.name
     title = "the second server has the leases of the first"
     others = ((second, _ACTIVE_LEASES),)
-    judge, look, rests_on = same_lines(second), f"cat {LEASES}", ("standby.copy", f"{second}:standby.copy")
+    judge, look, rests_on = (
+        same_lines(second),
+        f"cat {LEASES}",
+        ("standby.copy", f"{second}:standby.copy", f"{second}:firewall"),
+    )
     return Check(
         "standby.leases", first, title, _ACTIVE_LEASES, judge, others, _COPIED_WITHIN_S, look=look, rests_on=rests_on
     )
