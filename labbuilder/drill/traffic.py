@@ -11,12 +11,14 @@ from labbuilder.errors import MachineError
 from labbuilder.host.assets import DRILL_FILES
 from labbuilder.host.wait import wait_until
 from labbuilder.lifecycle.session import Session
+from labbuilder.model.lab import Witness
 from labbuilder.ssh.shell import Shell
 
 _FOLDER = "/run/lab-drill"
 _UNIT = "lab-drill"
 NEWCOMER_EVERY_S = 0.1
 RENEWAL_EVERY_S = 0.25
+CONNECTION_EVERY_S = 0.1
 _CLIENTS_WITHIN_S = 60.0
 _LOAD_TAIL_US = 2_000_000  # perfdhcp waits so long for the last answers
 
@@ -79,7 +81,7 @@ class Traffic:
 
     def clear(self) -> None:
         """Remove all that was made, also when it was killed."""
-        units = f"{_UNIT} {_UNIT}-crowd {_UNIT}-load"
+        units = f"{_UNIT} {_UNIT}-crowd {_UNIT}-load {_UNIT}-world"
         self.shell.run(
             f"systemctl stop {units} 2>/dev/null; systemctl reset-failed {_UNIT} 2>/dev/null\n"
             f"ip netns list | awk '/^[hnx][0-9]/ {{print \"netns del \" $1}}' | ip -batch -; rm -rf {_FOLDER}",
@@ -88,8 +90,31 @@ class Traffic:
 
     def capture(self) -> bytes:
         """End them and give the capture, as pcap."""
-        self.shell.run(f"systemctl kill -s INT {_UNIT}; true")
-        said = self.shell.run(f"base64 -w0 {_FOLDER}/capture.pcap", timeout_s=60)
+        return self._captured(_UNIT, "capture")
+
+    def connect(self, witness: Witness) -> None:
+        """Let the machine itself open connections to the witness, ten a second; return when they are captured.
+
+        Raises:
+            MachineError: The machine can't run them.
+            WaitError: Nothing is captured.
+        """
+        script = f"{_FOLDER}/world.sh"
+        self.shell.put((DRILL_FILES / "world.sh").read_bytes(), script)
+        words = ["sh", script, self.nic, _FOLDER, str(witness.address), str(witness.port), str(CONNECTION_EVERY_S)]
+        started = self.shell.run(f"systemd-run --quiet --collect --unit={_UNIT}-world {shlex.join(words)}")
+        if not started.ok:
+            raise MachineError(brief=f"{self.shell.machine} can't run the drill's connections", details=started.stderr)
+        there = f"test -s {_FOLDER}/world.pcap"
+        wait_until("connections are captured", lambda: self.shell.run(there).ok, within_s=20.0, every_s=0.05)
+
+    def connections(self) -> bytes:
+        """End them and give their capture, as pcap."""
+        return self._captured(f"{_UNIT}-world", "world")
+
+    def _captured(self, unit: str, name: str) -> bytes:
+        self.shell.run(f"systemctl kill -s INT {unit}; true")
+        said = self.shell.run(f"base64 -w0 {_FOLDER}/{name}.pcap", timeout_s=60)
         return base64.b64decode(said.stdout)
 
     @property

@@ -7,7 +7,8 @@ them: ``passed``, ``outage_s`` (of new clients; null: until the repair), ``claim
 1 µs, spans to 1 ms.
 
 ``stopwatches`` is a list with one object for each of them: ``name``, ``outage_s``, ``outages`` (one for each kind of
-wish, with how many were ``unserved``), ``exchanges``, ``wrong`` (what must not happen, by its key) and ``answers``.
+wish, with how many were ``unserved``), ``exchanges``, ``wrong`` (what must not happen, by its key), ``answers``, and
+``judged``: whether a drill fails by it.
 
 What stood in format 1 stands where it did, and stays: ``outages``, ``exchanges``, ``messages``, ``duplicates``,
 ``lost``, ``outage_s`` and ``answers`` of a drill are those of its first stopwatch, addresses. New beside them are
@@ -118,6 +119,7 @@ def _reading(result: DrillResult, reading: Reading) -> dict[str, Any]:
         "outages": [_rounded(asdict(outage)) | {"unserved": outage.unserved} for outage in reading.outages],
         "exchanges": [_rounded(asdict(exchange)) for exchange in reading.exchanges],
         "wrong": {wrong.key: list(wrong.seen) for wrong in reading.wrong},
+        "judged": reading.judged,
         "answers": {
             a.server: _rounded({"before": a.before, "during": a.during, "after": a.after, "share": _share(a)})
             for a in figures.answers(result, reading)

@@ -55,7 +55,8 @@ def claims(result: DrillResult, limit_s: float | None = None) -> tuple[Claim, ..
         result: The drill.
         limit_s: The longest outage of new clients; None: it is enough that it ended before the repair.
     """
-    found = [claim for reading in result.stopwatches for claim in _claims_of(result, reading, limit_s)]
+    judged = [reading for reading in result.stopwatches if reading.judged]
+    found = [claim for reading in judged for claim in _claims_of(result, reading, limit_s)]
     return (*found, Claim("verified", result.verification.passed))
 
 

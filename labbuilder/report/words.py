@@ -63,7 +63,8 @@ class Words:
     def notes(self, result: DrillResult) -> list[str]:
         """What the outages' figures mean where they are none."""
         kinds = {found(outage) for reading in result.stopwatches for outage in reading.outages}
-        return [self(f"note_{kind}") for kind in (Found.BELOW_RESOLUTION, Found.NO_BASELINE) if kind in kinds]
+        notes = [self(f"note_{kind}") for kind in (Found.BELOW_RESOLUTION, Found.NO_BASELINE) if kind in kinds]
+        return notes + ([] if all(reading.judged for reading in result.stopwatches) else [self("note_unjudged")])
 
     def kind(self, kind: str) -> str:
         """Who wants something; a kind without a text of its own says its name."""

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from labbuilder.host.render import render
 from labbuilder.host.run import Result
 from labbuilder.model.check import Check, Judge, Judgement
+from labbuilder.model.fault import Fault, Need, Shell, Unplug, Well
+from labbuilder.model.fault import Step as FaultStep
 from labbuilder.model.lab import MachinePlan, Plan, VirtualRouter
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.base import Service, Unit, head
+from labbuilder.services.dhcp.faults import pair_and_client
 from labbuilder.services.judges import says
 from labbuilder.services.nat import nat_rule
 from labbuilder.services.systemd import ENABLE, RELOAD, RESTART, active, enabled
@@ -68,6 +71,35 @@ class VrrpGateway(Service):
             yield _one_master(lab, router) if me == lab.servers[0] else _same_router(lab, me)
         if "client" in me.roles:
             yield _answered_by_the_master(lab, router, me)
+
+    def faults(self, lab: Plan) -> Iterator[Fault]:
+        """Take from the first server what leads out, one thing at a time; DHCP goes on."""
+        first = lab.servers[0].name
+        off, on = (f"sysctl -qw net.ipv4.ip_forward={switch}" for switch in (0, 1))
+        flushed, restored = "iptables -t nat -F", "iptables-restore /etc/iptables/rules.v4"
+        killed = f"systemctl kill -s KILL {_UNIT} || true; systemctl stop {_UNIT}"
+        started = f"systemctl reset-failed {_UNIT} 2>/dev/null || true\nsystemctl start {_UNIT}"
+        virtual = Need(
+            met=lab.virtual_router is not None,
+            brief="the drill gateway-crash needs a virtual gateway",
+            resolution="labbuilder up --gateway vrrp --reconfigure",
+        )
+        unplugged = "the first server's cable to the bridged network is unplugged"
+        yield _fault(lab, "uplink-cut", unplugged, Unplug(first, lab.uplink.name))
+        yield _fault(lab, "forwarding-off", "the first server no longer forwards", Shell(first, off, on))
+        yield _fault(lab, "nat-gone", "the first server's NAT rules are flushed", Shell(first, flushed, restored))
+        title = "keepalived on the first server is killed (SIGKILL)"
+        yield _fault(lab, "gateway-crash", title, Shell(first, killed, started), virtual)
+
+
+def _fault(lab: Plan, name: str, title: str, step: FaultStep, *needs: Need) -> Fault:
+    first = lab.servers[0].name
+    felt = Need(
+        met=lab.upstream.witness is not None,
+        brief=f"the drill {name} measures the way to the world, and a real LAN has no witness",
+        resolution="labbuilder up --provider nspawn has a simulated one",
+    )
+    return Fault(name, title, (first,), (step,), (Well(),), needs=(pair_and_client(lab), felt, *needs))
 
 
 def _files(

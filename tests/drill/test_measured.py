@@ -45,7 +45,7 @@ def test_nothing_is_given_twice_or_lost_and_the_lab_is_proven_afterwards(crash: 
     assert drilled.run("client1", "ip netns list; systemctl list-units --no-legend 'lab-drill*'").stdout.strip() == ""
 
 
-@pytest.mark.parametrize("name", sorted(set(titles()) - {"crash-primary", "crash-under-load"}))
+@pytest.mark.parametrize("name", sorted(set(titles()) - {"crash-primary", "crash-under-load", "gateway-crash"}))
 def test_every_drill_passes_and_leaves_a_lab_that_needs_nothing(drilled: Lab, crash: DrillResult, name: str) -> None:
     result = drilled.drill(name, seed=2)
     assert result.passed, (result.duplicates, result.lost, result.verification.failures)

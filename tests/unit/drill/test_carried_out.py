@@ -40,7 +40,8 @@ def at(lab: FakeLab, what: str) -> int:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", list(titles()))
 def test_every_fault_is_carried_out_undone_and_journalled(tmp_path: Path, name: str, mode: str, engine: str) -> None:
-    lab = FakeLab(tmp_path, {"dhcp": {"failover": {"engine": engine, "mode": mode}}})
+    values = {"dhcp": {"failover": {"engine": engine, "mode": mode}}, "gateway": {"redundancy": "vrrp"}}
+    lab = FakeLab(tmp_path, values)
     if (name, engine, mode) == ("split-brain", "isc", "manual"):
         with pytest.raises(SpecError, match="no failover connection"):
             drilled(lab, name)
@@ -115,6 +116,7 @@ def test_ctrl_c_while_it_is_measured_repairs(lab: FakeLab) -> None:
 @pytest.mark.parametrize("name", list(titles()))
 def test_a_drill_that_was_killed_anywhere_is_undone(lab: FakeLab, name: str) -> None:
     """Every undoing works also where nothing was done yet."""
+    lab = FakeLab(lab.folder, {"gateway": {"redundancy": "vrrp"}})
     lab.journal.append(Record("fault", "begun", data={"name": name}))
     with lab.patched():
         undo_killed(cast("Session", lab))

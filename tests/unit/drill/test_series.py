@@ -50,8 +50,9 @@ def test_a_mode_an_engine_or_timers_that_are_not_there_are_named(wrong: dict[str
 
 def test_a_cold_standby_has_no_connection_to_block() -> None:
     cold = spec_from_values(dhcp={"failover": {"mode": "manual"}})
-    assert set(titles()) - {*fitting(cold, [])} == {"split-brain"}
-    assert fitting(spec_from_values(dhcp={"failover": {"mode": "manual", "engine": "kea"}}), []) == [*titles()]
+    assert set(titles()) - {*fitting(cold, [])} == {"split-brain", "gateway-crash"}
+    kea = spec_from_values(dhcp={"failover": {"mode": "manual", "engine": "kea"}})
+    assert set(titles()) - {*fitting(kea, [])} == {"gateway-crash"}
     assert fitting(cold, ["split-brain"]) == ["split-brain"]  # alone it is tried, and says why not
 
 
@@ -60,7 +61,7 @@ def test_a_lab_for_which_nothing_fits_is_told_why_instead_of_passing_with_no_dri
 
 
 def test_no_name_means_all_drills_and_a_wrong_one_is_refused_before_anything_runs() -> None:
-    assert fitting(spec_from_values(), []) == [*titles()]
+    assert fitting(spec_from_values(gateway={"redundancy": "vrrp"}), []) == [*titles()]
     with pytest.raises(SpecError, match="there is no drill 'nosuch'"):
         fitting(spec_from_values(), ["crash-primary", "nosuch"])
 
@@ -78,7 +79,7 @@ def test_a_series_says_which_drill_runs_and_how_many_there_are(monkeypatch: pyte
     rows: list[tuple[str, str]] = []
     with progress.listening(lambda event: rows.append((event.step, event.detail)) if event.kind == "done" else None):
         list(series.in_lab(Home(tmp_path), "aula", [], seed=1))
-        assert rows[2] == ("drill 3 of 11", "power-cut")
+        assert rows[2] == ("drill 3 of 14", "power-cut")
         rows.clear()
         list(series.in_lab(Home(tmp_path), "aula", ["power-cut"], seed=1))
         assert rows == []
@@ -89,8 +90,8 @@ def test_a_matrix_says_which_drill_runs_and_how_many_there_are(monkeypatch: pyte
     rows: list[tuple[str, str]] = []
     with progress.listening(lambda event: rows.append((event.step, event.detail)) if event.kind == "done" else None):
         list(series.beside(Home(tmp_path), spec_from_values(name="aula"), MATRIX, [], seed=1))
-    assert len(rows) == 87  # a cold standby has no connection to block
-    assert rows[86] == ("drill 87 of 87", "kea manual pool-exhausted")
+    assert len(rows) == 111  # a cold standby has no connection to block
+    assert rows[110] == ("drill 111 of 111", "kea manual nat-gone")
 
 
 @pytest.mark.parametrize(

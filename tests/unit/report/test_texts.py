@@ -39,10 +39,12 @@ def test_no_text_is_unused() -> None:
         f"{head}_{what}" for head in ("event", "flag") for what in ("fault", "takeover", "repair", "normal", "state")
     }
     made |= {f"{head}_{found}_late" for head in ("summary", "outage") for found in (Found.UNANSWERED, Found.UNASKED)}
-    made |= {"seen_unanswered", "seen_unanswered_late"}
+    made |= {"seen_unanswered", "seen_unanswered_late", "kind_connect"}
     own = ("outage_of", "longest_wait_of", "outages_head", "answers_head", "answers_note", "acks", "stopwatch")
     made |= {
-        f"{key}_{which}" for key in (*own, "claim_served", "claim_served_late") for which in ("addresses", "other")
+        f"{key}_{which}"
+        for key in (*own, "claim_served", "claim_served_late")
+        for which in ("addresses", "world", "other")
     }
     made |= {"summary_wait", "summary_wait_late", "summary_unserved", "summary_unserved_late"}
     made |= {f"claim_{key}" for key in ("outage", "duplicates", "lost", "verified")} | {
