@@ -108,9 +108,8 @@ class Words:
             told.append(self(f"summary_wait{late}", wait=wait, **counts))
         if outage.answered and outage.unserved:
             told.append(self(f"summary_unserved{late}", unserved=outage.unserved))
-        told += [
-            f"{self.of('outage_of', each)}: {self.outage(each.outage, result)}." for each in result.stopwatches[1:]
-        ]
+        others = ((self.of("outage_of", each), self.outage(each.outage, result)) for each in result.stopwatches[1:])
+        told += [f"{head[:1].upper()}{head[1:]}: {figure}." for head, figure in others]
         return " ".join(told)
 
     def exchange(self, exchange: Exchange, *, is_open: bool) -> str:
