@@ -6,8 +6,9 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ def progress_on_stderr(*, verbose: bool, only: Container[str] | None = None) -> 
     from labbuilder.host import progress  # noqa: PLC0415  the lint shows none, and starts sooner
 
     live = sys.stderr.isatty() and not verbose  # what is logged would tear a live table
-    with _live_steps() if live else nullcontext(_print_step) as show:
+    with _live_steps() if live else _steps_in_lines() as show:
 
         def heard(event: progress.Event) -> None:
             if only is None or event.step in only:
@@ -137,13 +138,61 @@ _printing = threading.Lock()
 _LIVE_ROWS = 15  # a terminal of 24 lines shows them all
 
 
-def _print_step(event: progress.Event) -> None:
+_LINE_EVERY_S = 10.0  # of a step that takes long and says how far it is: silence looks dead
+
+
+@contextmanager
+def _steps_in_lines() -> Iterator[progress.Listener]:
+    """A line when a step has ended; of one that says how far it is, one every ten seconds too."""
+    lines, over = _Lines(), threading.Event()
+
+    def tick() -> None:
+        while not over.wait(_LINE_EVERY_S / 10):
+            lines.tell_long_ones()
+
+    threading.Thread(target=tick, daemon=True).start()
+    try:
+        yield lines.show
+    finally:
+        over.set()
+
+
+class _Lines:
+    """Steps as lines on stderr."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[str, str | None], progress.Event] = {}
+        self._begun: dict[tuple[str, str | None], float] = {}
+        self._told: dict[tuple[str, str | None], float] = {}
+
+    def show(self, event: progress.Event) -> None:
+        """Take in what became of a step; tell that it ended."""
+        key = event.step, event.machine
+        with _printing:
+            if event.kind == "progress":
+                self._running[key] = event
+                self._begun.setdefault(key, time.monotonic() - event.seconds)
+                return
+            for known in (self._running, self._begun, self._told):
+                known.pop(key, None)
+            if event.kind == "failed":
+                _print_line(event, event.seconds, f" failed: {event.detail}")
+            elif event.kind == "done":
+                _print_line(event, event.seconds, f" {event.detail}")
+
+    def tell_long_ones(self) -> None:
+        """Tell how far each step is that was not told of for so long."""
+        with _printing:
+            for key, event in self._running.items():
+                now = time.monotonic()
+                if now - self._told.get(key, self._begun[key]) >= _LINE_EVERY_S:
+                    self._told[key] = now
+                    _print_line(event, now - self._begun[key], f", {event.fraction or 0.0:.0%}")
+
+
+def _print_line(event: progress.Event, seconds: float, more: str) -> None:
     what = f"{event.machine}: {event.step}" if event.machine else event.step
-    with _printing:
-        if event.kind == "failed":
-            print(f"{event.seconds:6.2f} s  {what} failed: {event.detail}", file=sys.stderr, flush=True)
-        elif event.kind == "done":
-            print(f"{event.seconds:6.2f} s  {what} {event.detail}".rstrip(), file=sys.stderr, flush=True)
+    print(f"{seconds:6.2f} s  {what}{more}".rstrip(), file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -127,6 +127,12 @@ def meant(name: str | None) -> str:
     names = lab_names()
     if name is None and Path("lab.yaml").exists():
         name = load_spec(Path("lab.yaml")).name
+        if names and name not in names:
+            raise SpecError(
+                brief=f"the lab {name}, which ./lab.yaml describes, is not up",
+                details=f"There {'is' if len(names) == 1 else 'are'}: {', '.join(names)}",
+                resolution=f"labbuilder up makes it; --lab {names[0]} means another one",
+            )
     if name is None:
         if len(names) != 1:
             there = f"There are: {', '.join(names)}" if names else "There are none."

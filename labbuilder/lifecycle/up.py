@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from labbuilder.errors import LabError
 from labbuilder.host import progress
 from labbuilder.host.journal import Record
 from labbuilder.host.store import Home, locked, one_begins, write_atomic
@@ -187,9 +188,15 @@ def write_down(work: Work) -> None:
 def image(work: Work) -> None:
     """Make what the machines start from, unless it is there."""
     session = work.session
-    if not session.provider.has_image(work.plan):
+    if session.provider.has_image(work.plan):
+        return
+    try:
         with session.journal.effect("image", recipe=work.plan.image.digest):
             session.provider.ensure_image(work.plan)
+    except LabError:
+        if work.is_new:  # there is nothing of it but its name
+            session.lab.remove()
+        raise
 
 
 def recover_disks(work: Work) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from labbuilder.errors import CommandError
+from labbuilder.errors import CommandError, SpecError
 from labbuilder.host.run import run_streaming
 from labbuilder.model.lab import ImageRecipe
 from labbuilder.providers.images import no_room
@@ -18,6 +19,10 @@ DEBIAN = "http://deb.debian.org"
 _CONTAINED = ("setpriv", "--pdeathsig", "TERM", "--")
 _OWN_MOUNTS = ("unshare", "--mount", "--")
 _SOURCES = Path("/etc/apt")
+# Before the base system is fetched and installed, not a minute after; mmdebstrap's own update then finds it all there.
+_LOOK_UP = (
+    "export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG; apt-get -qq update && apt-get -qq --simulate install {} >/dev/null"
+)
 
 
 def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> None:
@@ -29,6 +34,7 @@ def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> 
         note: Told how many packages were unpacked and set up.
 
     Raises:
+        SpecError: Debian has no package of a name.
         HostError: No room.
         CommandError: mmdebstrap failed; its last lines are in the details.
     """
@@ -36,9 +42,8 @@ def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> 
 
     def count(line: str) -> None:
         nonlocal done
-        if line.startswith(("Unpacking ", "Setting up ")):
-            done += 1
-            note(done)
+        done += line.startswith(("Unpacking ", "Setting up "))
+        note(done)  # each line is a sign of life
 
     with tempfile.TemporaryDirectory(prefix="labbuilder-") as scratch:
         Path(scratch).chmod(0o755)  # in the namespace our own files are someone else's
@@ -62,6 +67,7 @@ def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> 
             "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
             '--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"',
             f"--essential-hook=printf '{preseed}\\n' | chroot \"$1\" debconf-set-selections",
+            f"--setup-hook={_LOOK_UP.format(shlex.join(recipe.packages))}",
             *hooks, f"--customize-hook=sh '{customize}' \"$1\"",
             recipe.suite, root, *archives(recipe),
         ]
@@ -71,9 +77,19 @@ def build_tree(recipe: ImageRecipe, root: Path, note: Callable[[int], None]) -> 
         except CommandError as error:
             if "No space left on device" in (error.details or ""):
                 raise no_room(root.parent.parent, error.details or "") from error
+            if missing := re.findall(r"^E: Unable to locate package (\S+)$", error.details or "", re.MULTILINE):
+                raise no_package(recipe.suite, dict.fromkeys(missing)) from error
             error.brief = "the image could not be built"
             error.resolution = "see what mmdebstrap said; `mirror:` in the spec names another Debian mirror"
             raise
+
+
+def no_package(suite: str, names: Iterable[str]) -> SpecError:
+    """Return the error for names that are no package's."""
+    return SpecError(
+        brief=f"Debian {suite} has no package {', '.join(names)}",
+        resolution=f"correct `packages:` in the spec; https://packages.debian.org/{suite}/ has all names",
+    )
 
 
 def archives(recipe: ImageRecipe, apt: Path = _SOURCES) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from labbuilder.errors import SpecError
 from labbuilder.host.parallel import for_each
 from labbuilder.host.store import Home
 from labbuilder.host.wait import wait_until
@@ -44,6 +45,17 @@ def test_two_builders_of_one_recipe_build_it_once(tmp_path: Path, monkeypatch: p
     assert store.prune(frozenset({recipe.digest})) == ()
     assert [info.name for info in store.prune(frozenset())] == [recipe.digest]
     assert store.all() == ()
+
+
+def test_a_package_that_debian_has_not_is_told_before_anything_is_unpacked(tmp_path: Path) -> None:
+    unpacked: list[int] = []
+    with pytest.raises(SpecError, match="bookworm has no package tracerout, nettbase"):
+        debian.build_tree(
+            ImageRecipe("bookworm", None, ("netbase", "tracerout", "nettbase"), (), "true"),
+            tmp_path / "root",
+            unpacked.append,
+        )
+    assert {*unpacked} == {0}
 
 
 def test_a_build_that_was_killed_leaves_no_process_and_no_mount(tmp_path: Path) -> None:

@@ -107,6 +107,16 @@ def test_exit_status_and_words(env: dict[str, str], tmp_path: Path, words: list[
     assert list((tmp_path / "home").rglob("journal.jsonl")) == []
 
 
+def test_a_lab_yaml_whose_lab_is_not_up_is_told_beside_the_labs_that_are(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "lab.yaml").write_text("name: mine\n")
+    (tmp_path / "home/labs/other").mkdir(parents=True)
+    said = ask(env, tmp_path, "status")
+    assert said.returncode == 2
+    assert "the lab mine, which ./lab.yaml describes, is not up" in said.stderr
+    assert "There is: other" in said.stderr
+    assert "labbuilder up makes it; --lab other means another one" in said.stderr
+
+
 def test_the_version_is_told_without_a_command(env: dict[str, str], tmp_path: Path) -> None:
     said = ask(env, tmp_path, "--version")
     assert (said.returncode, said.stdout) == (0, f"labbuilder {labbuilder.__version__}\n")

@@ -29,6 +29,29 @@ def test_elsewhere_it_is_one_line_a_step() -> None:
     assert "\033" not in said
 
 
+LONG = """
+import time
+from labbuilder.host import progress
+from labbuilder.cli import output
+output._LINE_EVERY_S = 0.2
+with output.progress_on_stderr(verbose=False):
+    with progress.step("image") as step:
+        step.advance(0.2)
+        time.sleep(0.5)  # mmdebstrap says nothing
+    with progress.step("verify"):
+        time.sleep(0.5)
+"""
+
+
+def test_elsewhere_a_step_that_says_how_far_it_is_has_a_line_now_and_then() -> None:
+    said = subprocess.run([sys.executable, "-c", LONG], capture_output=True, text=True, check=True).stderr
+    *far, image, verify = said.splitlines()
+    assert len(far) in (1, 2)
+    assert {line.partition("s  ")[2] for line in far} == {"image, 20%"}
+    assert image.endswith("s  image")
+    assert verify.endswith("s  verify")
+
+
 @pytest.mark.parametrize(("term", "moves"), [("xterm", True), ("dumb", False)])
 def test_on_a_terminal_the_rows_move(term: str, moves: bool) -> None:  # noqa: FBT001
     ours, theirs = pty.openpty()

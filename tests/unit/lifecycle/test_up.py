@@ -94,6 +94,23 @@ def test_what_the_host_can_not_leaves_nothing(world: World) -> None:
     assert not world.home.lab("aula").path.exists()
 
 
+def test_an_image_that_can_not_be_built_leaves_a_new_lab_nowhere_and_one_that_is_there_as_it_is(world: World) -> None:
+    lab, failure = world.lab(), SpecError("Debian bookworm has no package tracerout")
+    world.fails["ensure_image", lab.plan().image.digest] = failure
+    with pytest.raises(SpecError):
+        lab.up()
+    assert world.home.lab_names() == ()
+    assert not world.home.lab("aula").path.exists()
+    world.fails.clear()
+    lab.up()
+    for image in world.home.labs.glob("*.fake-image"):
+        image.unlink()
+    world.fails["ensure_image", lab.plan().image.digest] = failure
+    with pytest.raises(SpecError):
+        lab.up()
+    assert world.states() == RUNNING
+
+
 def test_a_machine_that_can_not_be_made_is_gone_on_with(world: World) -> None:
     world.fails["create", "server2"] = MachineError("no")
     with pytest.raises(MachineError):
