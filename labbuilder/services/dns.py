@@ -9,6 +9,7 @@ from labbuilder.host.run import Result
 from labbuilder.model.check import Check, Judge, Judgement
 from labbuilder.model.lab import MachinePlan, Plan, Upstream
 from labbuilder.model.step import RenderedFile, Step
+from labbuilder.services import dhcp, newcomer
 from labbuilder.services.base import Service, Unit, head
 from labbuilder.services.judges import is_address, says, shown
 from labbuilder.services.probes import DIG
@@ -77,6 +78,10 @@ class Dns(Service):
             )
         if "client" in me.roles:
             yield from _answers(lab, me)
+        if newcomer.asks_inside(lab, me) and newcomer.has_room(lab):
+            yield from _answers_newcomers(lab, me)
+        if newcomer.asks_outside(lab, me):
+            yield _answers_nobody_outside(lab, me)
 
 
 def _starts(me: MachinePlan) -> Check:
@@ -128,6 +133,33 @@ def _answers(lab: Plan, me: MachinePlan) -> Iterator[Check]:
         theirs = (f"{server}:{check}" for check in ("named.active", "names.upstream", "names.zone", "firewall"))
         rests_on = (*theirs, "lease.address", "firewall", "routes")
         yield Check(f"names.{server}", me.name, title, asked, _resolved(world, str(own_address)), rests_on=rests_on)
+
+
+def _answers_newcomers(lab: Plan, me: MachinePlan) -> Iterator[Check]:
+    asked, expected = newcomer.inside(lab, dhcp.wishes(lab)), "its address, by UDP and by TCP"
+    for server in lab.servers:
+
+        def judge(result: Result, server: MachinePlan = server) -> Judgement:
+            wrong = newcomer.strayed(newcomer.heard(result), newcomer.name_ways(lab, server))
+            return Judgement(not wrong, expected, "; ".join(wrong) or expected)
+
+        title = f"{server.name} answers new addresses by UDP and by TCP"
+        yield Check(f"names.new.{server.name}", me.name, title, asked, judge)
+
+
+def _answers_nobody_outside(lab: Plan, me: MachinePlan) -> Check:
+    """At none of its addresses: Linux takes what comes for any of them by any NIC."""
+
+    def judge(result: Result) -> Judgement:
+        seen, wrong = newcomer.heard(result).ways, []
+        for way in newcomer.outside_ways(lab, me):
+            answer = seen.get(way.name, "silence")
+            if not answer.startswith((newcomer.REFUSED, newcomer.NOT_SERVED, "silence")):
+                wrong.append(f"{way.what} at {way.address} by {way.kind}: {answer}")
+        return Judgement(not wrong, "refused", "; ".join(wrong) or "refused")
+
+    title = f"the other server answers no names to the {lab.uplink.name} network"
+    return Check("outside.names", me.name, title, newcomer.outside(lab, me), judge)
 
 
 def _resolved(world: Upstream, *own: str) -> Judge:

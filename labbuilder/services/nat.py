@@ -9,6 +9,7 @@ from labbuilder.host.run import Result
 from labbuilder.model.check import Check, Judge, Judgement
 from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.model.step import RenderedFile, Step
+from labbuilder.services import dhcp, newcomer
 from labbuilder.services.base import Service, Unit, head
 from labbuilder.services.foreign import rules_check
 from labbuilder.services.judges import is_address, says, shown
@@ -75,6 +76,8 @@ class Nat(Service):
         if "client" in me.roles:
             yield from rules_check(lab, me)
             yield _reaches_the_world(lab, me)
+        if newcomer.asks_inside(lab, me) and newcomer.has_room(lab):
+            yield from _ways(lab, me)
 
 
 def nat_rule(lab: Plan, me: MachinePlan) -> str:
@@ -100,6 +103,31 @@ def _reaches_the_world(lab: Plan, me: MachinePlan) -> Check:
     )
     command = f"ip route show default | awk '{{print $3}}'; {through}"
     return Check("nat", me.name, title, command, judge, look=through, rests_on=rests_on)
+
+
+def _ways(lab: Plan, me: MachinePlan) -> Iterator[Check]:
+    """Through each server, also through those that are nobody's gateway now."""
+    asked = newcomer.inside(lab, dhcp.wishes(lab))
+    simulated = lab.upstream.witness is not None
+    for server in lab.servers:
+        title = (
+            f"TCP, UDP and ping reach the world through {server.name} from new addresses, full-size packets too"
+            if simulated
+            else f"TCP and UDP reach the world through {server.name} from new addresses (ping: {server.name} alone)"
+        )
+        yield Check(f"way.{server.name}", me.name, title, asked, _leads(lab, server))
+
+
+def _leads(lab: Plan, server: MachinePlan) -> Judge:
+    expected = "each way leads there and back"
+    if lab.upstream.witness is not None:
+        expected += f", as {server.address(lab.uplink.name).ip}"
+
+    def judge(result: Result) -> Judgement:
+        wrong = newcomer.strayed(newcomer.heard(result), newcomer.ways(lab, server))
+        return Judgement(not wrong, expected, "; ".join(wrong) or expected)
+
+    return judge
 
 
 def _sources(lab: Plan) -> Mapping[str, tuple[str, ...]]:

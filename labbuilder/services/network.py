@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Interface
 from typing import Any
 
 from labbuilder.host.render import render
@@ -11,7 +12,7 @@ from labbuilder.host.run import Result
 from labbuilder.model.check import Check, Judge, Judgement
 from labbuilder.model.lab import MachinePlan, Nic, Plan
 from labbuilder.model.step import RenderedFile, Step
-from labbuilder.services import dhcp
+from labbuilder.services import dhcp, newcomer
 from labbuilder.services.base import Service, Unit, head
 from labbuilder.services.foreign import routes_check
 from labbuilder.services.judges import says, says_one_of
@@ -20,6 +21,7 @@ from labbuilder.services.systemd import ENABLE, enabled
 
 _FILE = "/etc/network/interfaces"
 _UNIT = "networking"
+_SHOWN = 3
 
 
 class Networking(Service):
@@ -55,6 +57,11 @@ class Networking(Service):
         yield from routes_check(lab, me)
         if me == lab.machines[0] and len(lab.machines) > 1:
             yield _distinct_addresses(lab)
+        yield _no_other_address(lab, me)
+        if newcomer.asks_inside(lab, me):
+            yield _owners_inside(lab, me)
+        if newcomer.asks_outside(lab, me):
+            yield _owners_outside(lab, me)
 
 
 def _static(lab: Plan, me: MachinePlan) -> Step:
@@ -145,3 +152,67 @@ def _distinct(names: Sequence[str]) -> Judge:
         return Judgement(not wrong, expected, "\n".join(wrong) or expected)
 
     return judge
+
+
+def _no_other_address(lab: Plan, me: MachinePlan) -> Check:
+    """A NIC of the provider's own, for the management, is another network's."""
+    command = "ip -4 -o address show | awk '{print $2, $4}'"
+    subnets = [network.subnet for network in lab.networks.values()]
+    own = {str(nic.address) for nic in me.nics if nic.address is not None}
+    leased = {nic.name for nic in me.nics if nic.address is None}
+    expected = "none but its own"
+
+    def judge(result: Result) -> Judgement:
+        lines = [line.split() for line in result.stdout.splitlines()]
+        inside = [(nic, text) for nic, text in lines if any(IPv4Interface(text).ip in subnet for subnet in subnets)]
+        wrong = [f"{text} on {nic}" for nic, text in inside if text not in own and nic not in leased]
+        wrong += [f"several on {nic}" for nic in leased if sum(name == nic for name, _ in inside) > 1]
+        return Judgement(result.ok and not wrong, expected, "; ".join(wrong) or expected)
+
+    return Check("address.others", me.name, "it has no other address of the lab's networks", command, judge)
+
+
+def _owners_inside(lab: Plan, me: MachinePlan) -> Check:
+    """Ask the whole wire; who asks can't hear the machine beside whose NIC it is."""
+    served = lab.served
+    servers = {str(server.address(served.name).ip): server.nic(served.name).mac for server in lab.servers}
+    others = [(client.name, addresses(client.nic(served.name))) for client in lab.clients]
+
+    def judge(result: Result, *leased: Result) -> Judgement:
+        owners = dict(servers)
+        for client, said in zip(lab.clients, leased, strict=True):
+            owners |= {word.partition("/")[0]: client.nic(served.name).mac for word in said.stdout.split()}
+        return _owned(lab, newcomer.heard(result), owners, servers)
+
+    title = f"each address has one owner on the {served.name} network, and nobody answers for others"
+    asked = newcomer.inside(lab, dhcp.wishes(lab))
+    return Check(f"owners.{served.name}", me.name, title, asked, judge, tuple(others))
+
+
+def _owners_outside(lab: Plan, me: MachinePlan) -> Check:
+    uplink = lab.uplink
+    servers = {str(server.address(uplink.name).ip): server.nic(uplink.name).mac for server in lab.servers}
+    partners = {address: mac for address, mac in servers.items() if mac != me.nic(uplink.name).mac}
+
+    def judge(result: Result) -> Judgement:
+        found = newcomer.heard(result)
+        gateways = found.owners.get(str(uplink.gateway), [])[:1]  # nobody planned its MAC
+        return _owned(lab, found, servers | {str(uplink.gateway): mac for mac in gateways}, partners)
+
+    title = f"each address has one owner on the {uplink.name} network"
+    return Check(f"owners.{uplink.name}", me.name, title, newcomer.outside(lab, me), judge)
+
+
+def _owned(lab: Plan, found: newcomer.Heard, owners: Mapping[str, str], answering: Iterable[str]) -> Judgement:
+    """Judge who answers, by who should; ``answering`` are the addresses that must have an owner."""
+    wrong = [f"{address}: nobody" for address in answering if address not in found.owners]
+    for address, macs in found.owners.items():
+        strangers = [newcomer.named(lab, mac) for mac in macs if mac != owners.get(address)]
+        wrong += [f"{address}: {', '.join(strangers)}"] if strangers else []
+    for mac, proxied in found.proxies.items():
+        for_others = [address for address in proxied if owners.get(address) != mac]
+        if for_others:
+            shown = ", ".join(for_others[:_SHOWN]) + (" and others" if for_others[_SHOWN:] else "")
+            wrong.append(f"{newcomer.named(lab, mac)} answers for {shown}")
+    expected = "each its own"
+    return Judgement(not wrong, expected, "; ".join(wrong) or expected)

@@ -9,6 +9,7 @@
     pair.py         what must be true of any pair
     clients.py      what must be true of a client's lease
     given.py        what a client was given, and by whom
+    newcomers.py    what must be true of a client that was never there
     faults.py       how a pair is broken
     config_files.py a daemon's configuration as it stands in a machine
 
@@ -30,7 +31,9 @@ from labbuilder.services.dhcp.faults import faults_of_the_pair
 from labbuilder.services.dhcp.given import Given
 from labbuilder.services.dhcp.isc import Dhcpd, RoundRobin, dhcpd_unit
 from labbuilder.services.dhcp.kea import HALVED, Kea
+from labbuilder.services.dhcp.newcomers import newcomer_checks, outside_check
 from labbuilder.services.dhcp.standby import ColdStandby
+from labbuilder.services.newcomer import Wish, asks_inside, asks_outside, has_room
 from labbuilder.spec.failover import Failover
 
 _NO_ROTATION = (
@@ -78,6 +81,11 @@ def leased(lab: Plan) -> str:
     return " ".join(map(str, parts))
 
 
+def wishes(lab: Plan) -> tuple[Wish, ...]:
+    """Return what clients that were never there ask for."""
+    return engine_of(lab).wishes(lab)
+
+
 class DhcpService(Service):
     """Servers lease addresses on the networks that have a pool, and clients have them."""
 
@@ -108,14 +116,19 @@ class DhcpService(Service):
         return (engine_of(lab).unit,) if "server" in me.roles else ()
 
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:
-        """Look at the engine on a server, and at a client's lease."""
+        """Look at the engine on a server, at a client's lease, and at what a client gets that was never there."""
         engine = engine_of(lab)
         yield from engine.checks(lab, me) if "server" in me.roles else ()
         yield from lease_checks(lab, me, engine.shortest_lease_s(lab)) if "client" in me.roles else ()
+        if asks_inside(lab, me) and has_room(lab):
+            pools = {server.name: engine.pool_of(lab, server.name) for server in lab.servers}
+            yield from newcomer_checks(lab, me, engine.wishes(lab), pools, engine.shortest_lease_s(lab))
+        if asks_outside(lab, me):
+            yield outside_check(lab, me)
 
     def faults(self, lab: Plan) -> Iterable[Fault]:
         """Break the pair."""
         return faults_of_the_pair(lab, engine_of(lab))
 
 
-__all__ = ["ENGINES", "DhcpService", "Engine", "Given", "PeerStatus", "answering", "engine_for", "engine_of", "leased"]
+__all__ = ["ENGINES", "DhcpService", "Engine", "Given", "PeerStatus", "answering", "engine_for", "engine_of", "leased", "wishes"]

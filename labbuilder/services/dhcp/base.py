@@ -17,6 +17,7 @@ from labbuilder.model.running import RunningLab
 from labbuilder.model.step import Step
 from labbuilder.services.base import Unit, head
 from labbuilder.services.judges import says
+from labbuilder.services.newcomer import HIGH, LOW, Wish
 from labbuilder.services.systemd import active, comes_back, enabled
 from labbuilder.spec.base import Problem
 from labbuilder.spec.failover import Failover
@@ -198,6 +199,20 @@ class Engine(ABC):
     def shortest_lease_s(self, lab: Plan) -> int:
         """Return the shortest lease time that a client may be given."""
         return lab.dhcp.default_lease_s
+
+    def by_hash(self, lab: Plan) -> tuple[str, str]:
+        """Return the servers that answer the clients in the first and the last bucket of the hash (RFC 3074)."""
+        return lab.servers[0].name, lab.servers[0].name
+
+    def wishes(self, lab: Plan) -> tuple[Wish, ...]:
+        """Return what clients that were never there ask for, from both ends of the hash and of the pool."""
+        low, high = self.by_hash(lab)
+        return Wish("low", LOW, (low,), wanted=lab.pool.start), Wish("high", HIGH, (high,), wanted=lab.pool.end)
+
+    def pool_of(self, lab: Plan, server: str) -> AddressRange:
+        """Return from where a server leases."""
+        del server
+        return lab.pool
 
     def condition(self, state: str) -> Condition:
         """Return what a state means: well, alone, off, or moving from one to another."""

@@ -16,6 +16,7 @@ from labbuilder.services.dhcp import omapi
 from labbuilder.services.dhcp.base import SETTLE_S, Engine, PeerStatus, listens, serves, values
 from labbuilder.services.dhcp.pair import STATUS, connected, fits, meets, opened
 from labbuilder.services.judges import says
+from labbuilder.services.newcomer import LATE, Wish
 from labbuilder.services.systemd import ENABLE, RELOAD, RESTART, off
 from labbuilder.spec.base import Problem
 from labbuilder.spec.failover import BUCKETS, Failover
@@ -204,9 +205,29 @@ class Dhcpd(Engine):
         longest = lab.dhcp.default_lease_s
         return min(lab.dhcp.failover.mclt_s, longest) if lab.pair else longest
 
+    def by_hash(self, lab: Plan) -> tuple[str, str]:
+        """The primary has the first buckets."""
+        if lab.pair is None:
+            return super().by_hash(lab)
+        first, second, buckets = lab.pair.first.name, lab.pair.second.name, primary_buckets(lab.dhcp.failover)
+        return first if buckets else second, first if buckets == BUCKETS else second
+
+    def wishes(self, lab: Plan) -> tuple[Wish, ...]:
+        """Whoever has asked for longer than `load balance max seconds` is answered by both."""
+        if lab.pair is None:
+            return super().wishes(lab)
+        everybody = tuple(peer.name for peer in lab.pair.peers)
+        late = Wish("late", LATE, everybody, secs=lab.dhcp.failover.load_balance_max_s + 1, keeps=False)
+        return *super().wishes(lab), late
+
 
 class RoundRobin(Dhcpd):
     """Every other bucket of the hash for each server."""
+
+    def by_hash(self, lab: Plan) -> tuple[str, str]:
+        """The primary has the second of each two."""
+        low, high = super().by_hash(lab)
+        return high, low
 
     def notice(self) -> str:
         """Say what it is not."""

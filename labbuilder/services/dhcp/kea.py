@@ -118,6 +118,15 @@ class Kea(Engine):
         first = AddressRange(start=whole.start, end=half - 1), lab.pair.first.name
         return first, (AddressRange(start=half, end=whole.end), lab.pair.second.name)
 
+    def by_hash(self, lab: Plan) -> tuple[str, str]:
+        """Where the hash is halved, buckets with even numbers are the first server's."""
+        first, *others = (server.name for server in lab.servers)
+        return first, (others[0] if others and self.mode == HALVED else first)
+
+    def pool_of(self, lab: Plan, server: str) -> AddressRange:
+        """Each has its half."""
+        return next(pool for pool, owner in self.pools(lab) if owner in (None, server))
+
     def steps(self, lab: Plan, me: MachinePlan) -> Iterator[Step]:
         """Return Kea's configuration and, in a pair, the wait for both peers."""
         listening = listens(HA_PORT) if lab.pair else "true"

@@ -15,10 +15,11 @@ from labbuilder.model.check import Check
 from labbuilder.model.lab import MachinePlan, Pair, Peer, Plan
 from labbuilder.model.running import RunningLab
 from labbuilder.model.step import RenderedFile, Step
-from labbuilder.services.dhcp.base import PeerStatus, serves, values
+from labbuilder.services.dhcp.base import Engine, PeerStatus, serves, values
 from labbuilder.services.dhcp.isc import CONF, LEASES, UNIT, Dhcpd, files, of_files, pool_check, split_problems
 from labbuilder.services.dhcp.pair import fits
 from labbuilder.services.judges import same_lines, says
+from labbuilder.services.newcomer import OUI, Wish
 from labbuilder.services.systemd import DISABLE_NOW, ENABLE, ENABLE_NOW, RESTART, off
 from labbuilder.spec.base import Problem
 from labbuilder.spec.models import AddressRange, LabSpec
@@ -27,11 +28,11 @@ COPY_PORT = 6470  # on the second server: the primary's leases arrive
 TAKEN_OVER = "/var/lib/lab-taken-over"  # on the second server: the operator lets it serve
 FENCED = "/run/lab-fenced"  # on the primary: it came back and found the second one serving
 SENDER, RECEIVER = "lab-leases.service", "lab-leases.socket"
-# One line for each active binding of the lease file; the last word on an address counts.
+# One line for each active binding of the lease file, but for those of a probe; the last word on an address counts.
 _ACTIVE_LEASES = (
     'awk \'$1 == "lease" {a = $2; state[a] = mac[a] = ends[a] = ""} $1 == "binding" {state[a] = $3} '
     '$1 == "hardware" {mac[a] = $3} $1 == "ends" {ends[a] = $0} '
-    f'END {{for (a in state) if (state[a] == "active;") print a, mac[a], ends[a]}}\' {LEASES}'
+    f'END {{for (a in state) if (state[a] == "active;" && mac[a] !~ /^{OUI}/) print a, mac[a], ends[a]}}\' {LEASES}'
 )
 _SENT = "/run/lab-leases-sent"
 _COPIED_WITHIN_S = 3.0  # measured: 0.1 s after a lease has changed
@@ -138,6 +139,14 @@ class ColdStandby(Dhcpd):
             readable = f"dhcpd -4 -T -q -cf {CONF} -lf {new}"
             lab.sure(primary, f"test -s {new}\n{readable}\n{DISABLE_NOW} {UNIT}\nmv {new} {LEASES}")
         lab.sure(second, f"rm -f {TAKEN_OVER}; systemctl start {RECEIVER}")
+
+    def by_hash(self, lab: Plan) -> tuple[str, str]:
+        """The one that serves."""
+        return Engine.by_hash(self, lab)
+
+    def wishes(self, lab: Plan) -> tuple[Wish, ...]:
+        """Of the one that serves."""
+        return Engine.wishes(self, lab)
 
     def answering(self, lab: Plan) -> tuple[str, ...]:
         """Return the dhcpd of both: nobody agrees with anybody."""
