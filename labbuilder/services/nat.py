@@ -113,7 +113,7 @@ def _ways(lab: Plan, me: MachinePlan) -> Iterator[Check]:
         title = (
             f"TCP, UDP and ping reach the world through {server.name} from new addresses, full-size packets too"
             if simulated
-            else f"TCP and UDP reach the world through {server.name} from new addresses (ping: {server.name} alone)"
+            else f"TCP and UDP reach the world through {server.name} from new addresses, full-size packets the server"
         )
         yield Check(f"way.{server.name}", me.name, title, asked, _leads(lab, server))
 
