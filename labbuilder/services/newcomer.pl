@@ -283,7 +283,8 @@ if (@sources) {
     who_has($_, $everyone, quad($_)) for map { (split "/")[0] } @sources;    # an announcement: others may have had them
     my $mine = quad((split "/", $sources[0])[0]);
     who_has($_->{address}, bytes($_->{mac}), $mine) for @proxy;
-    ask_dhcp($_, 8, $everyone, $mine, "\xff" x 4, $mine) for grep { $_->{leased} && dotted($mine) eq dotted($_->{leased}) } @dhcp;
+    # Who pings an address before it offers it tells of itself at once.
+    ask_dhcp($_, 8, $everyone, $mine, "\xff" x 4, $mine) for grep { ($_->{leased} // $mine) eq $mine } @dhcp;
     $number = 0;
     for (grep { $_->{source} < @sources } @ways) {
         set_out($number++, $_);

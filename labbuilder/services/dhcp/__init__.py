@@ -121,8 +121,7 @@ class DhcpService(Service):
         yield from engine.checks(lab, me) if "server" in me.roles else ()
         yield from lease_checks(lab, me, engine.shortest_lease_s(lab)) if "client" in me.roles else ()
         if asks_inside(lab, me) and has_room(lab):
-            pools = {server.name: engine.pool_of(lab, server.name) for server in lab.servers}
-            yield from newcomer_checks(lab, me, engine.wishes(lab), pools, engine.shortest_lease_s(lab))
+            yield from newcomer_checks(engine, lab, me)
         if asks_outside(lab, me):
             yield outside_check(lab, me)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
 
 from labbuilder.host.run import Result
 from labbuilder.model.check import Check, Judge, Judgement
 from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.services import newcomer
-from labbuilder.services.newcomer import ACK, OFFER, Message, Wish
+from labbuilder.services.dhcp.base import Engine
+from labbuilder.services.newcomer import ACK, OFFER, Message
 from labbuilder.spec.models import AddressRange
 
 _NETMASK, _ROUTER, _RESOLVERS, _DOMAIN, _BROADCAST, _LEASE, _SERVER = 1, 3, 6, 15, 28, 51, 54  # RFC 2132
@@ -29,23 +30,12 @@ _NUMBERS = {_LEASE, _RENEWAL, _REBINDING}
 _SETTLE_S = 4.0  # servers that just met share out the pool a moment later (min-balance)
 
 
-def newcomer_checks(
-    lab: Plan, me: MachinePlan, wishes: Sequence[Wish], pools: Mapping[str, AddressRange], shortest_s: int
-) -> Iterator[Check]:
-    """Return what must be true of a client that was never there.
-
-    Args:
-        lab: The lab.
-        me: The machine beside which it asks.
-        wishes: What it asks for.
-        pools: From where each server leases, by its name.
-        shortest_s: The shortest lease that is given.
-    """
-    asked = newcomer.inside(lab, wishes)
+def newcomer_checks(engine: Engine, lab: Plan, me: MachinePlan) -> Iterator[Check]:
+    """Return what must be true of a client that was never there; it asks beside this machine."""
+    asked = newcomer.inside(lab, engine.wishes(lab))
     for server in lab.servers:
-        judge = _as_planned(lab, server, wishes, pools[server.name], shortest_s)
         title = f"{server.name} gives new clients of its own what the plan promises, and others nothing"
-        yield Check(f"newcomer.{server.name}", me.name, title, asked, judge, settle_s=_SETTLE_S)
+        yield Check(f"newcomer.{server.name}", me.name, title, asked, _as_planned(engine, lab, server))
     title = "nobody else answers who asks for an address"
     yield Check("newcomer.strangers", me.name, title, asked, _nobody_else(lab))
 
@@ -53,7 +43,7 @@ def newcomer_checks(
 def outside_check(lab: Plan, me: MachinePlan) -> Check:
     """Return the check that no DHCP is served on the LAN."""
     title = f"no DHCP is served on the {lab.uplink.name} network"
-    return Check("outside.dhcp", me.name, title, newcomer.outside(lab, me), _silence)
+    return Check("outside.dhcp", me.name, title, newcomer.outside(lab, me), _silent(lab))
 
 
 def promised(lab: Plan, server: MachinePlan) -> dict[int, str]:
@@ -70,17 +60,21 @@ def promised(lab: Plan, server: MachinePlan) -> dict[int, str]:
     }
 
 
-def _as_planned(lab: Plan, server: MachinePlan, wishes: Sequence[Wish], pool: AddressRange, shortest_s: int) -> Judge:
-    mac, options, longest_s = server.nic(lab.served.name).mac, promised(lab, server), lab.dhcp.default_lease_s
+def _as_planned(engine: Engine, lab: Plan, server: MachinePlan) -> Judge:
+    """Until a pair finds back to normal, each server answers everybody: that is worth waiting for."""
+    mac, options, wishes = server.nic(lab.served.name).mac, promised(lab, server), engine.wishes(lab)
+    pool, lease_s = engine.pool_of(lab, server.name), (engine.shortest_lease_s(lab), lab.dhcp.default_lease_s)
     its_own = [wish for wish in wishes if server.name in wish.answered_by]
     expected = f"{len(its_own)} of {len(wishes)} new clients answered as planned" if its_own else "silence"
 
     def judge(result: Result) -> Judgement:
         messages = [message for message in newcomer.heard(result).messages if message.mac == mac]
         wrong: list[str] = []
+        settle_s = _SETTLE_S
         for wish in wishes:
             offers = [m for m in messages if m.wish == wish.name and m.type == OFFER]
             if wish not in its_own:
+                settle_s = engine.longest_settle_s(lab.dhcp.failover) if offers else settle_s
                 wrong += [f"{wish.mac} is offered {m.address}: it is the other server's client" for m in offers[:1]]
             elif not offers:
                 wrong.append(f"{wish.mac} is offered nothing")
@@ -90,8 +84,8 @@ def _as_planned(lab: Plan, server: MachinePlan, wishes: Sequence[Wish], pool: Ad
                     [f"{wish.mac} is offered {offers[0].address} and not given it"] if wish.keeps and not acks else []
                 )
                 for message in (*offers, *acks):
-                    wrong += differences(message, options, pool, (shortest_s, longest_s))
-        return Judgement(not wrong, expected, "; ".join(dict.fromkeys(wrong)) or expected)
+                    wrong += differences(message, options, pool, lease_s)
+        return Judgement(not wrong, expected, "; ".join(dict.fromkeys(wrong)) or expected, settle_s)
 
     return judge
 
@@ -122,16 +116,27 @@ def _nobody_else(lab: Plan) -> Judge:
 
     def judge(result: Result) -> Judgement:
         strangers = [message for message in newcomer.heard(result).messages if message.mac not in macs]
-        told = (f"{m.sender}, {newcomer.named(lab, m.mac)}, offers {m.address}" for m in strangers)
-        return Judgement(not strangers, "nobody", "; ".join(dict.fromkeys(told)) or "nobody")
+        found = _told(lab, strangers)
+        return Judgement(not strangers, "nobody", found or "nobody")
 
     return judge
 
 
-def _silence(result: Result) -> Judgement:
-    told = (f"{m.sender} ({m.mac}) offers {m.address}" for m in newcomer.heard(result).messages)
-    found = "; ".join(dict.fromkeys(told))
-    return Judgement(not found, "silence", found or "silence")
+def _silent(lab: Plan) -> Judge:
+    def judge(result: Result) -> Judgement:
+        found = _told(lab, newcomer.heard(result).messages)
+        return Judgement(not found, "silence", found or "silence")
+
+    return judge
+
+
+def _told(lab: Plan, messages: Iterable[Message]) -> str:
+    """Who answered, each once, with what it offered; an answer without an address only informs."""
+    first: dict[tuple[str, str], str] = {}
+    for message in sorted(messages, key=lambda message: not int(message.address)):
+        offers = f"offers {message.address}" if int(message.address) else "tells of itself"
+        first.setdefault((message.sender, message.mac), offers)
+    return "; ".join(f"{sender}, {newcomer.named(lab, mac)}, {offers}" for (sender, mac), offers in first.items())
 
 
 def _read(code: int, value: bytes) -> str:
