@@ -141,10 +141,11 @@ def _answers_newcomers(lab: Plan, me: MachinePlan) -> Iterator[Check]:
 
         def judge(result: Result, server: MachinePlan = server) -> Judgement:
             wrong = newcomer.strayed(newcomer.heard(result), newcomer.name_ways(lab, server))
-            return Judgement(not wrong, expected, "; ".join(wrong) or expected)
+            return Judgement(not wrong, expected, "\n".join(wrong) or expected)
 
         title = f"{server.name} answers new addresses by UDP and by TCP"
-        yield Check(f"names.new.{server.name}", me.name, title, asked, judge)
+        look = f"dig +tcp @{server.address(lab.served.name).ip} {server.name}.{lab.dns.domain}"
+        yield Check(f"names.new.{server.name}", me.name, title, asked, judge, look=look)
 
 
 def _answers_nobody_outside(lab: Plan, me: MachinePlan) -> Check:
@@ -155,11 +156,13 @@ def _answers_nobody_outside(lab: Plan, me: MachinePlan) -> Check:
         for way in newcomer.outside_ways(lab, me):
             answer = seen.get(way.name, "silence")
             if not answer.startswith((newcomer.REFUSED, newcomer.NOT_SERVED, "silence")):
-                wrong.append(f"{way.what} at {way.address} by {way.kind}: {answer}")
-        return Judgement(not wrong, "refused", "; ".join(wrong) or "refused")
+                wrong.append(f"{way.address} {way.kind} {way.what}: {answer}")
+        return Judgement(not wrong, "refused", "\n".join(wrong) or "refused")
 
     title = f"the other server answers no names to the {lab.uplink.name} network"
-    return Check("outside.names", me.name, title, newcomer.outside(lab, me), judge)
+    asked = newcomer.outside(lab, me)
+    look = " ".join(("dig", *(f"@{way.address} {way.what}" for way in newcomer.outside_ways(lab, me))))
+    return Check("outside.names", me.name, title, asked, judge, look=look)
 
 
 def _resolved(world: Upstream, *own: str) -> Judge:

@@ -108,14 +108,18 @@ def _reaches_the_world(lab: Plan, me: MachinePlan) -> Check:
 def _ways(lab: Plan, me: MachinePlan) -> Iterator[Check]:
     """Through each server, also through those that are nobody's gateway now."""
     asked = newcomer.inside(lab, dhcp.wishes(lab))
-    simulated = lab.upstream.witness is not None
+    world = lab.upstream
+    simulated = world.witness is not None
     for server in lab.servers:
         title = (
             f"TCP, UDP and ping reach the world through {server.name} from new addresses, full-size packets too"
             if simulated
-            else f"TCP and UDP reach the world through {server.name} from new addresses, full-size packets the server"
+            else f"DNS reaches the world through {server.name} from new addresses, full-size packets the server"
         )
-        yield Check(f"way.{server.name}", me.name, title, asked, _leads(lab, server))
+        gateway = f"ip route replace default via {server.address(lab.served.name).ip}"
+        beyond = f"ping -c 1 -M do -s 1472 {world.witness.address}; " if world.witness else ""
+        look = f"{gateway}; {beyond}dig @{world.resolvers[0]} {world.name}"
+        yield Check(f"way.{server.name}", me.name, title, asked, _leads(lab, server), look=look)
 
 
 def _leads(lab: Plan, server: MachinePlan) -> Judge:
@@ -125,7 +129,7 @@ def _leads(lab: Plan, server: MachinePlan) -> Judge:
 
     def judge(result: Result) -> Judgement:
         wrong = newcomer.strayed(newcomer.heard(result), newcomer.ways(lab, server))
-        return Judgement(not wrong, expected, "; ".join(wrong) or expected)
+        return Judgement(not wrong, expected, "\n".join(wrong) or expected)
 
     return judge
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Interface
 from typing import Any
@@ -165,9 +165,10 @@ def _no_other_address(lab: Plan, me: MachinePlan) -> Check:
     def judge(result: Result) -> Judgement:
         lines = [line.split() for line in result.stdout.splitlines()]
         inside = [(nic, text) for nic, text in lines if any(IPv4Interface(text).ip in subnet for subnet in subnets)]
-        wrong = [f"{text} on {nic}" for nic, text in inside if text not in own and nic not in leased]
-        wrong += [f"several on {nic}" for nic in leased if sum(name == nic for name, _ in inside) > 1]
-        return Judgement(result.ok and not wrong, expected, "; ".join(wrong) or expected)
+        wrong = [f"{nic}: {text}" for nic, text in inside if text not in own and nic not in leased]
+        seen = Counter(nic for nic, _ in inside)
+        wrong += [f"{nic}: {text}" for nic, text in inside if nic in leased and seen[nic] > 1]
+        return Judgement(result.ok and not wrong, expected, "\n".join(wrong) or expected)
 
     return Check("address.others", me.name, "it has no other address of the lab's networks", command, judge)
 
@@ -186,7 +187,8 @@ def _owners_inside(lab: Plan, me: MachinePlan) -> Check:
 
     title = f"each address has one owner on the {served.name} network, and nobody answers for others"
     asked = newcomer.inside(lab, dhcp.wishes(lab))
-    return Check(f"owners.{served.name}", me.name, title, asked, judge, tuple(others))
+    look = f"tcpdump -ni {me.nic(served.name).name} arp"
+    return Check(f"owners.{served.name}", me.name, title, asked, judge, tuple(others), look=look)
 
 
 def _owners_outside(lab: Plan, me: MachinePlan) -> Check:
@@ -200,7 +202,8 @@ def _owners_outside(lab: Plan, me: MachinePlan) -> Check:
         return _owned(lab, found, servers | {str(uplink.gateway): mac for mac in gateways}, partners)
 
     title = f"each address has one owner on the {uplink.name} network"
-    return Check(f"owners.{uplink.name}", me.name, title, newcomer.outside(lab, me), judge)
+    look = f"tcpdump -ni {me.nic(uplink.name).name} arp"
+    return Check(f"owners.{uplink.name}", me.name, title, newcomer.outside(lab, me), judge, look=look)
 
 
 def _owned(lab: Plan, found: newcomer.Heard, owners: Mapping[str, str], answering: Iterable[str]) -> Judgement:
@@ -215,4 +218,4 @@ def _owned(lab: Plan, found: newcomer.Heard, owners: Mapping[str, str], answerin
             shown = ", ".join(for_others[:_SHOWN]) + (" and others" if for_others[_SHOWN:] else "")
             wrong.append(f"{newcomer.named(lab, mac)} answers for {shown}")
     expected = "each its own"
-    return Judgement(not wrong, expected, "; ".join(wrong) or expected)
+    return Judgement(not wrong, expected, "\n".join(wrong) or expected)

@@ -10,12 +10,12 @@
 #                                                dnstcp (a name), icmp (bytes of the whole packet)
 #
 # Printed are "dhcp NAME TYPE MAC IP ADDRESS CODE=HEX...", "arp ADDRESS MAC", "proxy ADDRESS MAC", "source ADDRESS" and "way NAME
-# ANSWER". The NIC (macvlan) and its network namespace end with this process. The constants are those of Linux: Socket.pm takes
+# ANSWER", and "end". The NIC (macvlan) and its network namespace end with this process. The constants are those of Linux: Socket.pm takes
 # longer than all else. No single quotes: the text is quoted more than once on its way.
 use strict;
 
 my ($nic, $own_mac, $listen_s, @words) = @ARGV;
-my $outside = getppid;
+my ($outside, $born) = (getppid, now_s());
 my $everyone = "\xff" x 6;
 my (@gates, @dhcp, @arp, @proxy, @ways, @sources, @leases, @out, $mac);
 
@@ -71,6 +71,8 @@ for (1 .. 50) {
 ip("link set lo up", "link set probe up", map { ("rule add fwmark $_->[0] lookup $_->[0]",
     "route add default via $_->[1] dev probe onlink table $_->[0]") } @gates);
 my ($ip_wire, $arp_wire) = (wire(0x800), wire(0x806));
+my $began = now_s();
+my $prepared_s = $began - $born;
 my %arp = map { quad($_->{address}) => $_ } reverse @arp;    # whose answer is awaited comes first
 
 sub checksum {
@@ -227,7 +229,7 @@ sub release {
 }
 
 $SIG{$_} = sub { release(); exit 1 } for qw(HUP INT TERM PIPE ALRM);
-alarm 9;
+alarm 60;
 
 sub ready {
     my ($timeout_s) = @_;
@@ -246,20 +248,20 @@ sub ready {
     go_on($_) for grep { $_->{socket} && (vec($reads, fileno $_->{socket}, 1) || vec $writes, fileno $_->{socket}, 1) } @ways;
 }
 
-# Who has answered most in a moment will not answer the rest after two seconds; where all is slow, it may.
+# Who has answered most in a moment will not answer the rest after two seconds. Where all is slow it may: a machine that took
+# long to make a NIC, or to answer anything, is given as much more.
 sub until_all {
     my ($missing, $again) = @_;
     my ($start, $last, $said, $count) = (now_s(), 0, now_s(), -1);
     while (my $left = $missing->()) {
         my $now = now_s();
         ($count, $last) = ($left, $now - $start) if $left != $count;
-        return if $now - $start > 2 + 4 * $last || $now - $start > 6;
+        return if $now - $start > 2 + 4 * $last + 20 * $prepared_s || $now - $start > 15;
         $again->(), $said = $now if $now - $said > 0.5;
         ready(0.05);
     }
 }
 
-my $began = now_s();
 my $number = 0;
 for (@dhcp) {
     $_->{xid} = pack "n2", $$ & 0xffff, ++$number;
@@ -299,4 +301,4 @@ while ((my $left = $began + $listen_s - now_s()) > 0) {
 }
 release();
 system "ip", "link", "delete", "probe";
-print map {"$_\n"} @out, map { "source " . (split "/")[0] } @sources;
+print map {"$_\n"} @out, map({ "source " . (split "/")[0] } @sources), "end";

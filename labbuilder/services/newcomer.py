@@ -92,10 +92,11 @@ def heard(result: Result) -> Heard:
     Raises:
         ValueError: It did not end, or printed something else; with its own words.
     """
-    if not result.ok:
+    *lines, last = result.stdout.splitlines() or [""]
+    if not result.ok or last != "end":
         raise ValueError(result.stderr or "it did not end")
     found = Heard()
-    for line in result.stdout.splitlines():
+    for line in lines:
         match line.split(" "):
             case ["dhcp", wish, kind, mac, sender, address, *options]:
                 pairs = (option.split("=") for option in options)
@@ -162,7 +163,7 @@ class Way:
 
 
 def ways(lab: Plan, server: MachinePlan) -> Iterator[Way]:
-    """Return the ways to the world through a server; a real one has no witness, and may forbid ping."""
+    """Return the ways to the world through a server; what a real one lets through nobody knows but DNS."""
     world, resolver = lab.upstream, lab.upstream.resolvers[0]
     known = f"rcode 0 1 {world.witness.address}" if world.witness else ""
     for source in range(_SOURCES):
@@ -171,8 +172,8 @@ def ways(lab: Plan, server: MachinePlan) -> Iterator[Way]:
             return Way(f"{server.name}/{source}/{kind}", kind, source, address, str(what), expected)
 
         yield way("dns", resolver, world.name, known)
-        yield way("dnstcp", resolver, world.name, known)
         if world.witness is not None:
+            yield way("dnstcp", resolver, world.name, known)
             yield way("read", world.witness.address, world.witness.port, str(server.address(lab.uplink.name).ip))
             yield way("tcp", world.witness.address, 443, REFUSED)  # nobody listens: so says the world itself
             yield way("udp", world.witness.address, 9, REFUSED)
@@ -199,7 +200,7 @@ def strayed(found: Heard, wanted: Iterator[Way]) -> list[str]:
         seen = found.ways.get(way.name, "no answer")
         right = seen == way.expected if way.expected else seen.startswith("rcode 0 ") and seen.split()[2] != "0"
         if not right:
-            wrong.append(f"{way.kind} {way.what} at {way.address} from {found.sources[way.source]}: {seen}")
+            wrong.append(f"{found.sources[way.source]} > {way.address} {way.kind} {way.what}: {seen}")
     return wrong if found.sources else ["no address was leased to go there from"]
 
 

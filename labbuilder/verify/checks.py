@@ -3,7 +3,7 @@
 What is true now is asked of the kernel, systemd or the daemon; of a client's lease, dhclient's own record too. What the
 next start goes by is compared with the plan, file by file; dhcpd.nic, kea.nic, failover.mirror, failover.pool, nat.kept
 and forwarding.kept say in the guide's words what one of them is for. kea.running proves that Kea runs its file. dhcpd
-tells no more than failover.share asks; what else it runs shows in the clients' leases, when they are renewed.
+tells no more than failover.share asks; what else it runs shows in what a client is given that was never there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from labbuilder.provisioning.secrets import LabSecrets
 from labbuilder.services.registry import services_of
 from labbuilder.services.systemd import boots, runs_on
 from labbuilder.verify.files import files_check
+from labbuilder.verify.logins import logins_check
 from labbuilder.verify.packages import packages_check
 
 
@@ -32,4 +33,4 @@ def checks_for(plan: Plan, secrets: LabSecrets | None = None) -> tuple[Check, ..
         disk = files_check(plan.lab, machine, secrets), packages_check(machine, packages)
         return *disk, boots(plan, machine), runs_on(plan, machine), *own
 
-    return tuple(check for machine in plan.machines for check in of(machine))
+    return logins_check(plan), *(check for machine in plan.machines for check in of(machine))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from breaks import Break, broken_and_mended, not_broken
 from breaks_of_the_start import KEA_START, START
+from breaks_of_the_wire import ON_THE_WIRE
 
 from labbuilder.host.store import Home
 from labbuilder.lab import Lab
@@ -255,9 +256,9 @@ def test_leases_that_no_longer_reach_the_standby_are_seen(manual: Lab, refused: 
 
 
 def test_every_check_is_broken_by_some_test(lab: Lab, kea: Lab, manual: Lab) -> None:
-    assert not_broken(lab, COMMON, ISC, START) == set()
-    assert not_broken(kea, COMMON, KEA, START, KEA_START) == set()
-    assert not_broken(manual, COMMON, ISC, MANUAL, START) == set()
+    assert not_broken(lab, COMMON, ISC, START, ON_THE_WIRE) == set()
+    assert not_broken(kea, COMMON, KEA, START, KEA_START, ON_THE_WIRE) == set()
+    assert not_broken(manual, COMMON, ISC, MANUAL, START, ON_THE_WIRE) == set()
 
 
 def test_a_finding_says_where_why_and_how_to_mend_it(lab: Lab) -> None:

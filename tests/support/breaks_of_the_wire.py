@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from breaks import Break
+
 from labbuilder.services.dhcp.kea import CONF as KEA_CONF
 from labbuilder.services.dhcp.kea_control import tell
 
@@ -100,7 +102,7 @@ GROUPS: dict[str, tuple[WireBreak, ...]] = {
             "server1",
             "ip neigh add proxy 8.8.8.8 dev enp0s3",
             "owners.internal",
-            "answers for 8.8.8.8; server",
+            "answers for 8.8.8.8\nserver",
             "ip neigh del proxy 8.8.8.8 dev enp0s3",
         ),
         stranger(
@@ -150,17 +152,20 @@ GROUPS: dict[str, tuple[WireBreak, ...]] = {
             "ip addr del 172.26.0.99/16 dev enp0s8; "
             "iptables -t nat -D POSTROUTING -p tcp --dport 80 -o enp0s8 -j SNAT --to 172.26.0.99",
         ),
-        named("server1", "s/allow-query.*/allow-query { any; };/", "outside.names", "www.internet.test at 192.168.1.1"),
+        named(
+            "server1", "s/allow-query.*/allow-query { any; };/", "outside.names", "192.168.1.1 dns www.internet.test"
+        ),
         named(
             "server2",
             "s/listen-on {.*/listen-on { any; };/; s/allow-query.*/allow-query { any; };/",
             "outside.names",
-            "server2.lab.test at 172.26.0.12",
+            "172.26.0.12 dns server2.lab.test",
         ),
     ),
     "running": (
         *runs(
-            's/option routers .*/option routers 192.168.1.77;/; s/option domain-name .*/option domain-name "else.test";/; '
+            's/option domain-name .*/option domain-name "else.test";/; '
+            "s/option routers .*/option routers 192.168.1.77;/; "
             "s/option domain-name-servers .*/option domain-name-servers 9.9.9.9;/; "
             "s/option broadcast-address .*/option broadcast-address 192.168.1.254;/; "
             "s/^\\tpool {/\\toption ntp-servers 192.168.1.5;\\n&/; "
@@ -191,6 +196,13 @@ GROUPS: dict[str, tuple[WireBreak, ...]] = {
         ),
     ),
     "duplicates": (
+        WireBreak(
+            "client2",
+            "echo ssh-ed25519 AAAA else >>/etc/ssh/lab_authorized_keys",
+            "logins",
+            "client2: 2 keys",
+            "sed -i '/ else$/d' /etc/ssh/lab_authorized_keys",
+        ),
         WireBreak(
             "server2",
             "ip addr add 172.26.0.11/32 dev lo",
@@ -239,4 +251,11 @@ KEA: dict[str, tuple[WireBreak, ...]] = {
             tell("ha-scopes", scopes=[]),
         ),
     ),
+}
+
+# For who counts which checks something breaks.
+ON_THE_WIRE = {
+    f"{name} {number}": Break(one.machine, one.command, {one.check})
+    for name, group in GROUPS.items()
+    for number, one in enumerate(group)
 }

@@ -130,4 +130,15 @@ class DhcpService(Service):
         return faults_of_the_pair(lab, engine_of(lab))
 
 
-__all__ = ["ENGINES", "DhcpService", "Engine", "Given", "PeerStatus", "answering", "engine_for", "engine_of", "leased", "wishes"]
+__all__ = [
+    "ENGINES",
+    "DhcpService",
+    "Engine",
+    "Given",
+    "PeerStatus",
+    "answering",
+    "engine_for",
+    "engine_of",
+    "leased",
+    "wishes",
+]

@@ -32,18 +32,20 @@ _SETTLE_S = 4.0  # servers that just met share out the pool a moment later (min-
 
 def newcomer_checks(engine: Engine, lab: Plan, me: MachinePlan) -> Iterator[Check]:
     """Return what must be true of a client that was never there; it asks beside this machine."""
-    asked = newcomer.inside(lab, engine.wishes(lab))
+    asked, (nic,) = newcomer.inside(lab, engine.wishes(lab)), me.nics
+    look = f"udhcpc -fnq -s /bin/true -i {nic.name}"
     for server in lab.servers:
         title = f"{server.name} gives new clients of its own what the plan promises, and others nothing"
-        yield Check(f"newcomer.{server.name}", me.name, title, asked, _as_planned(engine, lab, server))
+        yield Check(f"newcomer.{server.name}", me.name, title, asked, _as_planned(engine, lab, server), look=look)
     title = "nobody else answers who asks for an address"
-    yield Check("newcomer.strangers", me.name, title, asked, _nobody_else(lab))
+    yield Check("newcomer.strangers", me.name, title, asked, _nobody_else(lab), look=look)
 
 
 def outside_check(lab: Plan, me: MachinePlan) -> Check:
     """Return the check that no DHCP is served on the LAN."""
     title = f"no DHCP is served on the {lab.uplink.name} network"
-    return Check("outside.dhcp", me.name, title, newcomer.outside(lab, me), _silent(lab))
+    look = f"udhcpc -fnq -s /bin/true -i {me.nic(lab.uplink.name).name}"
+    return Check("outside.dhcp", me.name, title, newcomer.outside(lab, me), _silent(lab), look=look)
 
 
 def promised(lab: Plan, server: MachinePlan) -> dict[int, str]:
@@ -85,7 +87,7 @@ def _as_planned(engine: Engine, lab: Plan, server: MachinePlan) -> Judge:
                 )
                 for message in (*offers, *acks):
                     wrong += differences(message, options, pool, lease_s)
-        return Judgement(not wrong, expected, "; ".join(dict.fromkeys(wrong)) or expected, settle_s)
+        return Judgement(not wrong, expected, "\n".join(dict.fromkeys(wrong)) or expected, settle_s)
 
     return judge
 
@@ -136,7 +138,7 @@ def _told(lab: Plan, messages: Iterable[Message]) -> str:
     for message in sorted(messages, key=lambda message: not int(message.address)):
         offers = f"offers {message.address}" if int(message.address) else "tells of itself"
         first.setdefault((message.sender, message.mac), offers)
-    return "; ".join(f"{sender}, {newcomer.named(lab, mac)}, {offers}" for (sender, mac), offers in first.items())
+    return "\n".join(f"{sender}, {newcomer.named(lab, mac)}, {offers}" for (sender, mac), offers in first.items())
 
 
 def _read(code: int, value: bytes) -> str:
