@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
 from labbuilder.host.render import render
@@ -155,19 +155,21 @@ def _distinct(names: Sequence[str]) -> Judge:
 
 
 def _no_other_address(lab: Plan, me: MachinePlan) -> Check:
-    """A NIC of the provider's own, for the management, is another network's."""
+    """A NIC of the provider's own, for the management, is another network's; the virtual router is either server."""
     command = "ip -4 -o address show | awk '{print $2, $4}'"
     subnets = [network.subnet for network in lab.networks.values()]
-    own = {str(nic.address) for nic in me.nics if nic.address is not None}
+    own: set[tuple[str, IPv4Address | None]] = {
+        (nic.name, nic.address.ip) for nic in me.nics if nic.address is not None
+    }
+    own |= {(nic.name, _virtual(lab)) for nic in me.nics if "server" in me.roles and nic.network == lab.served.name}
     leased = {nic.name for nic in me.nics if nic.address is None}
     expected = "none but its own"
 
     def judge(result: Result) -> Judgement:
-        lines = [line.split() for line in result.stdout.splitlines()]
-        inside = [(nic, text) for nic, text in lines if any(IPv4Interface(text).ip in subnet for subnet in subnets)]
-        wrong = [f"{nic}: {text}" for nic, text in inside if text not in own and nic not in leased]
-        seen = Counter(nic for nic, _ in inside)
-        wrong += [f"{nic}: {text}" for nic, text in inside if nic in leased and seen[nic] > 1]
+        rows = [(nic, IPv4Interface(text)) for nic, text in (line.split() for line in result.stdout.splitlines())]
+        inside = [(nic, at) for nic, at in rows if any(at.ip in subnet for subnet in subnets)]
+        several = {nic for nic, count in Counter(nic for nic, _ in inside).items() if count > 1}
+        wrong = [f"{nic}: {at}" for nic, at in inside if (nic, at.ip) not in own and nic not in leased - several]
         return Judgement(result.ok and not wrong, expected, "\n".join(wrong) or expected)
 
     return Check("address.others", me.name, "it has no other address of the lab's networks", command, judge)
@@ -176,13 +178,13 @@ def _no_other_address(lab: Plan, me: MachinePlan) -> Check:
 def _owners_inside(lab: Plan, me: MachinePlan) -> Check:
     """Ask the whole wire; who asks can't hear the machine beside whose NIC it is."""
     served = lab.served
-    servers = {str(server.address(served.name).ip): server.nic(served.name).mac for server in lab.servers}
+    servers = {str(server.address(served.name).ip): {server.nic(served.name).mac} for server in lab.servers}
     others = [(client.name, addresses(client.nic(served.name))) for client in lab.clients]
 
     def judge(result: Result, *leased: Result) -> Judgement:
-        owners = dict(servers)
+        owners = servers | {str(_virtual(lab)): set().union(*servers.values())}
         for client, said in zip(lab.clients, leased, strict=True):
-            owners |= {word.partition("/")[0]: client.nic(served.name).mac for word in said.stdout.split()}
+            owners |= {word.partition("/")[0]: {client.nic(served.name).mac} for word in said.stdout.split()}
         return _owned(lab, newcomer.heard(result), owners, servers)
 
     title = f"each address has one owner on the {served.name} network, and nobody answers for others"
@@ -193,27 +195,31 @@ def _owners_inside(lab: Plan, me: MachinePlan) -> Check:
 
 def _owners_outside(lab: Plan, me: MachinePlan) -> Check:
     uplink = lab.uplink
-    servers = {str(server.address(uplink.name).ip): server.nic(uplink.name).mac for server in lab.servers}
-    partners = {address: mac for address, mac in servers.items() if mac != me.nic(uplink.name).mac}
+    servers = {str(server.address(uplink.name).ip): {server.nic(uplink.name).mac} for server in lab.servers}
+    partners = [address for address, macs in servers.items() if me.nic(uplink.name).mac not in macs]
 
     def judge(result: Result) -> Judgement:
         found = newcomer.heard(result)
         gateways = found.owners.get(str(uplink.gateway), [])[:1]  # nobody planned its MAC
-        return _owned(lab, found, servers | {str(uplink.gateway): mac for mac in gateways}, partners)
+        return _owned(lab, found, servers | {str(uplink.gateway): set(gateways)}, partners)
 
     title = f"each address has one owner on the {uplink.name} network"
     look = f"tcpdump -ni {me.nic(uplink.name).name} arp"
     return Check(f"owners.{uplink.name}", me.name, title, newcomer.outside(lab, me), judge, look=look)
 
 
-def _owned(lab: Plan, found: newcomer.Heard, owners: Mapping[str, str], answering: Iterable[str]) -> Judgement:
-    """Judge who answers, by who should; ``answering`` are the addresses that must have an owner."""
+def _virtual(lab: Plan) -> IPv4Address | None:
+    return lab.virtual_router.address if lab.virtual_router else None
+
+
+def _owned(lab: Plan, found: newcomer.Heard, owners: Mapping[str, set[str]], answering: Iterable[str]) -> Judgement:
+    """Judge who answers, by who may; ``answering`` are the addresses that must have an owner."""
     wrong = [f"{address}: nobody" for address in answering if address not in found.owners]
     for address, macs in found.owners.items():
-        strangers = [newcomer.named(lab, mac) for mac in macs if mac != owners.get(address)]
-        wrong += [f"{address}: {', '.join(strangers)}"] if strangers else []
+        if len(macs) > 1 or not owners.get(address, set()).issuperset(macs):
+            wrong.append(f"{address}: {', '.join(newcomer.named(lab, mac) for mac in macs)}")
     for mac, proxied in found.proxies.items():
-        for_others = [address for address in proxied if owners.get(address) != mac]
+        for_others = [address for address in proxied if mac not in owners.get(address, ())]
         if for_others:
             shown = ", ".join(for_others[:_SHOWN]) + (" and others" if for_others[_SHOWN:] else "")
             wrong.append(f"{newcomer.named(lab, mac)} answers for {shown}")

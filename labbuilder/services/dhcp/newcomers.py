@@ -50,15 +50,14 @@ def outside_check(lab: Plan, me: MachinePlan) -> Check:
 
 def promised(lab: Plan, server: MachinePlan) -> dict[int, str]:
     """Return the options that a client of this server gets, but for the times."""
-    own, subnet = server.address(lab.served.name).ip, lab.served.subnet
-    others = (address for address in lab.server_addresses.values() if address != own)
+    subnet = lab.served.subnet
     return {
         _NETMASK: str(subnet.netmask),
-        _ROUTER: str(own),
-        _RESOLVERS: " ".join(map(str, (own, *others))),
+        _ROUTER: str(lab.router(server)),
+        _RESOLVERS: " ".join(map(str, lab.resolvers(server))),
         _DOMAIN: lab.dns.domain,
         _BROADCAST: str(subnet.broadcast_address),
-        _SERVER: str(own),
+        _SERVER: str(server.address(lab.served.name).ip),
     }
 
 
