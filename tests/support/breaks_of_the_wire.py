@@ -67,6 +67,10 @@ def with_file(server: str, file: str, edit: str, restart: str, check: str, seen:
 
 
 _WHO_LEARNED = ("server2", "client1")  # who has the address twice is in their tables for a while
+_ASK_AGAIN = tuple(  # mended last: a client that renews while its server is wrong keeps what it got
+    WireBreak(client, "true", "newcomer.server1", "router 192.168.1.77", "ifdown --force enp0s3; ifup enp0s3")
+    for client in ("client1", "client2")
+)
 # Each group is broken at once: what one of them breaks hides none of the others.
 GROUPS: dict[str, tuple[WireBreak, ...]] = {
     "filters": (
@@ -163,6 +167,7 @@ GROUPS: dict[str, tuple[WireBreak, ...]] = {
         ),
     ),
     "running": (
+        *_ASK_AGAIN,
         *runs(
             's/option domain-name .*/option domain-name "else.test";/; '
             "s/option routers .*/option routers 192.168.1.77;/; "
