@@ -145,7 +145,9 @@ def _answers_newcomers(lab: Plan, me: MachinePlan) -> Iterator[Check]:
 
         title = f"{server.name} answers new addresses by UDP and by TCP"
         look = f"dig +tcp @{server.address(lab.served.name).ip} {server.name}.{lab.dns.domain}"
-        yield Check(f"names.new.{server.name}", me.name, title, asked, judge, look=look)
+        below = (f"{server.name}:{check}" for check in ("named.active", "names.zone", "firewall", "routes"))
+        rests_on = (*newcomer.leases(lab), *below)
+        yield Check(f"names.new.{server.name}", me.name, title, asked, judge, look=look, rests_on=rests_on)
 
 
 def _answers_nobody_outside(lab: Plan, me: MachinePlan) -> Check:
@@ -161,7 +163,8 @@ def _answers_nobody_outside(lab: Plan, me: MachinePlan) -> Check:
 
     title = f"the other server answers no names to the {lab.uplink.name} network"
     asked = newcomer.outside(lab, me)
-    look = " ".join(("dig", *(f"@{way.address} {way.what}" for way in newcomer.outside_ways(lab, me))))
+    first, *_ = newcomer.outside_ways(lab, me)
+    look = f"dig @{first.address} {first.what}"
     return Check("outside.names", me.name, title, asked, judge, look=look)
 
 

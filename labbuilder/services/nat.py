@@ -119,7 +119,9 @@ def _ways(lab: Plan, me: MachinePlan) -> Iterator[Check]:
         gateway = f"ip route replace default via {server.address(lab.served.name).ip}"
         beyond = f"ping -c 1 -M do -s 1472 {world.witness.address}; " if world.witness else ""
         look = f"{gateway}; {beyond}dig @{world.resolvers[0]} {world.name}"
-        yield Check(f"way.{server.name}", me.name, title, asked, _leads(lab, server), look=look)
+        below = ("firewall", "routes", "route", "nat.live", "forwarding.kernel", "address.internal", "address.bridged")
+        rests_on = (*newcomer.leases(lab), *(f"{server.name}:{check}" for check in below))
+        yield Check(f"way.{server.name}", me.name, title, asked, _leads(lab, server), look=look, rests_on=rests_on)
 
 
 def _leads(lab: Plan, server: MachinePlan) -> Judge:

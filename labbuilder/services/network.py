@@ -172,7 +172,8 @@ def _no_other_address(lab: Plan, me: MachinePlan) -> Check:
         wrong = [f"{nic}: {at}" for nic, at in inside if (nic, at.ip) not in own and nic not in leased - several]
         return Judgement(result.ok and not wrong, expected, "\n".join(wrong) or expected)
 
-    return Check("address.others", me.name, "it has no other address of the lab's networks", command, judge)
+    title = "it has no other address of the lab's networks"
+    return Check("address.others", me.name, title, command, judge, look="ip address")
 
 
 def _owners_inside(lab: Plan, me: MachinePlan) -> Check:
@@ -190,7 +191,8 @@ def _owners_inside(lab: Plan, me: MachinePlan) -> Check:
     title = f"each address has one owner on the {served.name} network, and nobody answers for others"
     asked = newcomer.inside(lab, dhcp.wishes(lab))
     look = f"tcpdump -ni {me.nic(served.name).name} arp"
-    return Check(f"owners.{served.name}", me.name, title, asked, judge, tuple(others), look=look)
+    rests_on = tuple(f"{machine.name}:address.others" for machine in lab.machines)
+    return Check(f"owners.{served.name}", me.name, title, asked, judge, tuple(others), look=look, rests_on=rests_on)
 
 
 def _owners_outside(lab: Plan, me: MachinePlan) -> Check:
@@ -205,7 +207,8 @@ def _owners_outside(lab: Plan, me: MachinePlan) -> Check:
 
     title = f"each address has one owner on the {uplink.name} network"
     look = f"tcpdump -ni {me.nic(uplink.name).name} arp"
-    return Check(f"owners.{uplink.name}", me.name, title, newcomer.outside(lab, me), judge, look=look)
+    asked, rests_on = newcomer.outside(lab, me), tuple(f"{server.name}:address.others" for server in lab.servers)
+    return Check(f"owners.{uplink.name}", me.name, title, asked, judge, look=look, rests_on=rests_on)
 
 
 def _virtual(lab: Plan) -> IPv4Address | None:

@@ -61,14 +61,14 @@ sub wire {    # a raw socket for one protocol
     return $wire;
 }
 
-# Who was killed a moment ago may still have one: the kernel takes namespaces apart in its own time.
 my @make = ("nsenter", "-t", $outside, "-n", "ip", "link", "add", "probe", "link", $nic, "address", $own_mac, "netns", $$);
-for (1 .. 50) {
-    last if !system @make, "type", "macvlan", "mode", "bridge";
-    die "no NIC beside $nic can be made\n" if $_ == 50;
+system(@make, "type", "macvlan", "mode", "bridge") && die "no NIC beside $nic can be made\n";
+# Who was killed a moment ago may still have this MAC: the kernel takes namespaces apart in its own time.
+for (my $tries = 0; system "ip", "link", "set", "probe", "up"; $tries++) {
+    die "the NIC beside $nic does not come up\n" if $tries == 60;
     select undef, undef, undef, 0.05;
 }
-ip("link set lo up", "link set probe up", map { ("rule add fwmark $_->[0] lookup $_->[0]",
+ip("link set lo up", map { ("rule add fwmark $_->[0] lookup $_->[0]",
     "route add default via $_->[1] dev probe onlink table $_->[0]") } @gates);
 my ($ip_wire, $arp_wire) = (wire(0x800), wire(0x806));
 my $began = now_s();
@@ -256,7 +256,7 @@ sub until_all {
     while (my $left = $missing->()) {
         my $now = now_s();
         ($count, $last) = ($left, $now - $start) if $left != $count;
-        return if $now - $start > 2 + 4 * $last + 20 * $prepared_s || $now - $start > 15;
+        return if $now - $start > 2 + 4 * $last + 8 * $prepared_s || $now - $start > 15;
         $again->(), $said = $now if $now - $said > 0.5;
         ready(0.05);
     }

@@ -191,6 +191,11 @@ def name_ways(lab: Plan, server: MachinePlan) -> Iterator[Way]:
             yield Way(name, kind, source, address, own, f"rcode 0 1 {address}")
 
 
+def leases(lab: Plan) -> tuple[str, ...]:
+    """Return the checks without which there is no address from which a way could be gone."""
+    return tuple(f"newcomer.{server.name}" for server in lab.servers)
+
+
 def strayed(found: Heard, wanted: Iterator[Way]) -> list[str]:
     """Return the ways that did not lead where they should, in words."""
     wrong = []

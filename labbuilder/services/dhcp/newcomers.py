@@ -36,7 +36,10 @@ def newcomer_checks(engine: Engine, lab: Plan, me: MachinePlan) -> Iterator[Chec
     look = f"udhcpc -fnq -s /bin/true -i {nic.name}"
     for server in lab.servers:
         title = f"{server.name} gives new clients of its own what the plan promises, and others nothing"
-        yield Check(f"newcomer.{server.name}", me.name, title, asked, _as_planned(engine, lab, server), look=look)
+        judge = _as_planned(engine, lab, server)
+        below = (f"{engine.unit}.active", "address.internal", *(("failover",) if lab.pair and not engine.cold else ()))
+        rests_on = tuple(f"{server.name}:{check}" for check in below)
+        yield Check(f"newcomer.{server.name}", me.name, title, asked, judge, look=look, rests_on=rests_on)
     title = "nobody else answers who asks for an address"
     yield Check("newcomer.strangers", me.name, title, asked, _nobody_else(lab), look=look)
 
