@@ -106,6 +106,12 @@ class Kea(Engine):
     def _second_role(self) -> str:
         return "secondary" if self.mode == HALVED else "standby"
 
+    def settle_s(self, failover: Failover, *states: str) -> float:
+        """Return the same, but in partner-down by whether the partner is heard again: else it is "unavailable"."""
+        if not self.taken_over & {*states}:
+            return super().settle_s(failover, *states)
+        return 0.0 if "unavailable" in states else self.longest_settle_s(failover)
+
     def pools(self, lab: Plan) -> tuple[tuple[AddressRange, str | None], ...]:
         """Return the pool, with the server whose clients get it.
 

@@ -77,6 +77,8 @@ def test_another_engine_or_mode_makes_the_servers_anew_and_keeps_the_clients(nam
         ("kea", ("waiting", "load-balancing"), True),
         ("kea", ("communication-recovery", "load-balancing"), True),
         ("kea", ("partner-down", "waiting"), True),
+        ("kea", ("partner-down", "load-balancing"), True),  # heard again: "unavailable" is said of a silent one
+        ("kea", ("partner-down", "unavailable"), False),
         ("kea", ("load-balancing", "load-balancing"), False),
     ],
 )
