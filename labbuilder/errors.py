@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -31,6 +31,7 @@ class LabError(Exception):
     brief: str
     details: str | None = None
     resolution: str | None = None
+    machine: str | None = field(default=None, init=False, compare=False)  # of which it is said, where one is to blame
 
     exit_code = 1
 

@@ -18,7 +18,7 @@ from labbuilder.lifecycle.down import take_down
 from labbuilder.lifecycle.recover import RECOVERIES, Recovery
 from labbuilder.lifecycle.session import Session
 from labbuilder.lifecycle.snapshots import Snapshot
-from labbuilder.lifecycle.up import PHASES, UNPROVEN, Outcome, decided
+from labbuilder.lifecycle.up import PHASES, REMADE, UNPROVEN, Outcome, decided
 from labbuilder.plan import Plan, build_plan
 from labbuilder.plan.load import load_spec, spec_from_values
 from labbuilder.providers.base import MachineStatus
@@ -202,7 +202,7 @@ class Lab:
 
     @property
     def outcome(self) -> Outcome | None:
-        """What the last `up` did."""
+        """What the last `up` or `remake` did."""
         return self._outcome
 
     def verify(self, *, reboot: bool = False) -> Verification:
@@ -274,6 +274,28 @@ class Lab:
             names = [session.machine(name).name for name in machines] or [m.name for m in session.plan.machines]
             power.refuse(session, word, names)
             power.switch(session, word, names)
+
+    def remake(self, *machines: str, verify: bool = True) -> Self:
+        """Make these machines anew, with all that they kept lost, and prove the lab; the others stay as they are.
+
+        Args:
+            machines: Their names.
+            verify: Run every check at the end.
+
+        Raises:
+            SpecError: There is no such lab or machine.
+            VerificationError: They are there, but a check failed.
+        """
+        self.close()
+        with Session.open(self._home, self.name) as session:
+            spec, names = session.spec, tuple(session.machine(name).name for name in machines)
+        with decided(spec, self._home, recoveries=_RECOVERIES) as work:
+            work.outdated = names
+            try:
+                work.carry_out(REMADE if verify else REMADE[:-1])
+            finally:
+                self._outcome = work.outcome
+        return self
 
     def unplug(self, machine: str, network: str = "internal") -> None:
         """Pull a machine's cable; `plug` puts it back, and `up` does."""

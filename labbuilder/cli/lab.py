@@ -98,6 +98,8 @@ def _up_one(lab: Lab, ways: dict[str, bool], *, as_json: bool) -> None:
     proven = "proven" if ways["verify"] else "not verified"
     count = len(outcome.changes)
     said = "nothing changed" if outcome.unchanged else f"{count} {'service' if count == 1 else 'services'} configured"
+    said += f", {', '.join(outcome.mended)} mended" if outcome.mended else ""
+    said += f", {', '.join(outcome.remade)} made anew" if outcome.remade else ""
     print(f"The lab {lab.name} is up and {proven}: {said}, {time.monotonic() - begun:.2f} s.")
     which = f" --lab {lab.name}" if len(lab_names()) > 1 else ""
     node, *_ = [client.name for client in lab.spec.clients] + [server.name for server in lab.spec.servers]

@@ -1,4 +1,4 @@
-"""Commands that switch machines and cables by hand: stop, kill, start, pause, resume, reboot, unplug, plug."""
+"""Commands that switch machines and cables by hand: stop, kill, start, pause, resume, reboot, remake, unplug, plug."""
 
 from __future__ import annotations
 
@@ -54,7 +54,24 @@ _switch(
 )
 _switch("pause", "paused", "Freeze machines, whose wires stay; `resume` lets them go on.", "server1")
 _switch("resume", "resumed", "Let machines that were paused go on.", "server1", "all")
-_switch("reboot", "rebooted", "Reboot machines in order and wait until they answer.", "server1", "server1 server2")
+_switch(
+    "reboot",
+    "rebooted",
+    "Reboot machines in order and wait until they answer, a client until it is served again.",
+    "server1",
+    "server1 server2",
+)
+
+
+@app.command(epilog=example("labbuilder remake server1", "labbuilder remake client1 client2 --json"))
+def remake(nodes: NodesArgument, lab: LabOption = None, as_json: JsonOption = False) -> None:
+    """Make machines anew, when nothing less mends them: what they kept on their disks is lost. Then prove the lab."""
+    found = existing(lab)
+    with found.locked_session() as session:
+        names = named(session, nodes)
+    with reporting(lab=found.name):
+        found.remake(*names)
+    output.print_json({"remade": names}) if as_json else print(f"Made anew and proven: {', '.join(names)}.")
 
 
 def _cable(word: str, told: str) -> None:

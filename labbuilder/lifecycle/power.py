@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from labbuilder.errors import MachineError, SpecError
 from labbuilder.host import progress
 from labbuilder.host.parallel import for_each, one_by_one
+from labbuilder.host.wait import wait_until
 from labbuilder.lifecycle.session import Session
+from labbuilder.model.step import Step
 from labbuilder.providers.base import MachineState, Provider
 from labbuilder.providers.registry import provider_row
 from labbuilder.reach import awakened
@@ -45,6 +48,32 @@ def switch(session: Session, word: Word, names: Sequence[str]) -> None:
     each(session.provider)(names, one)
     if word == "start":
         for_each(names, lambda name: await_ready(session, name))
+    if word == "reboot":
+        for_each(names, lambda name: _await_served(session, name))
+
+
+def _await_served(session: Session, name: str) -> None:
+    """Return when a client that has rebooted has what it gets from servers; none of them may be on.
+
+    Raises:
+        WaitError: It does not get it.
+    """
+    session.drop(name)
+    machine = session.machine(name)
+    for step in machine.steps if "client" in machine.roles else ():
+        servers = {what.partition(":")[0] for what in step.after} - {name}
+        if any(session.is_awake(server) for server in servers):
+            wait_until(
+                f"{name} is served again: {step.title}",
+                partial(_holds, session, name, step),
+                within_s=step.settle_s,
+                every_s=0.05,
+                resolution="it has rebooted; labbuilder verify shows what it lacks",
+            )
+
+
+def _holds(session: Session, name: str, step: Step) -> bool:
+    return session.shell(name).run(step.holds).ok
 
 
 def set_cable(session: Session, machine: str, network: str, *, up: bool) -> None:

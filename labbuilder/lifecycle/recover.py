@@ -67,7 +67,7 @@ RECOVERIES: Mapping[str, Recovery] = {
     "snapshot": Recovery(_forget_snapshots),  # undone: one that is not whole is none
     "snapshot-delete": Recovery(_forget_snapshots),  # gone on with
     "restore": Recovery(_go_back_to_the_last),  # gone on with: some disks are the old ones, some the new ones
-    **dict.fromkeys(("lab", "spec", "image", "networks", "create", "start", "provision"), SEEN),
+    **dict.fromkeys(("lab", "spec", "image", "networks", "create", "start", "provision", "mend"), SEEN),
     **dict.fromkeys(("stop", "kill", "pause", "resume", "reboot", "plug", "unplug"), SEEN),
     **dict.fromkeys(("takeover", "giveback", "partner-down"), SEEN),  # the operator alone knows who shall serve
 }

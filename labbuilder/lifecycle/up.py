@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from labbuilder.errors import LabError
+from labbuilder.errors import LabError, MachineError, RejectedConfigError, TransportError, WaitError
 from labbuilder.host import progress
 from labbuilder.host.journal import Record
 from labbuilder.host.store import Home, locked, one_begins, write_atomic
-from labbuilder.lifecycle import power, proof
+from labbuilder.lifecycle import mend, power, proof
 from labbuilder.lifecycle.compare import (
     another_spec,
     outdated_machines,
@@ -21,16 +22,16 @@ from labbuilder.lifecycle.compare import (
 )
 from labbuilder.lifecycle.down import finish_begun
 from labbuilder.lifecycle.identity import Identity, lab_identity, refuse_lost
+from labbuilder.lifecycle.mend import Mending
 from labbuilder.lifecycle.recover import RECOVERIES, Recovery, close_rest, recover
 from labbuilder.lifecycle.session import Session
 from labbuilder.plan import MachinePlan, Plan, build_plan
 from labbuilder.plan.load import load_spec
 from labbuilder.providers.base import MachineState, MachineStatus
-from labbuilder.provisioning import Change, LabSecrets, configure
+from labbuilder.provisioning import Change
 from labbuilder.spec.load import dump_spec
 from labbuilder.spec.models import LabSpec
 from labbuilder.ssh.connection import warm_up
-from labbuilder.ssh.shell import Shell
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,20 @@ class Outcome:
         started: Machines that were powered on, let go on or plugged in.
         removed: Machines that the spec no longer has, or whose hardware changed.
         changes: What was configured in them.
+        mended: Machines that got back what they lacked of their image.
+        remade: Machines that were made anew, since nothing less helped.
     """
 
     started: tuple[str, ...]
     removed: tuple[str, ...]
     changes: tuple[Change, ...]
+    mended: tuple[str, ...] = ()
+    remade: tuple[str, ...] = ()
 
     @property
     def unchanged(self) -> bool:
         """The lab was already what the spec says."""
-        return not (self.started or self.removed or self.changes)
+        return not (self.started or self.removed or self.changes or self.mended)
 
 
 @dataclass
@@ -67,7 +72,8 @@ class Work:
         seen: The machines, before any is switched on.
         beside: One thing that is done while the phases go on.
         networks: Done when they are there.
-        started: As in `Outcome`; so are the next two.
+        mending: What is done about machines that can't be configured.
+        started: As in `Outcome`; so are the next three.
     """
 
     session: Session
@@ -79,9 +85,14 @@ class Work:
     seen: Sequence[MachineStatus] = ()
     beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     networks: Future[None] | None = None
+    mending: Mending = field(init=False)
     started: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    remade: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.mending = Mending(self.session)
 
     @property
     def plan(self) -> Plan:
@@ -98,7 +109,7 @@ class Work:
     @property
     def outcome(self) -> Outcome:
         """What was done."""
-        return Outcome(self.started, self.removed, self.changes)
+        return Outcome(self.started, self.removed, self.changes, tuple(sorted(self.mending.mended)), self.remade)
 
     def carry_out(self, phases: Sequence[Callable[[Work], object]]) -> Outcome:
         """Go through the phases; return what was done.
@@ -167,7 +178,7 @@ def make_way(work: Work) -> None:
     for name in work.outdated:
         with work.session.journal.effect("remove", name), progress.step("remove", name):
             work.session.provider.destroy(name)
-    work.removed = work.outdated
+    work.removed, work.outdated = (*work.removed, *work.outdated), ()
 
 
 def write_down(work: Work) -> None:
@@ -236,7 +247,7 @@ def machines(work: Work) -> None:
     if work.networks is not None:
         work.networks.result()
     each(work.off, start)
-    work.started = tuple(dict.fromkeys([*mended, *(machine.name for machine in work.off)]))
+    work.started = tuple(dict.fromkeys([*work.started, *mended, *(machine.name for machine in work.off)]))
 
 
 def _mend(session: Session, seen: Sequence[MachineStatus]) -> tuple[str, ...]:
@@ -256,28 +267,57 @@ def recover_machines(work: Work) -> None:
 
 def provision(work: Work) -> None:
     """Bring every machine to what the plan says, as soon as it answers."""
-    session = work.session
     warm_up()  # imports while the machines boot
+    try:
+        _configure(work)
+    except (MachineError, TransportError, WaitError) as error:
+        if not work.reconfigure or error.machine is None or isinstance(error, RejectedConfigError):
+            raise
+        work.outdated = work.remade = (error.machine,)
+        for phase in (make_way, networks, machines):
+            phase(work)
+        _configure(work)
+    close_rest(work.session)
+
+
+def _configure(work: Work, anew: mend.Reasons = MappingProxyType({})) -> None:
+    """Configure all machines, and apply some steps whatever they say of themselves."""
+    session = work.session
     booting = {m.name for m in session.provider.status() if m.state is not MachineState.RUNNING}  # or died at once
-
-    def ready_shell(name: str) -> Shell:
-        if name in booting:
-            power.await_ready(session, name)
-        return session.shell(name)
-
     with session.journal.effect("provision"):
-        work.changes = configure(work.plan.machines, ready_shell, LabSecrets(session.lab.keys))
-    close_rest(session)
+        work.changes += work.mending.configured(booting, anew)
 
 
 def prove(work: Work) -> None:
-    """Ask every check."""
-    proof.verify(work.session).raise_for_failures()
+    """Ask every check; what fails is applied again, then everything, and the last resort is another machine.
+
+    Raises:
+        VerificationError: All that is not enough.
+    """
+    session = work.session
+    found = proof.verify(session)
+    if not found.passed and mend.is_ours(session, found):
+        work.mending.put_back_changed(found)
+        _configure(work, mend.concerned(work.plan, found))
+        found = proof.verify(session)
+    if not found.passed and mend.is_ours(session, found):
+        work.mending.put_back_everywhere()
+        _configure(work, mend.all_steps(work.plan, f"{len(found.failures)} checks fail"))
+        found = proof.verify(session)
+    if not found.passed and work.reconfigure and not mend.taken_over(session):
+        work.outdated = mend.culprits(work.plan, found)
+        work.remade = tuple(dict.fromkeys([*work.remade, *work.outdated]))
+        for phase in ANEW:
+            phase(work)
+        found = proof.verify(session)
+    mend.raise_unmended(session, found)
 
 
 SWITCH_ON = (image, recover_disks, networks, machines)
+ANEW = (make_way, networks, machines, provision)
 PHASES = (refuse, make_way, write_down, *SWITCH_ON, recover_machines, provision, prove)
 UNPROVEN = PHASES[:-1]
+REMADE = PHASES[1:]  # after somebody has said which machines are made anew
 
 
 @contextmanager

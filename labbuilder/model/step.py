@@ -67,6 +67,9 @@ class Step:
         secrets: Files with a secret that machines share.
         own: Files that the machine makes by itself, as who configures by hand must; `up` writes none of them.
         given: What other machines give it, as text: when that is another, it is applied again.
+        units: Units of systemd that it switches on: when it is applied again, what masks them or drops in beside its
+            own files goes first.
+        clears: Takes away what somebody else has put in its way; run before it is applied again.
     """
 
     name: str
@@ -84,3 +87,5 @@ class Step:
     secrets: tuple[SecretFile, ...] = ()
     own: tuple[RenderedFile, ...] = ()
     given: str = ""
+    units: tuple[str, ...] = ()
+    clears: str = "true"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.reach import MachineState, MachineStatus, Reach
 
-__all__ = ["Finding", "MachineState", "MachineStatus", "Provider", "Pruned"]
+__all__ = ["Finding", "MachineState", "MachineStatus", "Provider", "Pruned", "Restores"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,23 @@ class Pruned:
     server: str
     removed: tuple[str, ...] = ()
     refused: str | None = None
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """A provider that reaches into a machine from outside, whatever is broken in there."""
+
+    def restore(self, plan: Plan, machine: MachinePlan, changed: Sequence[str] = ()) -> Sequence[str]:
+        """Put back what a machine that is on lacks of its image and of its management; the paths of what was put back.
+
+        Args:
+            plan: The lab.
+            machine: One of its machines.
+            changed: Files of the image that are there, and are put back too.
+
+        Raises:
+            MachineError: It can't be.
+        """
 
 
 class Provider(Reach, Protocol):

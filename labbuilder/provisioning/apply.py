@@ -7,8 +7,9 @@ import re
 import shlex
 import tarfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from labbuilder.errors import LabError, MachineError, RejectedConfigError, WaitError
 from labbuilder.host import progress
@@ -17,7 +18,7 @@ from labbuilder.host.run import Result
 from labbuilder.model.lab import MachinePlan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.provisioning.observe import Observation, observe
-from labbuilder.provisioning.script import MARK, NEW, STAMPS, service_script
+from labbuilder.provisioning.script import MARK, NEW, STAMPS, folders_of, service_script
 from labbuilder.provisioning.secrets import LabSecrets
 from labbuilder.ssh.shell import Shell
 
@@ -83,7 +84,10 @@ class _Board:
 
 
 def configure(
-    machines: Sequence[MachinePlan], shell_for: Callable[[str], Shell], secrets: LabSecrets
+    machines: Sequence[MachinePlan],
+    shell_for: Callable[[str], Shell],
+    secrets: LabSecrets,
+    anew: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> tuple[Change, ...]:
     """Bring all machines to what their plans say, at the same time.
 
@@ -91,6 +95,7 @@ def configure(
         machines: All machines of the lab: a service may wait for one of another machine.
         shell_for: Connects to a machine; called once for each, in that machine's own thread.
         secrets: Those of the lab.
+        anew: Steps that are applied again whatever they say of themselves, with the reason, by machine.
 
     Returns:
         What was applied; nothing when nothing differed.
@@ -106,9 +111,10 @@ def configure(
 
     def bring(machine: MachinePlan) -> tuple[Change, ...] | LabError:
         try:
-            return _bring(secrets.filled_in(machine), shell_for(machine.name), board)
+            return _bring(secrets.filled_in(machine), shell_for(machine.name), board, anew.get(machine.name, {}))
         except LabError as error:
             board.fail(machine.name)
+            error.machine = machine.name
             error.details = error.details and secrets.hidden(error.details, machine)
             return error
         except BaseException:
@@ -122,10 +128,12 @@ def configure(
     return tuple(change for answer in answers if not isinstance(answer, LabError) for change in answer)
 
 
-def _bring(machine: MachinePlan, shell: Shell, board: _Board) -> tuple[Change, ...]:
+def _bring(machine: MachinePlan, shell: Shell, board: _Board, anew: Mapping[str, str]) -> tuple[Change, ...]:
     with progress.step("configure", machine.name) as step:
-        seen = observe(machine, shell)
+        seen = observe(machine, shell, anew)
         left = [s for s in machine.steps if s.name in seen.services]
+        if seen.again:  # what is awaited may lack what another step mends
+            left.sort(key=lambda service: service.awaits)
         for service in machine.steps:
             if service not in left:
                 board.announce(f"{machine.name}:{service.name}")
@@ -155,7 +163,8 @@ def _unpack(machine: MachinePlan, seen: Observation, shell: Shell) -> None:
         shell.run(f"umask 077; : >{_BUNDLE}")  # while it lies there nobody else reads it
     shell.put(_bundle(machine, seen), _BUNDLE)
     new = shlex.join([_BUNDLE, *(path + NEW for path in sorted(seen.files))])
-    done = shell.run(f"tar -xf {_BUNDLE} -C / && rm {_BUNDLE} || {{ rm -f {new}; false; }}")
+    folders = folders_of(seen.files)
+    done = shell.run(f"{folders}; tar -xf {_BUNDLE} -C / && rm {_BUNDLE} || {{ rm -f {new}; false; }}")
     if not done.ok:
         raise MachineError(
             brief=f"{machine.name} could not take its new files",
@@ -188,8 +197,8 @@ def _apply(machine: MachinePlan, batch: Sequence[Step], seen: Observation, shell
             if kind == "done":
                 board.announce(f"{machine.name}:{service}")
 
-    scripts = [service_script(service, _differing(service, seen)) for service in batch]
-    script = "\n".join(["set -eu", f"mkdir -p {STAMPS}", *scripts])
+    scripts = [service_script(service, _differing(service, seen), again=seen.again) for service in batch]
+    script = "\n".join(["set -eu", folders_of([f"{STAMPS}/it"]), *scripts])
     limit = 60.0 + sum(service.settle_s for service in batch)
     result = shell.run(script, timeout_s=limit, on_line=note)
     if not result.ok:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from labbuilder.model.lab import MachinePlan
 from labbuilder.model.step import Step
@@ -19,26 +21,35 @@ class Observation:
     Attributes:
         files: Paths of files that are not as planned.
         services: Names of services that must be applied, with the reason.
+        again: It was configured before.
     """
 
     files: frozenset[str]
     services: dict[str, str]
+    again: bool = True
 
 
-def observe(machine: MachinePlan, shell: Shell) -> Observation:
-    """Compare every file, stamp and live state of the machine with its plan, whose secrets are filled in."""
-    looked, *held = shell.run_many([question(machine, texts=False), *map(_in_effect, machine.steps)])
+def observe(machine: MachinePlan, shell: Shell, anew: Mapping[str, str] = MappingProxyType({})) -> Observation:
+    """Compare every file, stamp and live state of the machine with its plan, whose secrets are filled in.
+
+    Args:
+        machine: Its plan.
+        shell: The way into it.
+        anew: Steps that are not in effect whatever they say of themselves, with the reason.
+    """
+    look = f"{question(machine, texts=False)}; [ -d {STAMPS} ]"
+    looked, *held = shell.run_many([look, *map(_in_effect, machine.steps)])
     differing = frozenset(differences(machine, looked.stdout))
     services = {}
     for service, result in zip(machine.steps, held, strict=True):
         if any(file.path in differing for file in (*service.files, *service.seeds, *service.own)):
             services[service.name] = "file differs"
-        elif not result.ok:
-            services[service.name] = "not in effect"
+        elif service.name in anew or not result.ok:
+            services[service.name] = anew.get(service.name, "not in effect")
     for step in machine.steps:  # what only waits holds no longer when what it waits for is applied
         if step.awaits and {f"{machine.name}:{name}" for name in services} & {*step.after}:
             services.setdefault(step.name, "to be awaited again")
-    return Observation(differing, services)
+    return Observation(differing, services, again=bool(anew) or looked.ok)
 
 
 def _in_effect(service: Step) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
 from labbuilder.model.step import RenderedFile, Step
 
 STAMPS = "/var/lib/labbuilder"
 NEW = ".labbuilder-new"  # beside the file: AppArmor lets dhcpd read /etc/dhcp and nothing else
 MARK = "@labbuilder"
+_OVER = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system")  # Debian's units
 _POLL_S = 0.02
+KEPT = ".before-labbuilder"  # after the name of what stood where a file or its folder belongs
 _NUDGE = '[ "$nudged" ] || [ $waited -lt 100 ] || { nudged=1; {nudge}; }; '
 
 
@@ -21,12 +24,39 @@ def stamp(service: Step) -> str:
     return hashlib.sha256((files + service.given).encode()).hexdigest()[:16]
 
 
-def service_script(service: Step, new: Sequence[RenderedFile]) -> str:
+def folders_of(paths: Iterable[str]) -> str:
+    """Shell that makes the folders in which these files will lie; what is none and stands there is kept beside."""
+    folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+    return (
+        f"for folder in {shlex.join(sorted(folders))}; do [ -d $folder ] || {{ "
+        f"[ ! -e $folder ] && [ ! -L $folder ] || {_aside('$folder')}; mkdir $folder; chmod 755 $folder; }}; done"
+    )
+
+
+def _aside(place: str) -> str:
+    return f"mv -T --backup=numbered {place} {place}{KEPT}"
+
+
+def _cleared(service: Step) -> str:
+    """Shell that takes away what others have put in the service's way; its own files stay."""
+    own, units = "|".join(shlex.quote(file.path) for file in service.files), " ".join(service.units)
+    over = (
+        f"reload=; for unit in {units}; do for place in {' '.join(_OVER)}; do "
+        f"for it in $place/$unit $place/$unit.d/*.conf; do case $it in {own or '-'}) continue;; esac; "
+        "[ -e $it ] || [ -L $it ] || continue; rm -rf $it; reload=yes; "
+        'done; done; done; [ -z "$reload" ] || systemctl daemon-reload'
+    )
+    goes_on = f"systemctl kill -s CONT {units} 2>/dev/null || true"  # one that is stopped would not even end
+    return f"( {f'{over}; {goes_on}' if units else 'true'}; {service.clears}\n) >&2"
+
+
+def service_script(service: Step, new: Sequence[RenderedFile], *, again: bool = False) -> str:
     """What applies one service and awaits its proof; its marks say how far it came.
 
     Args:
         service: The service.
         new: Those of its files that differ; each lies beside its place, under its name with `NEW`.
+        again: The machine was configured before, and somebody may have put things in the way since.
     """
     lines = [f"echo {MARK} begin {service.name}", service.prepare]
     names = " ".join(shlex.quote(file.path + NEW) for file in new)
@@ -36,7 +66,9 @@ def service_script(service: Step, new: Sequence[RenderedFile]) -> str:
             lines.append(f"{test} >&2 || {{ echo {MARK} refused {service.name}; rm -f {names}; exit 3; }}")
     for file in new:
         beside, place = shlex.quote(file.path + NEW), shlex.quote(file.path)
+        lines.append(f"[ -L {place} ] || [ ! -d {place} ] || {_aside(place)}")  # `mv` would move into a folder
         lines.append(f"{f'[ ! -e {beside} ] || ' if file in service.seeds else ''}mv -f {beside} {place}")
+    lines += [_cleared(service)] if again else []
     lines += [f"echo {MARK} apply {service.name}", f"( {service.apply}\n) >&2"]
     nudge = _NUDGE.replace("{nudge}", service.nudge) if service.nudge else ""
     lines += [

@@ -20,6 +20,13 @@ _KEPT = (
     "(ip_forward|conf[./](all|[*])[./]forwarding)[[:space:]]*=[[:space:]]*,,p' | tail -n 1"
 )
 _LOOK = "systemd-analyze cat-config sysctl.d | grep forward"
+# Another file's word, which would count at boot, becomes a comment in it.
+_UNSAID = (
+    f"for it in /etc/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf; do "
+    f"[ $it = {_FILE} ] || [ ! -f $it ] || [ -L $it ] || sed -i -E "
+    "'s,^[[:space:]]*-?net[./]ipv4[./](ip_forward|conf[./](all|[*])[./]forwarding)[[:space:]]*=,# labbuilder: &,' $it; "
+    "done"
+)
 
 
 class Forwarding(Service):
@@ -37,6 +44,8 @@ class Forwarding(Service):
                 files=(RenderedFile(_FILE, render("sysctl.conf", **head(lab, me))),),
                 holds=f'[ "$({_KERNEL})" = 1 ]',
                 apply=f"sysctl -q -p {_FILE}",
+                units=("systemd-sysctl.service",),
+                clears=_UNSAID,
             )
 
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:

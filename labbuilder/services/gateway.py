@@ -53,6 +53,7 @@ class VrrpGateway(Service):
             holds=f"systemctl -q is-active {_UNIT} && systemctl -q is-enabled {_UNIT} && "
             f"grep -qxE 'MASTER|BACKUP' {_STATE}",
             apply=f"rm -f {_STATE}; {ENABLE} {_UNIT}; {RELOAD.format(_UNIT)}; {RESTART.format(_UNIT)}",
+            units=(f"{_UNIT}.service",),
         )
         if first and router.preempt:  # three advertisements that did not come: others begin meanwhile
             after = tuple(f"{me.name}:{step}" for step in ("gateway", "dns"))

@@ -13,6 +13,16 @@ from labbuilder.services.base import Service, head
 from labbuilder.services.judges import is_address, says
 
 _LIVE = "cat /proc/sys/kernel/hostname"
+# What a user stopped at a terminal is the user's.
+_GO_ON = (
+    "for it in /proc/[0-9]*/stat; do read -r pid _ state _ _ _ tty _ <$it || continue; "
+    "case $state$tty in [Tt]0) kill -s CONT $pid;; esac; done"
+)
+# As Debian has it: nobody else is asked first, and both are.
+_ASKED_BOTH = (
+    "grep -qE '^hosts:.*files.* dns' /etc/nsswitch.conf || "
+    "{ sed -i /^hosts:/d /etc/nsswitch.conf; echo 'hosts: files dns' >>/etc/nsswitch.conf; }"
+)
 _OWN = "127.0.1.1"  # as Debian's installer writes it
 
 
@@ -30,6 +40,7 @@ class Identity(Service):
             files=(RenderedFile("/etc/hosts", text), RenderedFile("/etc/hostname", f"{me.name}\n")),
             holds=f'[ "$({_LIVE})" = {me.name} ]',
             apply=f"hostname {me.name}",
+            clears=f"{_ASKED_BOTH}; {_GO_ON}",
         )
 
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:

@@ -13,6 +13,7 @@ from labbuilder.services import dhcp, newcomer
 from labbuilder.services.base import Service, Unit, head
 from labbuilder.services.foreign import rules_check
 from labbuilder.services.judges import is_address, says, shown
+from labbuilder.services.netfilter import OPEN, RULES
 from labbuilder.services.probes import DIG
 from labbuilder.services.systemd import ENABLE, enabled
 
@@ -35,13 +36,17 @@ class Nat(Service):
         if "server" not in me.roles:
             return
         rule = nat_rule(lab, me)
+        # A service of another package may have rules of its own.
+        live, clears = (_LIVE, "true") if lab.services else (RULES, OPEN)
         yield Step(
             name="nat",
             title="NAT (iptables-persistent)",
             files=(RenderedFile(_FILE, render("rules.v4", rule=rule, **head(lab, me))),),
             validate=((_FILE, "iptables-restore --test {new}"),),
-            holds=f'[ "$({_LIVE})" = "{rule}" ] && systemctl -q is-enabled {_UNIT}',
+            holds=f'[ "$({live})" = "{rule}" ] && systemctl -q is-enabled {_UNIT}',
             apply=f"{ENABLE} {_UNIT}; iptables-restore {_FILE}",
+            units=(f"{_UNIT}.service",),
+            clears=clears,
         )
 
     def starts_from(self, lab: Plan, me: MachinePlan) -> Iterable[str]:

@@ -14,14 +14,21 @@ from labbuilder.model.lab import MachinePlan, Nic, Plan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services import dhcp, newcomer
 from labbuilder.services.base import Service, Unit, head
+from labbuilder.services.dhclient import CLEARED, FOLDER, served
 from labbuilder.services.foreign import routes_check
 from labbuilder.services.judges import says, says_one_of
+from labbuilder.services.netfilter import OPEN
 from labbuilder.services.probes import DEFAULT_ROUTE, addresses
-from labbuilder.services.systemd import ENABLE, enabled
+from labbuilder.services.systemd import ENABLE, NO_OTHER_TARGET, OF_THE_BOOT, enabled
 
 _FILE = "/etc/network/interfaces"
 _UNIT = "networking"
 _SHOWN = 3
+_NO_POLICY = "set -- $(ip rule show) && [ $# = 15 ]"  # three of five words each
+_OWN_WAYS = (
+    "ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default; "
+    "for kind in blackhole unreachable prohibit throw; do ip route flush table all type $kind; done"
+)
 
 
 class Networking(Service):
@@ -66,15 +73,23 @@ class Networking(Service):
 
 def _static(lab: Plan, me: MachinePlan) -> Step:
     cards = [_has_its_address(lab, nic) for nic in me.nics]
-    gateway = lab.uplink.gateway
+    route = f"{lab.uplink.gateway} {me.nic(lab.uplink.name).name}"
+    own_ways = "true" if lab.services else _NO_POLICY
     return Step(
         name="network",
         title="interfaces (ifupdown)",
         files=(RenderedFile(_FILE, _interfaces(lab, me)),),
-        holds=f"{' && '.join(cards)} && ip route show default | grep -q 'via {gateway} ' && "
+        holds=f'{" && ".join(cards)} && [ "$({DEFAULT_ROUTE})" = "{route}" ] && {own_ways} && '
         f"systemctl -q is-enabled {_UNIT}",
         apply=f"{ENABLE} {_UNIT}; {_bring_up(*(nic.name for nic in me.nics))}",
+        units=(f"{_UNIT}.service", *OF_THE_BOOT),
+        clears=f"{_own_ways(lab)}; {NO_OTHER_TARGET}",
     )
+
+
+def _own_ways(lab: Plan) -> str:
+    """Shell that leaves the kernel's own rules of routing alone; a service of another package may have its own."""
+    return "true" if lab.services else _OWN_WAYS
 
 
 def _own_addresses(lab: Plan, nic: Nic) -> tuple[str, ...]:
@@ -85,15 +100,16 @@ def _own_addresses(lab: Plan, nic: Nic) -> tuple[str, ...]:
 
 
 def _has_its_address(lab: Plan, nic: Nic) -> str:
-    shown = f"$(echo $(ip -4 -o addr show dev {nic.name} | awk '{{print $4}}'))"
+    shown = f"$(echo $(ip -4 -o addr show dev {nic.name} up | awk '{{print $4}}'))"
     own, *with_router = _own_addresses(lab, nic)
     if not with_router:
-        return f'[ "$(ip -4 -o addr show dev {nic.name} | awk \'{{print $4}}\')" = "{own}" ]'
+        return f'[ "$(ip -4 -o addr show dev {nic.name} up | awk \'{{print $4}}\')" = "{own}" ]'
     return f'{{ shown="{shown}"; [ "$shown" = "{own}" ] || [ "$shown" = "{with_router[0]}" ]; }}'
 
 
 def _by_dhcp(lab: Plan, me: MachinePlan) -> Step:
-    (nic,) = (nic.name for nic in me.nics)
+    (nic,) = me.nics
+    routers, resolvers = [lab.router(server) for server in lab.servers], lab.resolvers(lab.servers[0])
     values: dict[str, Any] = head(lab, me)
     return Step(
         name="network",
@@ -103,9 +119,10 @@ def _by_dhcp(lab: Plan, me: MachinePlan) -> Step:
             RenderedFile("/etc/dhcp/dhclient.conf", render("dhclient.conf", **values)),
             RenderedFile("/etc/dhcp/dhclient-exit-hooks.d/lab-gateway", render("dhclient-gateway", **values)),
         ),
-        holds=f"ip -4 -o addr show dev {nic} | grep -q dynamic && ip route show default | grep -q {nic} && "
-        f"systemctl -q is-enabled {_UNIT}",
-        apply=f"{ENABLE} {_UNIT}; {_bring_up(nic)}",
+        holds=f"{{ {served(nic, routers, resolvers)}; }} && systemctl -q is-enabled {_UNIT}",
+        apply=f"{ENABLE} {_UNIT}; mkdir -p {FOLDER}; {_bring_up(nic.name)}",
+        units=(f"{_UNIT}.service", *OF_THE_BOOT),
+        clears=f"{CLEARED}; {_own_ways(lab)}; {'true' if lab.services else OPEN}; {NO_OTHER_TARGET}",
         settle_s=60.0,  # dhclient asks for 30 s, and then again
         after=dhcp.answering(lab),
         given=dhcp.leased(lab),

@@ -26,6 +26,13 @@ _WANTED = ("/usr/lib/systemd/system/sysinit.target.wants", "/usr/lib/systemd/sys
 _BOOTED = ("multi-user.target", "graphical.target")
 _TARGETS = (*_BOOTED, "default.target", "basic.target", "sysinit.target", "network.target", "sockets.target")
 _DEBIANS_TARGET = "graphical.target"
+OF_THE_BOOT = (*(target for target in _TARGETS if target != "default.target"), "service")
+"""What a step clears, as it does a unit, so that the machine boots to where units are started; and for all services."""
+NO_OTHER_TARGET = (
+    "it=/etc/systemd/system/default.target; case $(readlink $it) in "
+    f"{'|'.join(f'*/{target}' for target in _BOOTED)}) ;; *) rm -rf $it;; esac"
+)
+"""Shell that lets the machine boot to what Debian's own default is, unless the chosen one is as good."""
 _RESTARTS = ("on-failure", "on-abnormal", "always")  # each of them after a signal
 _STOPPED = "(stopped by a signal)"
 

@@ -46,13 +46,12 @@ class LabKeys:
         return " ".join(path.read_text(encoding="ascii").split()[:2])
 
     def _lacking(self, machine: str) -> MachineError:
-        lab = self.folder.parent
-        if not (lab / "machines" / machine).exists():
+        if not (self.folder.parent / "machines" / machine).exists():
             return MachineError(brief=f"{machine} was never made", resolution="labbuilder up makes it")
         return MachineError(
             brief=f"the keys that open {machine} are gone from {self.folder}",
             details="No other key opens it.",
-            resolution=f"labbuilder down --lab {lab.name}, then labbuilder up, make the lab anew",
+            resolution="labbuilder up gives it new ones where its provider can, else labbuilder remake all does",
         )
 
 
@@ -61,7 +60,7 @@ def ensure_keys(lab: LabDir, machines: Sequence[str]) -> LabKeys:
     lab.keys.mkdir(mode=0o700, exist_ok=True)
     for name in ("user", *(f"host-{machine}" for machine in machines)):
         with _making:
-            if not (lab.keys / f"{name}.pub").exists():
+            if not (lab.keys / f"{name}.pub").exists() or not (lab.keys / name).exists():
                 _make(lab.keys / name)
     return LabKeys(lab.keys)
 

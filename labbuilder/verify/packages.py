@@ -9,6 +9,7 @@ from labbuilder.host.run import Result
 from labbuilder.model.check import Check, Judge, Judgement
 from labbuilder.model.lab import MachinePlan
 
+PACKAGES = "packages"  # the check's name
 _READ_BY_PEOPLE = re.compile(r"missing +/usr/share/(doc|man|locale|info|lintian)(/.*)?")  # images leave them out
 
 
@@ -17,7 +18,7 @@ def packages_check(machine: MachinePlan, packages: Iterable[str]) -> Check:
     look = f"dpkg -V {' '.join(sorted(set(packages)))}"
     title = "what it starts from is as Debian brought it"
     return Check(
-        "packages", machine.name, title, f"{look} 2>&1", _unchanged({file.path for file in machine.files}), look=look
+        PACKAGES, machine.name, title, f"{look} 2>&1", _unchanged({file.path for file in machine.files}), look=look
     )
 
 

@@ -299,7 +299,8 @@ def test_keys_that_are_gone_are_told_with_what_helps(home: Home, running: Nspawn
     shutil.rmtree(running.lab.keys)
     with pytest.raises(MachineError, match="the keys that open server1 are gone") as told:
         running.endpoint("server1")
-    assert told.value.resolution == "labbuilder down --lab lost, then labbuilder up, make the lab anew"
+    assert told.value.resolution is not None
+    assert told.value.resolution.startswith("labbuilder up gives it new ones")
     with pytest.raises(MachineError, match="server2 was never made"):
         running.endpoint("server2")
     del home

@@ -19,6 +19,7 @@ from labbuilder.host.wait import wait_until
 
 ROOT = Path("/sys/fs/cgroup")
 LAB = "labbuilder-"
+_DEEP = 3  # numbers of a process of a machine: to us, to the lab, to the machine
 _MACHINE = "machine."  # else one named "supervisor" is in the leaf of ours, or "tasks" on v1's file
 _V1_HIERARCHIES = ("systemd", "freezer", "unified", "memory", "pids")
 _V1_DELEGATED = ("systemd", "unified")  # what stands still in v1's freezer can't even be killed
@@ -183,6 +184,17 @@ def _pids(group: Path) -> Iterator[int]:
         with contextlib.suppress(OSError):
             found = Path(folder, "cgroup.procs").read_text(encoding="ascii").split()
             yield from (int(pid) for pid in found if pid != "0")  # 0: in no namespace of who asks
+
+
+def leader(groups: tuple[Path, ...], machine: str) -> int | None:
+    """The machine's init: the first of a PID namespace two below ours; the lab's own lies between."""
+    for pid in pids(groups, machine):
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+            numbers = next(line.split()[1:] for line in lines if line.startswith("NSpid:"))
+            if numbers[0] == str(pid) and len(numbers) == _DEEP and numbers[-1] == "1":
+                return pid
+    return None
 
 
 def end(groups: tuple[Path, ...], machine: str = "*", *, within_s: float = 10.0) -> None:

@@ -34,6 +34,11 @@ def unshare(flags: int) -> None:
     _checked(_libc.unshare(flags), "unshare")
 
 
+def setns(fd: int) -> None:
+    """Enter a namespace."""
+    _checked(_libc.setns(fd, 0), "setns")
+
+
 def mount(source: str, target: str, kind: str = "none", flags: int = 0, options: str = "") -> None:
     """Attach a file system, bind a folder, or set how its mounts propagate."""
     data = options.encode() if options else None

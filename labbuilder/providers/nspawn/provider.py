@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from labbuilder.errors import MachineError, WaitError
+from labbuilder.errors import CommandError, MachineError, WaitError
 from labbuilder.host.parallel import for_each
-from labbuilder.host.run import start_daemon
+from labbuilder.host.run import run, start_daemon
 from labbuilder.host.store import Home, LabDir, remove_tree
 from labbuilder.host.wait import wait_until
 from labbuilder.model.lab import MachinePlan, Plan, stable_mac
@@ -165,9 +166,31 @@ class NspawnProvider:
         if machine.name in folders.names(self.lab):
             folders.restore_hardware(self.lab, machine.name, cards)
             return
-        keys = ensure_keys(self.lab, [machine.name])
-        seed = folders.identity(machine.name, keys.host_private(machine.name), keys.authorized)
+        if cgroups.lives(self._groups, machine.name):
+            self.kill(machine.name)  # its folder was removed while it ran
+        seed = self._identity(machine)
         folders.make(self.lab, machine.name, cards, seed)
+
+    def restore(self, plan: Plan, machine: MachinePlan, changed: Sequence[str] = ()) -> Sequence[str]:
+        """Put back what a machine that runs lacks of its image, its keys and its names."""
+        leader = cgroups.leader(self._groups, machine.name)
+        if leader is None:
+            raise MachineError(
+                brief=f"{machine.name} has no init any more", resolution=f"labbuilder kill {machine.name}"
+            )
+        image = self.images.path(plan.image.digest) / "root"
+        argv = (sys.executable, "-m", "labbuilder.providers.nspawn.restore", str(leader), image)
+        try:
+            done = run(*argv, stdin=json.dumps([self._identity(machine), changed]), timeout_s=_BOOT_S)
+        except CommandError as error:
+            raise MachineError(
+                brief=f"what {machine.name} lacks could not be put back from outside", details=error.details
+            ) from error
+        return [line for line in done.stdout.splitlines() if line]
+
+    def _identity(self, machine: MachinePlan) -> dict[str, tuple[str, int]]:
+        keys = ensure_keys(self.lab, [machine.name])
+        return folders.identity(machine.name, keys.host_private(machine.name), keys.authorized)
 
     def start(self, name: str) -> None:
         """Power the machine on."""

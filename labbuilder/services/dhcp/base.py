@@ -281,3 +281,14 @@ def serves(engine: Engine, lab: Plan, me: MachinePlan, *, syntax: str) -> Iterat
 def listens(port: int) -> str:
     """Return shell that ends with 0 when somebody listens on that TCP port."""
     return f"[ -n \"$(ss -Hltn 'sport = :{port}')\" ]"
+
+
+def leases_kept(engine: Engine) -> str:
+    """Return shell after which the daemon's user can write its leases, those of a removed file too, while it runs."""
+    folder = engine.leases.parent
+    return (
+        f"[ -w {folder} ] || umount -l {folder} || true; mkdir -p {folder}; "
+        f"[ -e {engine.leases} ] || for it in /proc/$(systemctl show -P MainPID {engine.unit})/fd/*; do "
+        f'[ "$(readlink $it)" != "{engine.leases} (deleted)" ] || cat $it >{engine.leases}; done; '
+        f"chown -R {engine.user} {folder}; chmod 755 {folder}"
+    )

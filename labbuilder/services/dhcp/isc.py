@@ -13,7 +13,7 @@ from labbuilder.model.lab import MachinePlan, Pair, Peer, Plan
 from labbuilder.model.running import RunningLab
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.dhcp import omapi
-from labbuilder.services.dhcp.base import SETTLE_S, Engine, PeerStatus, listens, serves, values
+from labbuilder.services.dhcp.base import SETTLE_S, Engine, PeerStatus, leases_kept, listens, serves, values
 from labbuilder.services.dhcp.pair import STATUS, connected, fits, meets, opened
 from labbuilder.services.judges import says
 from labbuilder.services.newcomer import LATE, Wish
@@ -61,7 +61,7 @@ class Dhcpd(Engine):
             title="DHCP failover, both peers normal",
             holds=omapi.BOTH_NORMAL,
             apply="true",
-            settle_s=SETTLE_S,
+            settle_s=SETTLE_S + min(lab.dhcp.failover.mclt_s, SETTLE_S),  # who lost its leases waits for the MCLT
             # Two dhcpd that missed each other try again only after 5 s.
             nudge=None if me.name == primary else RESTART.format(UNIT),
             after=tuple(f"{peer.name}:dhcp" for peer in lab.pair.peers),
@@ -75,7 +75,7 @@ class Dhcpd(Engine):
         own: tuple[RenderedFile, ...] = (),
         prepare: str = "true",
         also: str = "true && ",
-        unless: str = "",
+        fence: str = "",
         after: tuple[str, ...] = (),
     ) -> Step:
         """Return the step that makes dhcpd serve.
@@ -85,9 +85,10 @@ class Dhcpd(Engine):
             own: What the machine makes by itself.
             prepare: Makes that.
             also: What must hold beside, with its "&&".
-            unless: It holds also when this does, with its "||".
+            fence: Where this file is, it holds and is left alone.
             after: What must be in effect before.
         """
+        unless, unfenced = (f" || [ -e {fence} ]", f"[ -e {fence} ] || ") if fence else ("", "")
         return Step(
             name="dhcp",
             title="DHCP server (isc-dhcp-server)",
@@ -95,10 +96,13 @@ class Dhcpd(Engine):
             own=own,
             prepare=prepare,
             validate=((CONF, "dhcpd -4 -t -cf {new}"),),
-            holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && {also}"
+            holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && [ -w {LEASES} ] && {also}"
             f"! {' && ! '.join(f'systemctl -q is-active {unit}' for unit in self.others)}{unless}",
-            apply=f"{off(*self.others)}; {ENABLE} {UNIT}; {RELOAD.format(UNIT)}; {RESTART.format(UNIT)}",
+            apply=f"{off(*self.others)}; {ENABLE} {UNIT}; {RELOAD.format(UNIT)}; "
+            f"{unfenced}{{ {RESTART.format(UNIT)}; }}",
             after=after,
+            units=(f"{UNIT}.service",),
+            clears=leases_kept(self),
         )
 
     def checks(self, lab: Plan, me: MachinePlan) -> Iterator[Check]:

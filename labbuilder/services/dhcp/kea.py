@@ -15,7 +15,7 @@ from labbuilder.model.check import Check, Judge, Judgement
 from labbuilder.model.lab import MachinePlan, Pair, Peer, Plan
 from labbuilder.model.running import RunningLab
 from labbuilder.model.step import RenderedFile, Step
-from labbuilder.services.dhcp.base import SETTLE_S, Engine, PeerStatus, listens, serves, values
+from labbuilder.services.dhcp.base import SETTLE_S, Engine, PeerStatus, leases_kept, listens, serves, values
 from labbuilder.services.dhcp.kea_control import answers, both_are, state_matches, status, tell
 from labbuilder.services.dhcp.kea_running import running_check
 from labbuilder.services.dhcp.pair import STATUS, connected, fits, meets, opened
@@ -141,9 +141,11 @@ class Kea(Engine):
             title="DHCP server (kea-dhcp4-server)",
             files=self._files(lab, me),
             validate=((CONF, "kea-dhcp4 -t {new}"),),
-            holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && {listening} && "
-            f"! {' && ! '.join(f'systemctl -q is-active {unit}' for unit in self.others)}",
+            holds=f"systemctl -q is-active {UNIT} && systemctl -q is-enabled {UNIT} && [ -w {LEASES} ] && "
+            f"{listening} && ! {' && ! '.join(f'systemctl -q is-active {unit}' for unit in self.others)}",
             apply=f"{off(*self.others)}; {ENABLE} {UNIT}; {RELOAD.format(UNIT)}; {RESTART.format(UNIT)}",
+            units=(f"{UNIT}.service",),
+            clears=leases_kept(self),
         )
         if lab.pair is not None:
             yield Step(

@@ -15,7 +15,7 @@ from labbuilder.model.check import Check
 from labbuilder.model.lab import MachinePlan, Pair, Peer, Plan
 from labbuilder.model.running import RunningLab
 from labbuilder.model.step import RenderedFile, Step
-from labbuilder.services.dhcp.base import Engine, PeerStatus, serves, values
+from labbuilder.services.dhcp.base import Engine, PeerStatus, leases_kept, serves, values
 from labbuilder.services.dhcp.isc import CONF, LEASES, UNIT, Dhcpd, files, of_files, pool_check, split_problems
 from labbuilder.services.dhcp.pair import fits
 from labbuilder.services.judges import same_lines, says
@@ -62,7 +62,7 @@ class ColdStandby(Dhcpd):
     def _primary(self, lab: Plan, pair: Pair, me: MachinePlan) -> Iterator[Step]:
         yield self.serving(
             (*files(lab, me, cold=True), _fence(lab, me)),
-            unless=f" || [ -e {FENCED} ]",
+            fence=FENCED,
             after=(f"{pair.second.name}:standby",),
         )
         yield _copy(lab, me, SENDER, marker=FENCED, after=(f"{pair.first.name}:dhcp", f"{pair.second.name}:standby"))
@@ -74,7 +74,9 @@ class ColdStandby(Dhcpd):
             files=files(lab, me, cold=True),
             validate=((CONF, "dhcpd -4 -t -cf {new}"),),
             holds=f"[ -e {TAKEN_OVER} ] || {{ ! systemctl -q is-active {UNIT} && ! systemctl -q is-enabled {UNIT}; }}",
-            apply=off(*self.others, UNIT),
+            apply=f"{off(*self.others)}; [ -e {TAKEN_OVER} ] || {{ {off(UNIT)}; }}",
+            units=(f"{UNIT}.service",),
+            clears=leases_kept(self),
         )
         yield _copy(lab, me, RECEIVER, "lab-leases@.service", marker=TAKEN_OVER)
 
@@ -171,7 +173,8 @@ def _copy(lab: Plan, me: MachinePlan, *units: str, marker: str, after: tuple[str
         title="leases are copied to the second server",
         files=tuple(RenderedFile(f"/etc/systemd/system/{name}", render(name, **variables)) for name in units),
         holds=f"systemctl -q is-active {main} && systemctl -q is-enabled {main} || [ -e {marker} ]",
-        apply=f"systemctl daemon-reload; {ENABLE} {main}; {RESTART.format(main)}",
+        apply=f"systemctl daemon-reload; {ENABLE} {main}; [ -e {marker} ] || {{ {RESTART.format(main)}; }}",
+        units=units,
         after=after,
     )
 

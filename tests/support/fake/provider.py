@@ -20,6 +20,8 @@ CALLS: list[tuple[str, ...]] = []
 """What providers were told since a test cleared it: the word, and of which machine or snapshot."""
 FAILS: dict[tuple[str, ...], BaseException] = {}
 """What a call raises instead."""
+LACKS: dict[str, tuple[str, ...]] = {}
+"""What a machine lacks of its image, until it is put back."""
 _OFF = MachineState.STOPPED
 
 
@@ -89,6 +91,11 @@ class FakeProvider:
             self.disk(machine.name).mkdir(parents=True, exist_ok=True)
             ensure_keys(self.lab, [machine.name])
             self._file(machine.name).write_text(json.dumps({"state": _OFF, "boots": 0, "cut": []}))
+
+    def restore(self, plan: Plan, machine: MachinePlan, changed: Sequence[str] = ()) -> Sequence[str]:
+        del plan
+        self._told("restore", machine.name, *changed)
+        return LACKS.pop(machine.name, ())
 
     def start(self, name: str) -> None:
         self._told("start", name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from fake import provider as fakes
+from labbuilder.errors import LabError
 from labbuilder.host.journal import Journal, Record
 from labbuilder.host.store import Home
 from labbuilder.lab import Lab
-from labbuilder.lifecycle import proof, up
+from labbuilder.lifecycle import mend, proof
 from labbuilder.plan import MachinePlan
 from labbuilder.spec.providers import PROVIDERS
 from labbuilder.verify import Verdict, Verification
@@ -21,13 +22,25 @@ from labbuilder.verify.model import Outcome
 
 
 class World:
-    """A home, and what the providers in it were told."""
+    """A home, and what the providers in it were told.
+
+    Attributes:
+        lacks: What machines lack of their image.
+        configured: Machines that were, in their order.
+        anew: What was to be applied again, each time that machines were configured.
+        refuses: What the next tries to configure end with.
+        red: Check and machine that fail in the next proofs, one each time; then none.
+    """
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self.calls = fakes.CALLS
         self.fails = fakes.FAILS
+        self.lacks = fakes.LACKS
         self.configured: list[str] = []
+        self.anew: list[Mapping[str, Mapping[str, str]]] = []
+        self.refuses: list[LabError] = []
+        self.red: list[tuple[str, str]] = []
 
     def lab(self, name: str = "aula", **sections: Any) -> Lab:
         """The guide's lab, of which nothing was made yet."""
@@ -59,13 +72,20 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(fakes, "CALLS", found.calls)
     found.calls.clear()
     found.fails.clear()
+    found.lacks.clear()
     monkeypatch.setitem(PROVIDERS, "nspawn", replace(PROVIDERS["nspawn"], package="fake", traced=False))
 
-    def configure(machines: Sequence[MachinePlan], *_: object) -> tuple[()]:
+    def configure(machines: Sequence[MachinePlan], *asked: Any) -> tuple[()]:
         found.configured += [machine.name for machine in machines]
+        found.anew += asked[2:]
+        if found.refuses:
+            raise found.refuses.pop(0)
         return ()
 
-    monkeypatch.setattr(up, "configure", configure)
-    passed = Outcome("fake", "server1", "nothing was asked", Verdict.PASS, "", "", "true")
-    monkeypatch.setattr(proof, "run_checks", lambda *_, lab, **__: Verification(lab, (passed,), 0.0))
+    def run_checks(*_: object, lab: str, **__: object) -> Verification:
+        check, machine, verdict = (*found.red.pop(0), Verdict.FAIL) if found.red else ("fake", "server1", Verdict.PASS)
+        return Verification(lab, (Outcome(check, machine, check, verdict, "", "", "so"),), 0.0)
+
+    monkeypatch.setattr(mend, "configure", configure)
+    monkeypatch.setattr(proof, "run_checks", run_checks)
     return found
