@@ -86,7 +86,7 @@ def test_it_is_proven_broken_and_mended(labbuilder: Said) -> None:
     assert seen == {("server1", "nginx.active"): "pass", ("server1", "web.page"): "pass"}
     labbuilder("exec", "server1", "--lab", "web", "--", "echo broken >/var/www/html/index.html")
     failed = json.loads(labbuilder("verify", "--lab", "web", "--json", code=1).stdout)["outcomes"]
-    assert [o["check"] for o in failed if o["verdict"] != "pass"] == ["web.page"]
+    assert [o["check"] for o in failed if o["verdict"] != "pass"] == ["files", "web.page"]
     assert "+The page of the lab." in labbuilder("plan").stdout
     labbuilder("up")
     labbuilder("verify", "--lab", "web")
