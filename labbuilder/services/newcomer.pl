@@ -7,7 +7,7 @@
 #   scan,FIRST,LAST                              whose is any of them?
 #   proxy,MAC,FIRST,LAST                         for which of them does this host answer?
 #   way,NAME,KIND,MARK,SOURCE,ADDRESS,WHAT       go there from the nth address: tcp and read (WHAT is a port), udp, dns and
-#                                                dnstcp (a name), icmp (bytes of the whole packet)
+#                                                dnstcp (a name), icmp (a packet as long as the NIC takes)
 #
 # Printed are "dhcp NAME TYPE MAC IP ADDRESS CODE=HEX...", "arp ADDRESS MAC", "proxy ADDRESS MAC", "source ADDRESS" and "way NAME
 # ANSWER", and "end". The NIC (macvlan) and its network namespace end with this process. The constants are those of Linux: Socket.pm takes
@@ -17,7 +17,7 @@ use strict;
 my ($nic, $own_mac, $listen_s, @words) = @ARGV;
 my ($outside, $born) = (getppid, now_s());
 my $everyone = "\xff" x 6;
-my (@gates, @dhcp, @arp, @proxy, @ways, @sources, @leases, @out, $mac);
+my (@gates, @dhcp, @arp, @proxy, @ways, @sources, @leases, @out, $mac, $mtu);
 
 sub now_s {
     open my $uptime, "<", "/proc/uptime" or die "/proc/uptime: $!\n";
@@ -58,6 +58,8 @@ sub wire {    # a raw socket for one protocol
     bind $wire, pack "S n i x12", 17, $protocol, unpack "x16 i", $request or die "no NIC: $!\n";
     ioctl $wire, 0x8927, $request or die "no MAC: $!\n";
     $mac = substr $request, 18, 6;
+    ioctl $wire, 0x8921, $request or die "no MTU: $!\n";
+    $mtu = unpack "x16 i", $request;
     return $wire;
 }
 
@@ -179,7 +181,7 @@ sub go {    # say what is said first; again, where it may be lost
     my $said = $way->{kind} =~ /dns/ ? query($way->{id}, $way->{what}) : "?";
     $said = pack "n/a*", $said if $way->{kind} eq "dnstcp";
     if ($way->{kind} eq "icmp") {
-        $said = pack "C2 n3 x" . ($way->{what} - 28), 8, 0, 0, $way->{id}, 1;
+        $said = pack "C2 n3 x" . ($mtu - 28), 8, 0, 0, $way->{id}, 1;
         substr($said, 2, 2) = pack "n", checksum($said);
     }
     defined send $way->{socket}, $said, 0 or tell_way($way, $!);
@@ -204,7 +206,7 @@ sub go_on {    # its socket has something to say
         go($way) if $way->{kind} eq "dnstcp";
         return;
     }
-    defined recv $way->{socket}, my $said, 2048, 0 or return tell_way($way, $!);
+    defined recv $way->{socket}, my $said, 65535, 0 or return tell_way($way, $!);
     if ($way->{kind} =~ /dns/) {
         $said = substr $said, 2 if $way->{kind} eq "dnstcp";
         return if length $said < 12 || unpack("n", $said) != $way->{id};
@@ -214,7 +216,7 @@ sub go_on {    # its socket has something to say
         tell_way($way, join " ", "rcode", $flags & 15, $answers, $answers && $length == 4 ? dotted($address) : ());
     } elsif ($way->{kind} eq "icmp") {
         my ($type, $id) = unpack "C x3 n", substr $said, (ord($said) & 15) * 4;
-        tell_way($way, "echo " . length $said) if $type == 0 && $id == $way->{id};
+        tell_way($way, "echo " . (length $said == $mtu ? "full" : length $said)) if $type == 0 && $id == $way->{id};
     } else {
         $said =~ s/\s+$//;
         tell_way($way, $said eq "" ? "nothing" : $said);

@@ -74,9 +74,9 @@ _ASK_AGAIN = tuple(  # mended last: a client that renews while its server is wro
 # Each group is broken at once: what one of them breaks hides none of the others.
 GROUPS: dict[str, tuple[WireBreak, ...]] = {
     "filters": (
-        WireBreak("server2", "iptables -P FORWARD DROP", "way.server2", "icmp 1500", "iptables -P FORWARD ACCEPT"),
+        WireBreak("server2", "iptables -P FORWARD DROP", "way.server2", "icmp full", "iptables -P FORWARD ACCEPT"),
         rule("server1", "{} FORWARD -p tcp --dport 443 -j DROP", "way.server1", "tcp 443"),
-        rule("server1", "{} FORWARD -p icmp -j DROP", "way.server1", "icmp 1500"),
+        rule("server1", "{} FORWARD -p icmp -j DROP", "way.server1", "icmp full"),
         rule("server1", "{} FORWARD -p udp --dport 53 -j DROP", "way.server1", "dns www.internet.test"),
         rule("server1", "-t mangle {} FORWARD -p udp --dport 9 -j DROP", "way.server1", "udp 9"),
         rule("server1", "{} INPUT -i enp0s3 -p tcp --dport 53 -j DROP", "names.new.server1", "dnstcp server1"),
@@ -125,7 +125,7 @@ GROUPS: dict[str, tuple[WireBreak, ...]] = {
             "server1",
             "ip link set enp0s3 mtu 600; ip link set enp0s8 mtu 1000",
             "way.server1",
-            "icmp 1500",
+            "icmp full",
             "ip link set enp0s3 mtu 1500; ip link set enp0s8 mtu 1500",
         ),
         rule(
@@ -138,7 +138,7 @@ GROUPS: dict[str, tuple[WireBreak, ...]] = {
         stranger("server2", "enp0s8", "172.26.0.0 netmask 255.255.0.0", "172.26.5.1 172.26.5.9", "outside.dhcp"),
     ),
     "the way back": (
-        rule("server1", "{} FORWARD -i enp0s8 -o enp0s3 -p icmp -j DROP", "way.server1", "icmp 1500"),
+        rule("server1", "{} FORWARD -i enp0s8 -o enp0s3 -p icmp -j DROP", "way.server1", "icmp full"),
         rule("server1", "{} FORWARD -i enp0s8 -p udp --sport 53 -j DROP", "way.server1", "dns www"),
         WireBreak(
             "server2",
