@@ -57,20 +57,20 @@ class Mending:
         try:
             return configure(machines, reach, secrets, anew)
         except (MachineError, TransportError, WaitError) as error:
-            back = not self._lost and self.put_back_everywhere()
+            back = () if self._lost else self.put_back_everywhere()
             hopeless = self._lost or isinstance(error, RejectedConfigError) or taken_over(self.session)
             if hopeless and not back:
                 raise _advised(error, *self._lost) from None
-            anew = anew if hopeless else all_steps(self.session.plan, error.brief)
+            anew = anew if hopeless else all_steps(self.session.plan, error.brief, *back)
         try:
             return configure(machines, reach, secrets, anew)
         except (MachineError, TransportError, WaitError) as error:
             raise _advised(error, *self._lost) from None
 
-    def put_back_everywhere(self) -> bool:
-        """Put back what any machine lacks of its image; False when none lacks anything."""
+    def put_back_everywhere(self) -> Sequence[str]:
+        """Put back what any machine lacks of its image; the names of those that lacked something."""
         names = [machine.name for machine in self.session.plan.machines]
-        return any(for_each(names, self._put_back))
+        return [name for name, back in zip(names, for_each(names, self._put_back), strict=True) if back]
 
     def put_back_changed(self, found: Verification) -> None:
         """Put back the files of the image that a check says are not as Debian brought them."""
@@ -132,9 +132,10 @@ def concerned(plan: Plan, found: Verification) -> Reasons:
     return reasons
 
 
-def all_steps(plan: Plan, why: str) -> Reasons:
-    """All steps of all machines."""
-    return {machine.name: {step.name: why for step in machine.steps} for machine in plan.machines}
+def all_steps(plan: Plan, why: str, *names: str) -> Reasons:
+    """All steps of these machines; with no name, of all."""
+    machines = [machine for machine in plan.machines if not names or machine.name in names]
+    return {machine.name: {step.name: why for step in machine.steps} for machine in machines}
 
 
 def _owners(plan: Plan) -> dict[tuple[str, str], Service]:

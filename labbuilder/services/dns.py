@@ -49,9 +49,9 @@ class Dns(Service):
             ),
             holds=f"systemctl -q is-active {_UNIT} && systemctl -q is-enabled {_UNIT} && "
             f"dig +short +time=1 +tries=1 @{address} {domain} SOA | grep -q .",
-            # Tested first: what serves is not stopped for what can't.
-            apply=f"named-checkconf -z >/dev/null; getent passwd {_USER} >/dev/null; "
-            f"{ENABLE} {_UNIT}; {RESTART.format(_UNIT)}",
+            apply=f"{ENABLE} {_UNIT}; {RESTART.format(_UNIT)}",
+            # Tested before it is restarted: what serves is not stopped for what can't.
+            clears=f"named-checkconf -z >/dev/null; getent passwd {_USER} >/dev/null",
             units=(f"{_UNIT}.service",),
             after=(f"{me.name}:dhcp",),  # clients wait for DHCP, and BIND is slow to start
         )
