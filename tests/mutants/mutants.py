@@ -161,7 +161,8 @@ def main() -> None:
                 print(f"{number:4} {mutant.machine:8} {mutant.what:60} {told}", flush=True)
     share = 1 - len(unseen) / asked.count
     print(f"seed {asked.seed}: {asked.count - len(unseen)} of {asked.count} seen, {share:.1%}")
-    print(*(f"not seen: {one.machine}: {one.do}" for one in unseen), sep="\n")
+    for one in unseen:
+        print(f"not seen: {one.machine}: {one.do}")
     sys.exit(0 if share >= ENOUGH else 1)
 
 
