@@ -6,7 +6,7 @@ from collections.abc import Collection
 from ipaddress import IPv4Address
 
 from labbuilder.model.lab import Nic
-from labbuilder.services.probes import DEFAULT_ROUTE, addresses
+from labbuilder.services.probes import DEFAULT_ROUTE
 
 FOLDER = "/var/lib/dhcp"
 _EACH = (
@@ -34,7 +34,7 @@ def served(nic: Nic, routers: Collection[IPv4Address], resolvers: Collection[IPv
     routes = "|".join(f'"{router} {nic.name}"' for router in dict.fromkeys(routers))
     named = "|".join(f'"nameserver {resolver}"' for resolver in resolvers)
     return (
-        f'set -- $({addresses(nic)}); [ $# = 1 ] && [ -n "$({addresses(nic, "dynamic")})" ] && '
+        f'case "$(ip -4 -o address show dev {nic.name} up)" in *"\n"*) false;; *" dynamic "*) ;; *) false;; esac && '
         f'case "$({DEFAULT_ROUTE})" in {routes}) ;; *) false;; esac && '
         f'{{ names=0; while read -r key value _; do case "$key $value" in {named}) names=$((names + 1));; '
         "nameserver*) names=99;; esac; done </etc/resolv.conf; "

@@ -39,7 +39,7 @@ class Machine(FakeShell):
         self.down: set[str] = set()
         self.fails: dict[str, tuple[str, str]] = {}
         self.answers = {
-            "sha256sum": lambda _: self._files(),
+            "sha256sum": lambda _: Result((), 0 if self.stamps else 1, self._files()),
             "tar -xf": lambda _: self._unpack(),
             "set -eu": self._apply,
             **{step.holds: self._holds(step) for step in plan.steps},
@@ -102,10 +102,10 @@ class Bench:
         self.plans = plans
         self.done: list[str] = []
         self.machines = {machine.name: Machine(machine, self.done) for machine in plans}
-        self._secrets = LabSecrets(Home(home).lab("bench").keys)
+        self.secrets = LabSecrets(Home(home).lab("bench").keys)
 
     def configure(self, plans: Sequence[MachinePlan] | None = None) -> tuple[Change, ...]:
-        return configure(plans or self.plans, lambda name: self.machines[name], self._secrets)
+        return configure(plans or self.plans, lambda name: self.machines[name], self.secrets)
 
 
 def test_a_new_machine_gets_all_its_files_at_once_and_a_second_run_does_nothing(tmp_path: Path) -> None:
@@ -198,3 +198,29 @@ def test_a_machine_without_room_is_told_and_nothing_is_applied(tmp_path: Path) -
         bench.configure()
     assert "No space left" in (told.value.details or "")
     assert bench.done == []
+
+
+def test_what_is_asked_for_is_applied_again_though_it_holds_and_what_is_in_its_way_goes_first(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, plan("one", step("a", units=("a.service",), clears="clear-a"), step("b", clears="clear-b")))
+    bench.configure()
+    first = next(script for script in bench.machines["one"].asked if script.startswith("set -eu"))
+    assert "clear-a" not in first  # nobody has been in a new machine
+    bench.machines["one"].asked.clear()
+    (change,) = configure(
+        bench.plans, lambda name: bench.machines[name], bench.secrets, {"one": {"a": "a check fails"}}
+    )
+    assert (change.service, change.reason, change.files) == ("a", "a check fails", ())
+    (script,) = (script for script in bench.machines["one"].asked if script.startswith("set -eu"))
+    assert script.index("a.service") < script.index("clear-a") < script.index("( apply-a")
+    assert "clear-b" not in script
+
+
+def test_what_is_awaited_in_a_machine_that_was_configured_comes_after_what_may_mend_it(tmp_path: Path) -> None:
+    waits = Step("w", "both normal", "holds-w", "true", after=("one:a",), awaits=True)
+    bench = Bench(tmp_path, plan("one", step("a"), waits, step("firewall")))
+    bench.configure()
+    assert bench.done == ["one:a", "one:w", "one:firewall"]
+    bench.done.clear()
+    everything = {"one": dict.fromkeys(("a", "w", "firewall"), "")}
+    configure(bench.plans, lambda name: bench.machines[name], bench.secrets, everything)
+    assert bench.done == ["one:a", "one:firewall", "one:w"]
