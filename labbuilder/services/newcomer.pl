@@ -2,7 +2,7 @@
 #
 #   gate,MARK,ADDRESS                            a gateway: what bears its mark goes there
 #   source,ADDRESS/PREFIX                        an address of its own, where none is leased
-#   dhcp,NAME,MAC,SECS,WISH,ANSWERS,KEEP         ask for an address; so many servers shall answer; keep it until the end
+#   dhcp,NAME,MAC,SECS,WISH,ANSWERS,TAKES        ask for an address; so many servers shall answer; take a lease, an offer, nothing
 #   arp,ADDRESS,ANSWERS                          whose is it?
 #   scan,FIRST,LAST                              whose is any of them?
 #   proxy,MAC,FIRST,LAST                         for which of them does this host answer?
@@ -41,7 +41,7 @@ for (@words) {
     my ($kind, @rest) = split /,/;
     push @gates,   [@rest] if $kind eq "gate";
     push @sources, $rest[0] if $kind eq "source";
-    push @dhcp, {name => $rest[0], mac => bytes($rest[1]), secs => $rest[2], wish => $rest[3], wanted => $rest[4], keep => $rest[5]}
+    push @dhcp, {name => $rest[0], mac => bytes($rest[1]), secs => $rest[2], wish => $rest[3], wanted => $rest[4], keep => $rest[5] ne "nothing", borrow => $rest[5] eq "offer"}
         if $kind eq "dhcp";
     push @arp, {address => $rest[0], wanted => $rest[1]} if $kind eq "arp";
     push @arp, map { {address => $_, wanted => 0} } range(@rest) if $kind eq "scan";
@@ -133,9 +133,9 @@ sub hear_dhcp {
     $client->{seen}{$from} = 1 if $type == 2;
     if ($type == 2 && $client->{keep} && !$client->{offer}) {
         @$client{qw(offer server server_mac)} = ($address, pack("H8", $options{54} // ""), $from);
-        request($client);
+        request($client) unless $client->{borrow};
     }
-    if ($type == 5 && $client->{keep} && !$client->{leased} && $address eq ($client->{offer} // "")) {
+    if ($type == ($client->{borrow} ? 2 : 5) && $client->{keep} && !$client->{leased} && $address eq ($client->{offer} // "")) {
         $client->{leased} = $address;
         $client->{prefix} = unpack "%32b*", pack "H8", $options{1} // "";
     }
@@ -224,7 +224,7 @@ sub go_on {    # its socket has something to say
 }
 
 sub release {
-    for my $client (grep { $_->{leased} } @dhcp) {
+    for my $client (grep { $_->{leased} && !$_->{borrow} } @dhcp) {
         ask_dhcp($client, 7, @$client{qw(server_mac leased server leased)}, pack "C2 a4", 54, 4, $client->{server});
         delete $client->{leased};
     }

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Literal
 
 from labbuilder.host.run import Result
 from labbuilder.model.lab import MachinePlan, Network, Nic, Plan
@@ -23,7 +24,6 @@ _OWN_MAC = "06:6c:61:62:00:00"
 LOW = "06:6c:61:62:00:02"  # by the hash of RFC 3074 in the first of 256 buckets
 HIGH = "06:6c:61:62:00:2f"  # in the last
 LATE = "06:6c:61:62:00:01"
-OUI = "06:6c:61:62"  # with which they all begin
 FULL_SIZE = "full"  # as long as the NIC takes: a cluster's tunnels take fifty bytes
 _SCANNED = 1024  # addresses at most: each is asked for on the whole wire
 OFFER, ACK = 2, 5  # RFC 2132, 9.6
@@ -39,7 +39,8 @@ class Wish:
         secs: For how long it says that it has asked already.
         answered_by: The servers that shall answer; the others are silent.
         wanted: The address that it would like to have.
-        keeps: It takes what it is offered, and gives it back in the end.
+        takes: A "lease", which it gives back in the end; the "offer": an address that is nobody else's for a moment,
+            and of which no server keeps a note; or "nothing".
     """
 
     name: str
@@ -47,12 +48,12 @@ class Wish:
     answered_by: tuple[str, ...]
     secs: int = 0
     wanted: IPv4Address | None = None
-    keeps: bool = True
+    takes: Literal["lease", "offer", "nothing"] = "lease"
 
     @property
     def words(self) -> str:
         """As the program reads it."""
-        fields = self.name, self.mac, self.secs, self.wanted or "", len(self.answered_by), int(self.keeps)
+        fields = self.name, self.mac, self.secs, self.wanted or "", len(self.answered_by), self.takes
         return ",".join(("dhcp", *map(str, fields)))
 
 
@@ -220,7 +221,7 @@ def outside(lab: Plan, me: MachinePlan) -> str:
     partner = _partner(lab, me)
     asked = partner.address(uplink.name).ip
     words = [f"gate,1,{asked}", f"source,{uplink.subnet.broadcast_address - 1}/{uplink.subnet.prefixlen}"]
-    words += [Wish("outside", LATE, (), keeps=False).words]
+    words += [Wish("outside", LATE, (), takes="nothing").words]
     words += [f"arp,{asked},1", f"arp,{uplink.gateway},1", f"arp,{me.address(uplink.name).ip},0"]
     words += (way.words(1) for way in outside_ways(lab, me))
     return _probe(me.nic(uplink.name), words)

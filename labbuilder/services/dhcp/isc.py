@@ -221,7 +221,7 @@ class Dhcpd(Engine):
         if lab.pair is None:
             return super().wishes(lab)
         everybody = tuple(peer.name for peer in lab.pair.peers)
-        late = Wish("late", LATE, everybody, secs=lab.dhcp.failover.load_balance_max_s + 1, keeps=False)
+        late = Wish("late", LATE, everybody, secs=lab.dhcp.failover.load_balance_max_s + 1, takes="nothing")
         return *super().wishes(lab), late
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from labbuilder.errors import TransportError
 from labbuilder.host.render import render
@@ -19,7 +20,7 @@ from labbuilder.services.dhcp.base import Engine, PeerStatus, leases_kept, serve
 from labbuilder.services.dhcp.isc import CONF, LEASES, UNIT, Dhcpd, files, of_files, pool_check, split_problems
 from labbuilder.services.dhcp.pair import fits
 from labbuilder.services.judges import same_lines, says
-from labbuilder.services.newcomer import OUI, Wish
+from labbuilder.services.newcomer import Wish
 from labbuilder.services.systemd import DISABLE_NOW, ENABLE, ENABLE_NOW, RESTART, off
 from labbuilder.spec.base import Problem
 from labbuilder.spec.models import AddressRange, LabSpec
@@ -28,11 +29,11 @@ COPY_PORT = 6470  # on the second server: the primary's leases arrive
 TAKEN_OVER = "/var/lib/lab-taken-over"  # on the second server: the operator lets it serve
 FENCED = "/run/lab-fenced"  # on the primary: it came back and found the second one serving
 SENDER, RECEIVER = "lab-leases.service", "lab-leases.socket"
-# One line for each active binding of the lease file, but for those of a probe; the last word on an address counts.
+# One line for each active binding of the lease file; the last word on an address counts.
 _ACTIVE_LEASES = (
     'awk \'$1 == "lease" {a = $2; state[a] = mac[a] = ends[a] = ""} $1 == "binding" {state[a] = $3} '
     '$1 == "hardware" {mac[a] = $3} $1 == "ends" {ends[a] = $0} '
-    f'END {{for (a in state) if (state[a] == "active;" && mac[a] !~ /^{OUI}/) print a, mac[a], ends[a]}}\' {LEASES}'
+    f'END {{for (a in state) if (state[a] == "active;") print a, mac[a], ends[a]}}\' {LEASES}'
 )
 _SENT = "/run/lab-leases-sent"
 _COPIED_WITHIN_S = 3.0  # measured: 0.1 s after a lease has changed
@@ -147,8 +148,8 @@ class ColdStandby(Dhcpd):
         return Engine.by_hash(self, lab)
 
     def wishes(self, lab: Plan) -> tuple[Wish, ...]:
-        """Of the one that serves."""
-        return Engine.wishes(self, lab)
+        """Of the one that serves, and no lease: that would be copied, and mend a copy that is missing."""
+        return tuple(replace(wish, takes="offer") for wish in Engine.wishes(self, lab))
 
     def answering(self, lab: Plan) -> tuple[str, ...]:
         """Return the dhcpd of both: nobody agrees with anybody."""
