@@ -88,6 +88,7 @@ def verification_text(found: Verification, *, every: bool, evidence: bool = Fals
         passed, followed = outcome.verdict == "pass", outcome.follows_from and outcome.machine not in found.unreachable
         if (every and passed) or ((every or evidence) and followed):
             lines += _told(outcome, evidence=evidence)
+    lines += [f"left out: {what}" for what in found.left_out]
     good = len(found.outcomes) - len(found.failures)
     lines.append(f"{good} of {len(found.outcomes)} checks passed in {found.seconds:.2f} s")
     return "\n".join(lines)

@@ -8,9 +8,12 @@ tells no more than failover.share asks; what else it runs shows in what a client
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from labbuilder.model.check import Check
 from labbuilder.model.lab import MachinePlan, Plan
 from labbuilder.provisioning.secrets import LabSecrets
+from labbuilder.services import newcomer
 from labbuilder.services.registry import services_of
 from labbuilder.services.systemd import boots, runs_on
 from labbuilder.verify.files import files_check
@@ -34,3 +37,15 @@ def checks_for(plan: Plan, secrets: LabSecrets | None = None) -> tuple[Check, ..
         return *disk, boots(plan, machine), runs_on(plan, machine), *own
 
     return logins_check(plan), *(check for machine in plan.machines for check in of(machine))
+
+
+def left_out(plan: Plan) -> Iterator[str]:
+    """Return what is not asked of this lab, and why."""
+    if not plan.clients:
+        yield "no client is there beside which a new one could ask: leases, ways and names are not proven from outside"
+    elif not newcomer.has_room(plan):
+        yield f"the pool {plan.pool} has no room for new clients: what they are given, and how far they get, is not asked"
+    if plan.upstream.witness is None:
+        yield f"the {plan.uplink.name} network is not the lab's own: nobody asks from there; the world is asked DNS alone"
+    elif plan.pair is None:
+        yield f"one server: nobody asks it from the {plan.uplink.name} network"

@@ -43,12 +43,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Verification:
-    """All outcomes of one round, in the order of the guide."""
+    """All outcomes of one round, in the order of the guide.
+
+    Attributes:
+        left_out: What is not asked of such a lab, and why.
+    """
 
     lab: str
     outcomes: tuple[Outcome, ...]
     seconds: float
     rebooted: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Outcome, ...]:

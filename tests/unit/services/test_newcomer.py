@@ -9,7 +9,7 @@ from labbuilder.lab import Lab
 from labbuilder.model.check import Judgement
 from labbuilder.services import newcomer
 from labbuilder.services.newcomer import HIGH, LATE, LOW
-from labbuilder.verify.checks import checks_for
+from labbuilder.verify.checks import checks_for, left_out
 
 LAB = Lab("t").add_server().add_server().add_client()
 PLAN = LAB.plan()
@@ -113,7 +113,7 @@ def test_ways_that_lead_nowhere_are_named() -> None:
     found = judged("way.server1", *lines[1:-1], f"way {ways[-1].name} Network is unreachable", *sources)
     assert found.observed.splitlines() == [
         "192.168.1.151 > 8.8.8.8 dns www.internet.test: no answer",
-        "192.168.1.151 > 203.0.113.10 icmp 1500: Network is unreachable",
+        "192.168.1.151 > 203.0.113.10 icmp full: Network is unreachable",
     ]
     assert judged("way.server1").observed == "no address was leased to go there from"
 
@@ -140,7 +140,10 @@ def test_a_pool_without_room_and_a_real_lan_leave_out_what_they_forbid() -> None
     ids = {check.id for check in checks_for(small.plan())}
     assert "owners.internal" in ids
     assert not any(name.startswith(("newcomer.", "way.", "names.new.")) for name in ids)
+    assert "192.168.1.100-192.168.1.105 has no room" in "".join(left_out(small.plan()))
     real = Lab("r").add_server().add_server().add_client().set(provider="virtualbox")
     ids = {check.id for check in checks_for(real.plan())}
     assert {"newcomer.server1", "way.server2"} <= ids
     assert not any(name.startswith("outside.") or name == "owners.bridged" for name in ids)
+    assert "is not the lab's own" in "".join(left_out(real.plan()))
+    assert list(left_out(PLAN)) == []
