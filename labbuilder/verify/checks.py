@@ -44,8 +44,8 @@ def left_out(plan: Plan) -> Iterator[str]:
     if not plan.clients:
         yield "no client is there beside which a new one could ask: leases, ways and names are not proven from outside"
     elif not newcomer.has_room(plan):
-        yield f"the pool {plan.pool} has no room for new clients: what they are given, and how far they get, is not asked"
+        yield f"the pool {plan.pool} has no room for new clients: what they get is not asked"
     if plan.upstream.witness is None:
-        yield f"the {plan.uplink.name} network is not the lab's own: nobody asks from there; the world is asked DNS alone"
+        yield f"the {plan.uplink.name} network is not the lab's own: nobody asks from there; of the world, DNS only"
     elif plan.pair is None:
         yield f"one server: nobody asks it from the {plan.uplink.name} network"
