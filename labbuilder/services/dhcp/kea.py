@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from labbuilder.errors import MachineError, TransportError
 from labbuilder.host.render import render
@@ -16,6 +17,7 @@ from labbuilder.model.lab import MachinePlan, Pair, Peer, Plan
 from labbuilder.model.running import RunningLab
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.services.dhcp.base import SETTLE_S, Engine, PeerStatus, leases_kept, listens, serves, values
+from labbuilder.services.dhcp.config_files import config_of, files_beside, means, pools
 from labbuilder.services.dhcp.kea_control import answers, both_are, state_matches, status, tell
 from labbuilder.services.dhcp.kea_running import running_check
 from labbuilder.services.dhcp.pair import STATUS, connected, fits, meets, opened
@@ -24,6 +26,9 @@ from labbuilder.services.systemd import ENABLE, RELOAD, RESTART, off
 from labbuilder.spec.base import Problem
 from labbuilder.spec.failover import Failover
 from labbuilder.spec.models import AddressRange, LabSpec
+
+if TYPE_CHECKING:
+    from labbuilder.lint.model import Peer as Server
 
 UNIT = "kea-dhcp4-server"
 CONF = "/etc/kea/kea-dhcp4.conf"
@@ -186,10 +191,15 @@ class Kea(Engine):
             look=f"kea-dhcp4 -t {CONF}",
             rests_on=("files",),
         )
-        named = f'sed -n \'s/^ *"interfaces": \\["\\(.*\\)"\\],/\\1/p\' {CONF}'
         title = f"Kea serves on the {lab.served.name} NIC"
         yield Check(
-            "kea.nic", me.name, title, named, says(me.nic(lab.served.name).name), look=_LOOK, rests_on=("files",)
+            "kea.nic",
+            me.name,
+            title,
+            files_beside(CONF),
+            means(me.nic(lab.served.name).name, lambda files: _nics(me, files)),
+            look=_LOOK,
+            rests_on=("files",),
         )
         yield from serves(self, lab, me, syntax="kea.syntax")
         yield running_check(me.name, CONF)
@@ -208,14 +218,13 @@ class Kea(Engine):
             look=STATUS.format(lab.lab),
             rests_on=meets(self, pair, me),
         )
-        urls = f'sed -n \'s,.*"url": "http://\\([0-9.]*\\):.*,\\1,p\' {CONF}'
         both = " ".join(str(peer.address) for peer in pair.peers)
         yield Check(
             "failover.mirror",
             me.name,
             "both peers name the same two addresses",
-            urls,
-            says(both),
+            files_beside(CONF),
+            means(both, lambda files: _hosts(_server(me, files))),
             look=_LOOK,
             rests_on=("files",),
         )
@@ -232,14 +241,12 @@ class Kea(Engine):
             look=STATUS.format(lab.lab),
             rests_on=(f"{UNIT}.active",),
         )
-        command = f'sed -n \'s/.*"pool": "\\([0-9. -]*\\)".*/\\1/p\' {CONF}'
-        expected = " ".join(f"{pool.start} - {pool.end}" for pool, _ in self.pools(lab))
         yield Check(
             "failover.pool",
             me.name,
             "the pool is the same on both",
-            command,
-            says(expected),
+            files_beside(CONF),
+            means(str(lab.pool), lambda files: pools(_server(me, files))),
             look=_LOOK,
             rests_on=("files",),
         )
@@ -271,10 +278,11 @@ class Kea(Engine):
                 seen = status(mine)
                 hooks = config["arguments"]["Dhcp4"]["hooks-libraries"]
                 (ha,) = (hook["parameters"] for hook in hooks if "high-availability" in hook.get("parameters", {}))
+                own = ha["high-availability"][0]["this-server-name"]  # a pair may call its servers otherwise
                 autos = sorted({str(peer["auto-failover"]).lower() for peer in ha["high-availability"][0]["peers"]})
             except (ValueError, KeyError, IndexError, TypeError):
                 return Judgement(False, expected, (result.stdout + result.stderr)[:_SHOWN])
-            served = ", ".join(seen.scopes) or "nobody"
+            served = ", ".join(me.name if scope == own else scope for scope in seen.scopes) or "nobody"
             observed = f"{seen.mode}, {seen.role}, serves {served}, auto-failover {', '.join(autos)}"
             return Judgement(observed == expected, expected, observed)
 
@@ -357,6 +365,26 @@ class Kea(Engine):
         """Kea waits until it is unheard and clients wait in vain, and acts at its next heartbeat."""
         meant = timers(failover)
         return max(_HTTP_S if silent else 0.0, meant.silence_s) + meant.ack_s - 1 + meant.heartbeat_s
+
+
+def _server(me: MachinePlan, files: Result) -> Server:
+    from labbuilder.lint.kea_peer import read  # noqa: PLC0415  who verifies no Kea needs no parser
+
+    return read(config_of(me.name, CONF, files.stdout))
+
+
+def _hosts(server: Server) -> str:
+    urls = [member.values.get("url", "") for relation in server.relations for member in relation.members]
+    return " ".join(urlsplit(url).hostname or url for url in urls)
+
+
+def _nics(me: MachinePlan, files: Result) -> str:
+    from labbuilder.lint.kea import parse  # noqa: PLC0415
+
+    server = parse(config_of(me.name, CONF, files.stdout)).root.get("Dhcp4")
+    listened = server.get("interfaces-config") if server else None
+    named = listened.items("interfaces") if listened else ()
+    return " ".join(str(value.data).partition("/")[0] for value in named)
 
 
 def ask(lab: RunningLab, machine: str, command: str, **arguments: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+UNIT = "isc-dhcp-server"
 CONF = "/etc/dhcp/omapi.conf"
 PORT = 7911
 PARTNER_DOWN = 4
@@ -37,8 +38,28 @@ MAKE_KEY = (
 )
 
 
+# What omshell must be told to open the failover-state object, by whatever names, key and port dhcpd was given.
+_OPENS = r"""s/#.*//g; $c .= $_; END {
+($p) = $c =~ /\bomapi-port\s+(\d+)/ and ($n) = $c =~ /\bfailover\s+peer\s+"?([^"\s{;]+)"?\s*\{/ or exit 1;
+print "server 127.0.0.1\nport $p\n";
+if (($k) = $c =~ /\bomapi-key\s+"?([^"\s;]+)/) {
+($b) = $c =~ /\bkey\s+"?\Q$k\E"?\s*\{([^}]*)\}/;
+print "key-algorithm $1\n" if $b =~ /algorithm\s+"?([^"\s;]+)/;
+print "key $k $1\n" if $b =~ /secret\s+"?([^"\s;]+)/;
+}
+print "connect\nnew failover-state\nset name = \"$n\"\nopen\n";
+}"""
+# Without OMAPI: what the dhcpd that runs has written in the journal.
+_JOURNAL = (
+    f"systemctl -q is-active {UNIT} && journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID "
+    f"{UNIT}) | grep -E '^failover peer .*: (I move|peer moves) from '"
+)
+
+
 def failover_state(*commands: str, within_s: int = _ASKED_WITHIN_S) -> str:
     """Return shell that opens the failover-state object, prints it, and says more to it; its exit status is no sign.
+
+    A dhcpd that was given no OMAPI says nothing more; then its journal is printed.
 
     Args:
         commands: What else is said to the object, in omshell's words.
@@ -46,13 +67,18 @@ def failover_state(*commands: str, within_s: int = _ASKED_WITHIN_S) -> str:
     """
     more = "".join(f"{line}\\n" for line in commands)
     return (
-        f'k=$(sed -n \'s/.*secret "\\([^"]*\\)".*/\\1/p\' {CONF}); '
-        f"printf 'server 127.0.0.1\\nport {PORT}\\nkey-algorithm hmac-sha256\\nkey omapi %s\\nconnect\\n"
-        f'new failover-state\\nset name = "lab"\\nopen\\n{more}\' "$k" | timeout {within_s} omshell'
+        f"if opens=$(perl -0777 -ne '{_OPENS}' /etc/dhcp/*.conf); "
+        f"then printf '%s\\n{more}' \"$opens\" | timeout {within_s} omshell; else {_JOURNAL}; fi"
     )
 
 
-BOTH_NORMAL = f"[ \"$({failover_state()} | grep -cE '^(local|partner)-state = {_NORMAL}$')\" = 2 ]"
+# Of our own files, so that who waits for it looks often.
+_ASKED = (
+    f'k=$(sed -n \'s/.*secret "\\([^"]*\\)".*/\\1/p\' {CONF}); '
+    f"printf 'server 127.0.0.1\\nport {PORT}\\nkey-algorithm hmac-sha256\\nkey omapi %s\\nconnect\\n"
+    f'new failover-state\\nset name = "lab"\\nopen\\n\' "$k" | timeout {_ASKED_WITHIN_S} omshell'
+)
+BOTH_NORMAL = f"[ \"$({_ASKED} | grep -cE '^(local|partner)-state = {_NORMAL}$')\" = 2 ]"
 
 
 @dataclass(frozen=True)
@@ -71,9 +97,11 @@ class FailoverState:
 
 
 def parse(printed: str) -> FailoverState:
-    """Read what omshell printed; of an attribute that was said twice the last one counts."""
+    """Read what omshell printed, or dhcpd wrote; of what was said twice the last one counts."""
     attributes = dict(re.findall(r"^([a-z-]+) = (.*)$", printed, re.MULTILINE))
-    local, partner = (_state(attributes.get(f"{side}-state", "")) for side in ("local", "partner"))
+    moved = dict(re.findall(r"^failover peer .*: (I move|peer moves) from \S+ to (\S+)$", printed, re.MULTILINE))
+    local = _state(attributes.get("local-state", "")) or moved.get("I move", "")
+    partner = _state(attributes.get("partner-state", "")) or moved.get("peer moves", "")
     return FailoverState(local, partner, attributes)
 
 
