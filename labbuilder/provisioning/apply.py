@@ -18,7 +18,7 @@ from labbuilder.host.run import Result
 from labbuilder.model.lab import MachinePlan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.provisioning.observe import Observation, observe
-from labbuilder.provisioning.script import MARK, NEW, STAMPS, folders_of, service_script
+from labbuilder.provisioning.script import KEPT, MARK, NEW, STAMPS, folders_of, service_script
 from labbuilder.provisioning.secrets import LabSecrets
 from labbuilder.ssh.shell import Shell
 
@@ -27,12 +27,18 @@ _BUNDLE = "/run/labbuilder.tar"
 
 @dataclass(frozen=True)
 class Change:
-    """One service of one machine that was applied."""
+    """One service of one machine that was applied.
+
+    Attributes:
+        files: Those that were written.
+        kept: Those of them that somebody had changed by hand: what he wrote is kept beside.
+    """
 
     machine: str
     service: str
     reason: str
     files: tuple[str, ...]
+    kept: tuple[str, ...] = ()
 
 
 class _AbandonedError(MachineError):
@@ -142,7 +148,7 @@ def _bring(machine: MachinePlan, shell: Shell, board: _Board, anew: Mapping[str,
         changes = []
         while left:
             batch = board.wait_for_some(machine.name, left)
-            _apply(machine, batch, seen, shell, board)
+            kept = _apply(machine, batch, seen, shell, board)
             left = [s for s in left if s not in batch]
             changes += [
                 Change(
@@ -150,10 +156,13 @@ def _bring(machine: MachinePlan, shell: Shell, board: _Board, anew: Mapping[str,
                     s.name,
                     seen.services[s.name],
                     tuple(f.path for f in _differing(s, seen)),
+                    tuple(kept.get(s.name, ())),
                 )
                 for s in batch
             ]
         step.detail = ", ".join(change.service for change in changes) or "unchanged"
+        if beside := [f"{path}{KEPT}" for change in changes for path in change.kept]:
+            step.detail += f"; what was changed by hand is kept as {', '.join(beside)}"
         return tuple(changes)
 
 
@@ -185,14 +194,20 @@ def _bundle(machine: MachinePlan, seen: Observation) -> bytes:
     return data.getvalue()
 
 
-def _apply(machine: MachinePlan, batch: Sequence[Step], seen: Observation, shell: Shell, board: _Board) -> None:
-    """Run one script for the batch; its marks say what came into effect, as it does."""
+def _apply(
+    machine: MachinePlan, batch: Sequence[Step], seen: Observation, shell: Shell, board: _Board
+) -> dict[str, list[str]]:
+    """Run one script for the batch, whose marks say what came into effect; return what was kept, by service."""
     told: list[tuple[str, str]] = []
+    kept: dict[str, list[str]] = {}
 
     def note(line: str) -> None:
         word, _, rest = line.partition(" ")
         if word == MARK:
             kind, _, service = rest.partition(" ")
+            if kind == "kept":
+                kept.setdefault(told[-1][1], []).append(service)
+                return
             told.append((kind, service))
             if kind == "done":
                 board.announce(f"{machine.name}:{service}")
@@ -205,6 +220,7 @@ def _apply(machine: MachinePlan, batch: Sequence[Step], seen: Observation, shell
         kind, name = told[-1] if told else ("begin", batch[0].name)
         service = next(s for s in batch if s.name == name)
         raise _failure(machine, service, kind, result)
+    return kept
 
 
 def _differing(service: Step, seen: Observation) -> list[RenderedFile]:

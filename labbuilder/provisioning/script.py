@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from labbuilder.model.step import RenderedFile, Step
 
 STAMPS = "/var/lib/labbuilder"
+WRITTEN = f"{STAMPS}/.files"  # hash and path of each file that all may read, as it was written; the last line counts
 NEW = ".labbuilder-new"  # beside the file: AppArmor lets dhcpd read /etc/dhcp and nothing else
 MARK = "@labbuilder"
 _OVER = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system")  # Debian's units
@@ -37,6 +38,15 @@ def _aside(place: str) -> str:
     return f"mv -T --backup=numbered {place} {place}{KEPT}"
 
 
+# What stands there and is not what labbuilder wrote last is somebody's work.
+_BY_HAND = (
+    f"by_hand() {{ wrote=; if [ -f {WRITTEN} ]; then while read -r sum path; do "
+    f'if [ "$path" = "$1" ]; then wrote=$sum; fi; done <{WRITTEN}; fi; '
+    'if [ -n "$wrote" ] && [ -f "$1" ] && ! echo "$wrote  $1" | sha256sum --check --status; then '
+    f'cp -p -T --backup=numbered "$1" "$1{KEPT}"; echo "{MARK} kept $1"; fi; }}'
+)
+
+
 def _cleared(service: Step) -> str:
     """Shell that takes away what others have put in the service's way; its own files stay."""
     own, units = "|".join(shlex.quote(file.path) for file in service.files), " ".join(service.units)
@@ -58,7 +68,7 @@ def service_script(service: Step, new: Sequence[RenderedFile], *, again: bool = 
         new: Those of its files that differ; each lies beside its place, under its name with `NEW`.
         again: The machine was configured before, and somebody may have put things in the way since.
     """
-    lines = [f"echo {MARK} begin {service.name}", service.prepare]
+    lines = [f"echo {MARK} begin {service.name}", service.prepare, *([_BY_HAND] if again and new else [])]
     names = " ".join(shlex.quote(file.path + NEW) for file in new)
     for path, command in service.validate:
         if path in {file.path for file in new}:
@@ -67,7 +77,10 @@ def service_script(service: Step, new: Sequence[RenderedFile], *, again: bool = 
     for file in new:
         beside, place = shlex.quote(file.path + NEW), shlex.quote(file.path)
         lines.append(f"[ -L {place} ] || [ ! -d {place} ] || {_aside(place)}")  # `mv` would move into a folder
+        lines += [f"by_hand {place}"] if again and file not in service.seeds else []
         lines.append(f"{f'[ ! -e {beside} ] || ' if file in service.seeds else ''}mv -f {beside} {place}")
+        if file.mode & 0o004:
+            lines.append(f"echo {file.sha256} {place} 2>/dev/null >>{WRITTEN} || :")
     lines += [_cleared(service)] if again else []
     lines += [f"echo {MARK} apply {service.name}", f"( {service.apply}\n) >&2"]
     nudge = _NUDGE.replace("{nudge}", service.nudge) if service.nudge else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import stat
+import subprocess
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,8 @@ from labbuilder.host.store import Home
 from labbuilder.model.lab import MachinePlan
 from labbuilder.model.step import RenderedFile, Step
 from labbuilder.provisioning import Change, configure
-from labbuilder.provisioning.script import MARK, NEW, stamp
+from labbuilder.provisioning import script as script_module
+from labbuilder.provisioning.script import KEPT, MARK, NEW, WRITTEN, stamp
 from labbuilder.provisioning.secrets import LabSecrets
 
 
@@ -28,6 +30,7 @@ class Machine(FakeShell):
 
     Attributes:
         done: "machine:step", as each is applied; shared by machines that are made with the same list.
+        by_hand: Files that somebody changed.
         fails: Step to the mark at which it fails, and what is said then.
     """
 
@@ -37,11 +40,12 @@ class Machine(FakeShell):
         self.disk: dict[str, tuple[int, bytes]] = {}
         self.stamps: dict[str, str] = {}
         self.down: set[str] = set()
+        self.by_hand: set[str] = set()
         self.fails: dict[str, tuple[str, str]] = {}
         self.answers = {
+            "set -eu": self._apply,
             "sha256sum": lambda _: Result((), 0 if self.stamps else 1, self._files()),
             "tar -xf": lambda _: self._unpack(),
-            "set -eu": self._apply,
             **{step.holds: self._holds(step) for step in plan.steps},
             "true": 0,
         }
@@ -79,6 +83,7 @@ class Machine(FakeShell):
             for path in [path for path in self.disk if path.endswith(NEW)]:
                 if path.removesuffix(NEW) in {file.path for file in step.files}:
                     self.disk[path.removesuffix(NEW)] = self.disk.pop(path)
+            said += "".join(f"{MARK} kept {path}\n" for path in self.by_hand if path in {f.path for f in step.files})
             self.stamps[name] = stamp(step)
             self.down.discard(name)
             self.done.append(f"{self.plan.name}:{name}")
@@ -224,3 +229,30 @@ def test_what_is_awaited_in_a_machine_that_was_configured_comes_after_what_may_m
     everything = {"one": dict.fromkeys(("a", "w", "firewall"), "")}
     configure(bench.plans, lambda name: bench.machines[name], bench.secrets, everything)
     assert bench.done == ["one:a", "one:firewall", "one:w"]
+
+
+def test_what_was_changed_by_hand_is_told_with_its_service(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, plan("one", step("a"), step("b")))
+    bench.configure()
+    one = bench.machines["one"]
+    for name in ("a", "b"):
+        one.disk[f"/etc/{name}.conf"] = one.disk[f"/etc/{name}.conf"][0], b"mine\n"
+    one.by_hand = {"/etc/b.conf"}
+    assert [(change.service, change.kept) for change in bench.configure()] == [("a", ()), ("b", ("/etc/b.conf",))]
+
+
+def test_what_was_changed_by_hand_is_kept_beside_and_what_labbuilder_wrote_is_not(tmp_path: Path) -> None:
+    """The script's own words, on files of this host; the hash that was noted last counts."""
+    place, noted = tmp_path / "a.conf", tmp_path / ".files"
+
+    def by_hand(text: str, *written: str) -> list[str]:
+        place.write_text(text)
+        noted.write_text("".join(f"{RenderedFile('', each).sha256} {place}\n" for each in written))
+        script = f"set -eu; {script_module._BY_HAND.replace(WRITTEN, str(noted))}; by_hand {place}"
+        return subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout.splitlines()
+
+    assert by_hand("ours\n", "old\n", "ours\n") == []
+    assert by_hand("Debian's\n") == []
+    assert not place.with_name(f"a.conf{KEPT}").exists()
+    assert by_hand("mine\n", "mine\n", "ours\n") == [f"{MARK} kept {place}"]
+    assert place.with_name(f"a.conf{KEPT}").read_text() == "mine\n"
