@@ -19,6 +19,13 @@ from labbuilder.model.lab import MachinePlan, Network, Nic, Plan
 
 _PROGRAM = Path(__file__).with_name("newcomer.pl").read_text(encoding="ascii")
 _ONE_AT_A_TIME = "flock -w 8 /run/lab-newcomer"
+# perl -e THIS NIC COMMAND...: while the command runs the NIC hears what is sent to other MACs than its own. A macvlan's
+# is told to the card, and VirtualBox's does not listen: without this it hears no unicast. The kernel undoes it with us.
+_HEAR_ALL = (
+    '$^F = 99; my $request = pack "a16 x24", shift; socket my $all, 17, 3, 0 or die "no raw socket: $!\\n"; '
+    'ioctl $all, 0x8933, $request or die "no NIC: $!\\n"; my $nic = unpack "x16 i", $request; '
+    'setsockopt $all, 263, 1, pack "i S S x8", $nic, 1, 0 or die "not promiscuous: $!\\n"; exec @ARGV;'
+)
 _LISTEN_S = 0.2  # at least so long for who was not asked for; others answer within milliseconds
 _OWN_MAC = "06:6c:61:62:00:00"
 LOW = "06:6c:61:62:00:02"  # by the hash of RFC 3074 in the first of 256 buckets
@@ -258,5 +265,6 @@ def _scanned(network: Network) -> Iterator[tuple[IPv4Address, IPv4Address]]:
 
 
 def _probe(nic: Nic, words: Sequence[str]) -> str:
-    program = shlex.join(["unshare", "-n", "perl", "-e", _PROGRAM, nic.name, _OWN_MAC, f"{_LISTEN_S}", *words])
+    hearing = ["perl", "-e", _HEAR_ALL, nic.name, "unshare", "-n"]
+    program = shlex.join([*hearing, "perl", "-e", _PROGRAM, nic.name, _OWN_MAC, f"{_LISTEN_S}", *words])
     return f"exec {_ONE_AT_A_TIME} {program}"
