@@ -11,6 +11,7 @@ import dpkt
 
 from labbuilder.drill.model import Exchange
 from labbuilder.model.lab import Witness
+from labbuilder.services.judges import is_address
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def read_connections(
                 done += [here] if here else []
                 found[segment.port] = Exchange(kind, segment.client, segment.at_s)
         elif here is not None and here.answered_at_s is None and segment.said:
-            server = sources.get(IPv4Address(segment.said)) if _is_address(segment.said) else None
+            server = sources.get(IPv4Address(segment.said)) if is_address(segment.said) else None
             found[segment.port] = replace(here, answered_at_s=segment.at_s, server=server, address=segment.said)
     return tuple(sorted([*done, *found.values()], key=lambda exchange: exchange.asked_at_s))
 
@@ -73,11 +74,3 @@ def _segment(frame: bytes, witness: Witness, at_s: float) -> _Segment | None:
     if (ends[0], ports[0]) == (witness.address, witness.port):
         return _Segment(at_s, str(ends[1]), ports[1], False, said.decode("ascii", "replace").strip())
     return None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        IPv4Address(text)
-    except ValueError:
-        return False
-    return True
